@@ -1,0 +1,1 @@
+#include "pastry/core/config.h"

@@ -1,0 +1,106 @@
+// Every parameter of a node in one place: meaning, unit, range and source. Validated once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "pastry/core/error.h"
+#include "pastry/core/timestamp.h"
+
+namespace pastry {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+struct Config {
+  // --- Geometry [Pastry §2.1]; must be the same on every node of an overlay (b, leaf_set) ---
+
+  // b: bits per digit, 1…8. Rows of the routing table have 2^b columns.
+  int digit_bits = 4;
+  // l = |L|: size of the leaf set, both halves together; even, 2…128.
+  int leaf_set = 32;
+  // |M|: size of the neighbourhood set, 0…128.
+  int neighbourhood = 32;
+
+  // --- Failure detection [MSPastry §4.1] ---
+
+  // T_ls: period of the heartbeat to the left neighbour.
+  Duration heartbeat_period = seconds(30);
+  // T_out: how long a probe waits for its answer.
+  Duration probe_timeout = seconds(3);
+  // Further attempts before a silent peer is declared dead.
+  int probe_retries = 2;
+  // How long a dead peer stays in the failed set that travels in leaf-set probes.
+  Duration failed_memory = minutes(2);
+  // Bound on the failed set and on the remembered dead peers.
+  std::size_t failed_max = 256;
+
+  // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
+
+  // Retransmission timeout before the first sample, and its bounds afterwards
+  // (RTO = mean + 4 * deviation).
+  Duration rto_initial = milliseconds(500);
+  Duration rto_min = milliseconds(50);
+  Duration rto_max = seconds(3);
+  // Attempts per hop, first one included, before the message is given up.
+  int hop_attempts = 8;
+  // Bound on messages of this node that wait for a hop's acknowledgement.
+  std::size_t unacknowledged_max = 65536;
+  // A message that was forwarded this often is dropped as looping.
+  int hops_max = 64;
+  // How long the root remembers the ids of delivered messages to drop retransmitted copies, and how
+  // many at most.
+  Duration duplicate_memory = seconds(60);
+  std::size_t duplicate_max = 65536;
+
+  // --- Join (protocol reference §1: one batch per gap) ---
+
+  // Back-off of a joiner that hears nothing: from … up to, doubling, jittered.
+  Duration join_retry_min = seconds(2);
+  Duration join_retry_max = seconds(60);
+  // Joiners admitted to a gap together, and the bound on those that wait for it.
+  std::size_t gap_batch = 16;
+  std::size_t gap_queue_max = 1024;
+  // A batch whose joiners stay silent this long is given up and the gap reopened.
+  Duration gap_expiry = seconds(20);
+  // Bound on messages kept by a node that is not active yet.
+  std::size_t inactive_buffer_max = 1024;
+
+  // --- Upkeep ---
+
+  // Period of the leaf-set exchange with a random member (repairs what heartbeats do not show).
+  Duration leaf_exchange_period = minutes(1);
+  // Period of routing-table and neighbourhood-set upkeep [Pastry §2.4, MSPastry §4.3].
+  Duration table_upkeep_period = minutes(20);
+  // Period at which a routing-table entry that was silent is probed (fixed in this version).
+  Duration table_probe_period = minutes(5);
+  // Period at which remembered dead and bootstrap peers are tried, so that partitions heal.
+  Duration reunion_period = minutes(2);
+  // Random jitter applied to all periods, per cent.
+  int jitter_percent = 20;
+
+  // --- Application interface ---
+
+  // Default deadline of route() and request().
+  Duration route_deadline = seconds(30);
+  // Bound on operations (routes with outcome, requests) pending per node.
+  std::size_t pending_max = 65536;
+  // Largest payload that route() and send() at application priority take, in bytes.
+  std::size_t payload_max = 64 * 1024;
+  // Largest payload of a bulk send, in bytes.
+  std::size_t bulk_payload_max = (1U << 20) + 64 * 1024;
+
+  // Profile for local networks and tests: T_ls 1 s, T_out 0.5 s, detection within 5 s.
+  static Config lan();
+  // Profile for wide-area networks: T_ls 30 s, T_out 3 s (the defaults above).
+  static Config wan();
+
+  // Largest k that replica_set() can answer: l/2 + 1 [PAST §2.2].
+  int replicas_max() const { return leaf_set / 2 + 1; }
+
+  // The first violated range, as ErrorCode::invalid naming the field, its value and its range.
+  Result<void> validate() const;
+};
+
+}  // namespace pastry

@@ -1,0 +1,126 @@
+// Peers as the core handles them: a 32-bit handle, with everything else kept once per host.
+//
+// A node's tables hold `Handle`s. What a handle stands for (id, incarnation, transport key,
+// addresses, failure domain, signature) is in the host's Directory, shared by all nodes of the
+// process. The same id with another incarnation, host or signature is another handle.
+// Not thread-safe: belongs to the host's loop.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pastry/core/id.h"
+#include "pastry/core/payload.h"
+
+namespace pastry {
+
+// Index into the host's Directory. Meaningless in any other process.
+enum class Handle : std::uint32_t {};
+inline constexpr Handle kNoHandle{0xffffffffU};
+constexpr std::uint32_t index(Handle handle) { return static_cast<std::uint32_t>(handle); }
+
+// Public key of a process's transport (CURVE); all nodes of a process share it. All zeroes in
+// insecure mode until identity exists, where a process is told apart by a random value instead.
+struct TransportKey {
+  std::array<std::uint8_t, 32> bytes{};
+  friend auto operator<=>(const TransportKey&, const TransportKey&) = default;
+};
+
+// What all nodes of one process have in common.
+struct HostInfo {
+  TransportKey transport_key;
+  // Where the process's data, admission and bulk sockets listen, most preferred first, each
+  // "tcp://HOST:PORT" (the admission endpoint; the host derives the others, see zmq/).
+  std::vector<std::string> addresses;
+  // Failure-domain label; copies of a file are spread over different domains. Empty means: a domain
+  // of its own for this process.
+  std::string domain;
+
+  friend bool operator==(const HostInfo&, const HostInfo&) = default;
+};
+
+// The full description of a node as it travels in messages. Everything but the signature is what
+// the node's key signs.
+struct PeerInfo {
+  NodeId id;
+  std::uint64_t incarnation = 0;  // grows with every start of the node; the higher one replaces
+  HostInfo host;
+  Bytes signature;  // empty until identity exists
+
+  friend bool operator==(const PeerInfo&, const PeerInfo&) = default;
+};
+
+enum class HostIndex : std::uint32_t {};
+constexpr std::uint32_t index(HostIndex host) { return static_cast<std::uint32_t>(host); }
+
+class Directory {
+ public:
+  // `max_peers`: bound on the peers remembered at a time (each costs about 100 bytes plus what its
+  // process costs once).
+  explicit Directory(std::size_t max_peers = 1U << 22);
+
+  // The handle of exactly this peer, made if new. kNoHandle if the directory is full.
+  Handle intern(const PeerInfo& peer);
+
+  // The handle of a peer on a process already known; cheaper than intern(PeerInfo).
+  Handle intern(const NodeId& id, std::uint64_t incarnation, HostIndex host, ByteView signature);
+  // kNoHost if the directory is full.
+  HostIndex intern_host(const HostInfo& host);
+
+  // The newest incarnation known of `id`, or kNoHandle.
+  Handle find(const NodeId& id) const;
+
+  // All below require a valid handle.
+  const NodeId& id(Handle handle) const { return peers_[index(handle)].id; }
+  std::uint64_t incarnation(Handle handle) const { return peers_[index(handle)].incarnation; }
+  HostIndex host_index(Handle handle) const { return peers_[index(handle)].host; }
+  const HostInfo& host(Handle handle) const { return host(host_index(handle)); }
+  const HostInfo& host(HostIndex host) const { return *hosts_[index(host)]; }
+  ByteView signature(Handle handle) const;
+  PeerInfo info(Handle handle) const;
+  // Whether both live in the same failure domain: equal non-empty labels, or the same process.
+  bool same_domain(Handle a, Handle b) const;
+
+  bool valid(Handle handle) const {
+    return index(handle) < peers_.size() && peers_[index(handle)].used;
+  }
+  std::size_t size() const { return live_; }
+
+  // Forgets every peer for which `in_use` was not called between begin_collection() and
+  // end_collection(). The host marks what its nodes, applications and queues hold.
+  void begin_collection();
+  void mark(Handle handle);
+  // Returns how many peers were forgotten.
+  std::size_t end_collection();
+
+ private:
+  struct Peer {
+    NodeId id;
+    std::uint64_t incarnation = 0;
+    HostIndex host{};
+    bool used = false;
+    bool marked = false;
+  };
+
+  void forget(std::uint32_t slot);
+
+  std::size_t max_peers_;
+  std::size_t live_ = 0;
+  std::vector<Peer> peers_;
+  std::vector<std::uint32_t> free_peers_;
+  std::vector<std::unique_ptr<HostInfo>> hosts_;
+  std::vector<std::uint32_t> free_hosts_;
+  std::unordered_multimap<NodeId, std::uint32_t> by_id_;
+  std::unordered_multimap<std::size_t, std::uint32_t> hosts_by_hash_;
+  std::unordered_map<std::uint32_t, Bytes> signatures_;  // sparse until identity exists
+};
+
+inline constexpr HostIndex kNoHost{0xffffffffU};
+
+}  // namespace pastry

@@ -1,0 +1,43 @@
+// What a node tells its user: typed events, in the order in which they happened.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "pastry/core/directory.h"
+#include "pastry/core/id.h"
+
+namespace pastry {
+
+struct NodeActivated {};  // delivers from now on
+struct NodeDeactivated {  // left, or lost its place and rejoins
+  std::string reason;
+};
+struct NodeAlone {};  // sole survivor: every known peer is dead
+struct PeerSuspected {
+  Handle peer;
+};
+struct PeerDead {
+  Handle peer;
+};
+struct LeafSetChanged {};
+struct JoinFailed {  // one attempt; the node goes on trying
+  std::string reason;
+};
+// A message ended without delivery: hop limit, attempts used up, buffer full.
+struct MessageDropped {
+  Key key;
+  std::string reason;
+};
+// An application has something to say (repair started, attached, …): for logs and subscribers.
+struct ApplicationEvent {
+  std::uint32_t application = 0;
+  std::string name;
+  std::string detail;
+};
+
+using NodeEvent = std::variant<NodeActivated, NodeDeactivated, NodeAlone, PeerSuspected, PeerDead,
+                               LeafSetChanged, JoinFailed, MessageDropped, ApplicationEvent>;
+
+}  // namespace pastry

@@ -1,0 +1,205 @@
+// The messages of the overlay, as values. pastry/wire/pastry.capnp specifies how they travel.
+//
+// Peers appear as handles of the local Directory; the codec translates. Every vector here is
+// bounded by the codec when it arrives from a peer (see wire/codec.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "pastry/core/directory.h"
+#include "pastry/core/id.h"
+#include "pastry/core/payload.h"
+#include "pastry/core/timestamp.h"
+
+namespace pastry {
+
+// Which application a message belongs to. 0…63 are the project's own (see apps of the house in
+// application_ids.h); others take application_id("name").
+enum class ApplicationId : std::uint32_t {};
+
+// A stable id from a name (FNV-1a), never below 64.
+constexpr ApplicationId application_id(std::string_view name) {
+  std::uint32_t hash = 2166136261U;
+  for (const char c : name) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619U;
+  return ApplicationId{hash < 64 ? hash + 64 : hash};
+}
+
+// Order in which a host sends what waits for the same peer.
+enum class Priority : std::uint8_t { control = 0, application = 1, bulk = 2 };
+
+enum class LookupKind : std::uint8_t {
+  consistent = 0,  // only the active node closest to the key delivers
+  replica = 1,     // any of the k nodes closest to the key may deliver
+};
+
+// --- Routing -----------------------------------------------------------------------------------
+
+// The small header that each hop rewrites.
+struct RouteHeader {
+  Key key;
+  ApplicationId application{};
+  Handle source = kNoHandle;   // who called route()
+  std::uint64_t sequence = 0;  // with source (and its incarnation): identity of the message
+  LookupKind kind = LookupKind::consistent;
+  std::uint8_t replicas = 1;       // k of a replica lookup
+  bool wants_outcome = false;      // the root reports Outcome to the source
+  std::uint16_t hops = 0;          // hops taken so far
+  std::uint8_t reroutes = 0;       // detours taken because a hop was silent
+  std::uint32_t hop_sequence = 0;  // chosen by the previous hop; named in its acknowledgement
+  std::vector<Handle> avoid;       // nodes found silent on the way; at most 8
+};
+
+// A message on its way to the root of its key.
+struct Routed {
+  RouteHeader header;
+  Payload payload;
+};
+
+// Acknowledges routed messages of the peer: ranges of hop_sequence, each first … first + count - 1.
+struct HopAck {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges;
+};
+
+enum class RouteResult : std::uint8_t { delivered, timed_out, refused, undeliverable };
+
+// From the root to the source of a message that wanted an outcome.
+struct Outcome {
+  std::uint64_t sequence = 0;
+  RouteResult result = RouteResult::delivered;
+  std::uint16_t hops = 0;
+};
+
+// --- Join (protocol reference §1) ----------------------------------------------------------------
+
+// One row of a routing table: its members, in no particular order.
+struct Row {
+  std::uint8_t index = 0;
+  std::vector<Handle> entries;
+};
+
+// From the joiner to its seed, then hop by hop to the root of the joiner's id. Each active node on
+// the path adds the rows that the joiner can use.
+struct JoinRequest {
+  Handle joiner = kNoHandle;
+  std::uint32_t attempt = 0;  // grows with each retry of the same incarnation
+  std::uint16_t hops = 0;
+  std::vector<Row> rows;
+};
+
+// The root, or a gap owner that is no longer the right one, hands a joiner to the owner of the gap
+// in which the joiner's id lies.
+struct JoinTransfer {
+  JoinRequest request;
+};
+
+// The gap's owner A asks its successor B to shrink its coverage to the batch's nearest joiner.
+struct GapReserve {
+  std::uint32_t batch = 0;
+  std::vector<Handle> joiners;  // in ring order from A
+};
+
+struct GapReserveReply {
+  std::uint32_t batch = 0;
+  bool granted = false;
+  // If refused because the sender is not B's predecessor: the node that is.
+  Handle predecessor = kNoHandle;
+};
+
+// The gap's owner to each joiner of the batch.
+struct JoinGrant {
+  std::uint32_t attempt = 0;
+  std::uint32_t batch = 0;
+  std::vector<Handle> batch_joiners;  // in ring order from the owner, the joiner included
+  Handle successor = kNoHandle;       // B
+  std::vector<Handle> leaf_set;       // of the owner
+  std::vector<Row> rows;              // collected on the joiner's path
+};
+
+// A joiner became active (or gave up); to the owner and to the successor of its gap.
+struct JoinReport {
+  std::uint32_t batch = 0;
+  bool active = false;
+};
+
+// The owner tells the successor that the batch is over and the gap open again.
+struct GapRelease {
+  std::uint32_t batch = 0;
+};
+
+// An inactive or full node does not help; the joiner backs off at least this long.
+struct JoinRefused {
+  std::uint32_t attempt = 0;
+  Duration retry_after{};
+};
+
+// --- Leaf set, liveness, upkeep
+// -------------------------------------------------------------------
+
+// Exchange of leaf sets; doubles as probe before insertion and as proof of life [MSPastry §3.1].
+struct LeafProbe {
+  bool reply = false;       // false: please answer
+  bool active = false;      // the sender is active
+  std::uint32_t token = 0;  // echoed by the reply; 0 in unsolicited ones
+  std::vector<Handle> leaf_set;
+  std::vector<Handle> failed;
+};
+
+// To the left neighbour each T_ls unless other traffic replaces it.
+struct Heartbeat {
+  bool active = false;
+};
+
+// Proof of life and round-trip time of any node.
+struct Ping {
+  std::uint32_t token = 0;
+};
+struct Pong {
+  std::uint32_t token = 0;
+  bool active = false;
+};
+
+struct RowRequest {
+  std::uint8_t row = 0;
+};
+struct RowReply {
+  Row row;
+};
+
+struct NeighbourhoodRequest {};
+struct NeighbourhoodReply {
+  std::vector<Handle> members;
+};
+
+// "I am active; consider me." With the sender's own row for the receiver's table, if it has one.
+struct Announce {
+  Row row;
+};
+
+// The sender leaves now and names its leaf set, so that receivers can repair at once.
+struct Leave {
+  std::vector<Handle> leaf_set;
+};
+
+// --- Between applications on two nodes
+// -------------------------------------------------------------
+
+// One hop, straight to a node: no key, no forward upcalls. request != 0 asks for an answer that
+// carries the same number with reply set.
+struct Direct {
+  ApplicationId application{};
+  std::uint32_t request = 0;
+  bool reply = false;
+  bool refused = false;  // with reply: no such application, or it did not answer
+  Payload payload;
+};
+
+using Message = std::variant<Routed, HopAck, Outcome, JoinRequest, JoinTransfer, GapReserve,
+                             GapReserveReply, JoinGrant, JoinReport, GapRelease, JoinRefused,
+                             LeafProbe, Heartbeat, Ping, Pong, RowRequest, RowReply,
+                             NeighbourhoodRequest, NeighbourhoodReply, Announce, Leave, Direct>;
+
+}  // namespace pastry

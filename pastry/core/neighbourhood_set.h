@@ -1,0 +1,43 @@
+// The neighbourhood set M: the |M| nodes nearest by the proximity metric [Pastry §2.1].
+//
+// Kept for locality (joining nodes, nearest nodes), not for ordinary routing, except in its rare
+// case. Sorted nearest first; no duplicates; never the own id; members of unknown distance last.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "pastry/core/directory.h"
+#include "proximity/proximity.h"
+
+namespace pastry {
+
+class NeighbourhoodSet {
+ public:
+  NeighbourhoodSet(const Directory& directory, const NodeId& self, int size);
+
+  // Takes `node` in if there is room or it is nearer than the farthest; updates the distance of a
+  // member; replaces the same id with a lower incarnation. True if the membership changed.
+  bool consider(Handle node, proximity::Proximity proximity);
+  bool remove(Handle node);
+  void clear();
+
+  bool contains(Handle node) const;
+  std::size_t size() const { return members_.size(); }
+  Handle at(std::size_t rank) const { return members_[rank].node; }
+  proximity::Proximity proximity_at(std::size_t rank) const { return members_[rank].proximity; }
+  std::vector<Handle> members() const;
+
+ private:
+  struct Member {
+    Handle node;
+    proximity::Proximity proximity;
+  };
+
+  const Directory* directory_;
+  NodeId self_;
+  std::size_t capacity_;
+  std::vector<Member> members_;
+};
+
+}  // namespace pastry

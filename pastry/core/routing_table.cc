@@ -1,0 +1,1 @@
+#include "pastry/core/routing_table.h"

@@ -1,0 +1,65 @@
+// The routing table R: row r holds, per digit d, a near node that shares r digits and has d next.
+//
+// Source: [Pastry §2.1, §2.5]. Of several candidates for a slot the one nearest by the proximity
+// metric stays. Compact: rows are allocated when first used.
+//
+// Invariants: an entry in row r shares exactly r digits with the own id and stands in the column of
+// its digit r; the own column of each row is empty; at most one handle per id.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "pastry/core/directory.h"
+#include "pastry/core/id.h"
+#include "proximity/proximity.h"
+
+namespace pastry {
+
+using proximity::Proximity;
+
+class RoutingTable {
+ public:
+  // `directory` must outlive this. `digit_bits` = b, 1…8.
+  RoutingTable(const Directory& directory, const NodeId& self, int digit_bits);
+
+  // Puts `node` into its slot if the slot is empty, holds the same id with a lower incarnation, or
+  // holds a node that is farther (an unknown distance never displaces; the same node is updated).
+  // True if the slot now holds another node than before. The own id is ignored.
+  bool consider(Handle node, Proximity proximity);
+  // True if it was an entry.
+  bool remove(Handle node);
+  void clear();
+
+  // kNoHandle if the slot is empty; `row` < row_count(), `column` < 2^b.
+  Handle at(int row, int column) const;
+  Proximity proximity_at(int row, int column) const;
+  // The entry that routing rule 2 uses for `key`: row = shared prefix, column = its next digit.
+  Handle next_for(const Key& key) const;
+  // The slot's entry for this id, if it is exactly this id; or kNoHandle.
+  Handle find(const NodeId& id) const;
+  bool contains(Handle node) const;
+
+  // Rows that may hold entries: index of the deepest used row + 1.
+  int rows_used() const;
+  int digit_bits() const { return digit_bits_; }
+  int row_count() const { return digit_count(digit_bits_); }
+  std::vector<Handle> row(int index) const;
+  std::size_t size() const { return size_; }
+
+  // Calls visit(Handle, Proximity) for every entry, rows and columns ascending.
+  template <typename Visit>
+  void for_each(Visit&& visit) const;
+
+ private:
+  struct Slots;  // one row
+
+  const Directory* directory_;
+  NodeId self_;
+  std::uint8_t digit_bits_;
+  std::uint32_t size_ = 0;
+  std::vector<std::unique_ptr<Slots>> rows_;
+};
+
+}  // namespace pastry

@@ -1,0 +1,1 @@
+#include "pastry/core/verifier.h"

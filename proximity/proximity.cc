@@ -1,0 +1,1 @@
+#include "proximity/proximity.h"
