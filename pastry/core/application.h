@@ -85,6 +85,7 @@ struct RouteOutcome {
 struct Incoming {
   Handle from = kNoHandle;
   std::uint32_t request = 0;
+  std::vector<Handle> peers;  // whom the sender introduces; see Context::introduce
   Payload payload;
 };
 
@@ -98,6 +99,8 @@ class Context {
 
   // The same node and step in the name of another application on it.
   Context as(ApplicationId application) const { return {*node_, *step_, application}; }
+  // In whose name this context makes downcalls.
+  ApplicationId application() const { return application_; }
 
   Time now() const;
   WallTime wall_time() const;
@@ -151,6 +154,12 @@ class Context {
   // One hop to the same application on `to`, without acknowledgement. Messages of one priority to
   // one peer arrive in order or not at all. To self() is allowed. Errors: too_large.
   Result<void> send(Handle to, Payload payload, Priority priority = Priority::application) const;
+
+  // As send(), and makes `peers` known to the receiver, as Incoming::peers: how one node tells
+  // another whom to talk to (a payload cannot carry handles). Errors: too_large (more than
+  // kIntroducedMax).
+  Result<void> introduce(Handle to, std::vector<Handle> peers, Payload payload,
+                         Priority priority = Priority::application) const;
 
   // As send(), and waits for the answer: exactly one replied() upcall follows, with the payload or
   // with timed_out, refused, or unavailable (the peer was declared dead). Zero timeout means

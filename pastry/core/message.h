@@ -194,8 +194,12 @@ struct Direct {
   std::uint32_t request = 0;
   bool reply = false;
   bool refused = false;  // with reply: no such application, or it did not answer
+  // Peers that the sender makes known to the receiver (Context::introduce); at most
+  // kIntroducedMax. They pass the verifier like every other peer in a message.
+  std::vector<Handle> peers;
   Payload payload;
 };
+inline constexpr std::size_t kIntroducedMax = 128;
 
 using Message = std::variant<Routed, HopAck, Outcome, JoinRequest, JoinTransfer, GapReserve,
                              GapReserveReply, JoinGrant, JoinReport, GapRelease, JoinRefused,
