@@ -79,9 +79,9 @@ class Subscriber {
   virtual void gap(Context context, const Gap& gap) = 0;
 };
 
-// Called once per accepted publish: the position that the root gave the message when the root and
-// all its children have it, or timed_out (nobody may or may not have got it).
-using PublishCallback = std::function<void(Context, const Result<Position>&)>;
+// Called once per accepted publish, in the order of the publishes of a topic: when the root and all
+// its children have the message, or with timed_out (then it is not known who got it).
+using PublishCallback = std::function<void(Context, const Result<void>&)>;
 
 // What a node knows about a topic from its own state.
 struct TopicView {

@@ -60,7 +60,7 @@ struct Settings {
 
   // Tree walks in progress at a node, and members that one answer names.
   std::size_t walks_max = 64;
-  std::size_t walk_members_max = 1000;
+  std::size_t walk_members_max = 500;
 };
 
 }  // namespace scribe
