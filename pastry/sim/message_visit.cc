@@ -1,0 +1,113 @@
+#include "pastry/sim/message_visit.h"
+
+#include <array>
+
+namespace pastry::sim {
+
+namespace {
+
+constexpr std::array<std::string_view, kMessageKinds> kNames = {
+    "Routed",
+    "HopAck",
+    "Outcome",
+    "JoinRequest",
+    "JoinTransfer",
+    "GapReserve",
+    "GapReserveReply",
+    "JoinGrant",
+    "JoinReport",
+    "GapRelease",
+    "JoinRefused",
+    "LeafProbe",
+    "Heartbeat",
+    "Ping",
+    "Pong",
+    "RowRequest",
+    "RowReply",
+    "NeighbourhoodRequest",
+    "NeighbourhoodReply",
+    "Announce",
+    "Leave",
+    "Direct",
+};
+
+// Adds the scalar fields; the handles are added by for_each_handle.
+struct Scalars {
+  TraceHash& hash;
+
+  void operator()(const Routed& m) const {
+    const RouteHeader& header = m.header;
+    hash.add(header.key);
+    hash.add(header.sequence);
+    hash.add((std::uint64_t{header.hop_sequence} << 32) |
+             static_cast<std::uint32_t>(header.application));
+    hash.add((std::uint64_t{header.hops} << 32) | (std::uint64_t{header.reroutes} << 24) |
+             (std::uint64_t{header.replicas} << 16) | (header.wants_outcome ? 256U : 0U) |
+             static_cast<std::uint8_t>(header.kind));
+    hash.add(m.payload.view());
+  }
+  void operator()(const HopAck& m) const {
+    for (const auto& [first, count] : m.ranges) hash.add((std::uint64_t{first} << 32) | count);
+  }
+  void operator()(const Outcome& m) const {
+    hash.add(m.sequence);
+    hash.add((std::uint64_t{m.hops} << 8) | static_cast<std::uint8_t>(m.result));
+  }
+  void operator()(const JoinRequest& m) const {
+    hash.add((std::uint64_t{m.attempt} << 16) | m.hops);
+    rows(m.rows);
+  }
+  void operator()(const JoinTransfer& m) const { (*this)(m.request); }
+  void operator()(const GapReserve& m) const { hash.add(m.batch); }
+  void operator()(const GapReserveReply& m) const { flagged(m.batch, m.granted); }
+  void operator()(const JoinGrant& m) const {
+    hash.add((std::uint64_t{m.attempt} << 32) | m.batch);
+    hash.add(m.batch_joiners.size());
+    rows(m.rows);
+  }
+  void operator()(const JoinReport& m) const { flagged(m.batch, m.active); }
+  void operator()(const GapRelease& m) const { hash.add(m.batch); }
+  void operator()(const JoinRefused& m) const {
+    hash.add(m.attempt);
+    hash.add(static_cast<std::uint64_t>(m.retry_after.count()));
+  }
+  void operator()(const LeafProbe& m) const {
+    flagged(m.token, m.reply);
+    flagged(static_cast<std::uint32_t>(m.leaf_set.size()), m.active);
+  }
+  void operator()(const Heartbeat& m) const { hash.add(std::uint64_t{m.active}); }
+  void operator()(const Ping& m) const { hash.add(m.token); }
+  void operator()(const Pong& m) const { flagged(m.token, m.active); }
+  void operator()(const RowRequest& m) const { hash.add(m.row); }
+  void operator()(const RowReply& m) const { hash.add(m.row.index); }
+  void operator()(const NeighbourhoodRequest&) const {}
+  void operator()(const NeighbourhoodReply&) const {}
+  void operator()(const Announce& m) const { hash.add(m.row.index); }
+  void operator()(const Leave&) const {}
+  void operator()(const Direct& m) const {
+    hash.add((std::uint64_t{m.request} << 32) | static_cast<std::uint32_t>(m.application));
+    hash.add((m.reply ? 2U : 0U) | (m.refused ? 1U : 0U));
+    hash.add(m.payload.view());
+  }
+
+  void flagged(std::uint32_t number, bool flag) const {
+    hash.add((std::uint64_t{number} << 1) | (flag ? 1U : 0U));
+  }
+  void rows(const std::vector<Row>& rows) const {
+    for (const Row& row : rows) hash.add((std::uint64_t{row.index} << 32) | row.entries.size());
+  }
+};
+
+}  // namespace
+
+std::string_view message_kind(std::size_t variant_index) {
+  return variant_index < kNames.size() ? kNames[variant_index] : std::string_view("?");
+}
+
+void add_message(TraceHash& hash, const Message& message) {
+  hash.add(message.index());
+  std::visit(Scalars{hash}, message);
+  for_each_handle(message, [&hash](Handle handle) { hash.add(index(handle)); });
+}
+
+}  // namespace pastry::sim

@@ -1,0 +1,387 @@
+#include "pastry/sim/simulator.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "pastry/sim/simulator_trace.h"
+#include "pastry/sim/traced_application.h"
+
+namespace pastry::sim {
+
+namespace {
+
+// Independent streams of one seed.
+std::uint64_t derive(std::uint64_t seed, std::uint64_t stream, std::uint64_t part = 0) {
+  return Random(Random(seed ^ (stream * 0x9e3779b97f4a7c15ULL)).next() + part).next();
+}
+
+constexpr std::uint64_t kNetworkStream = 1;
+constexpr std::uint64_t kExperimentStream = 2;
+constexpr std::uint64_t kNodeStream = 3;
+
+std::shared_ptr<const proximity::Topology> or_default(
+    std::shared_ptr<const proximity::Topology> topology) {
+  if (topology) return topology;
+  return proximity::make_uniform(milliseconds(10));
+}
+
+}  // namespace
+
+std::string_view name(DropCause cause) {
+  constexpr std::array<std::string_view, kDropCauses> names = {
+      "lost", "cut", "down", "overflow", "unencodable", "undecodable"};
+  return names[static_cast<std::size_t>(cause)];
+}
+
+Simulator::Simulator(SimulatorOptions options)
+    : options_(std::move(options)),
+      network_(or_default(options_.topology), derive(options_.seed, kNetworkStream)),
+      random_(derive(options_.seed, kExperimentStream)),
+      now_(options_.start) {
+  network_.set_loss(options_.loss);
+  network_.set_duplication(options_.duplication);
+  if (options_.encode) {
+    wire::CodecOptions codec;
+    codec.overlay_tag = wire::overlay_tag("simulation");
+    codec.digit_bits = options_.config.digit_bits;
+    codec_ = std::make_unique<wire::Codec>(directory_, verifier_, codec);
+  }
+  if (options_.check_told) told_ = std::make_unique<ToldHandles>();
+}
+
+Simulator::~Simulator() {
+  hooks = {};
+  for (Record& record : nodes_) {
+    record.node.reset();  // before its applications
+  }
+}
+
+// --- Nodes and their life ------------------------------------------------------------------------
+
+NodeIndex Simulator::add_node() { return add_node(random_.id()); }
+
+NodeIndex Simulator::add_node(const NodeId& id, std::string domain) {
+  const NodeIndex node{static_cast<std::uint32_t>(nodes_.size())};
+  nodes_.emplace_back();
+  assign_handle(nodes_.back(), node, id, 1, std::move(domain));
+  return node;
+}
+
+void Simulator::assign_handle(Record& record, NodeIndex node, const NodeId& id,
+                              std::uint64_t incarnation, std::string domain) {
+  PeerInfo info;
+  info.id = id;
+  info.incarnation = incarnation;
+  // A process of its own, with the same transport key after a restart.
+  Random key(derive(options_.seed, kNodeStream, ~std::uint64_t{index(node)}));
+  for (std::size_t i = 0; i < info.host.transport_key.bytes.size(); i += 8) {
+    const std::uint64_t word = key.next();
+    for (std::size_t j = 0; j < 8; ++j) {
+      info.host.transport_key.bytes[i + j] = static_cast<std::uint8_t>(word >> (8 * j));
+    }
+  }
+  info.host.domain = std::move(domain);
+  record.handle = directory_.intern(info);
+  assert(record.handle != kNoHandle);
+  const std::uint32_t slot = pastry::index(record.handle);
+  if (slot >= node_of_handle_.size()) node_of_handle_.resize(slot + 1, index(kNoNode));
+  node_of_handle_[slot] = index(node);
+}
+
+NodeIndex Simulator::node_of(Handle handle) const {
+  const std::uint32_t slot = pastry::index(handle);
+  return slot < node_of_handle_.size() ? NodeIndex{node_of_handle_[slot]} : kNoNode;
+}
+
+void Simulator::start(NodeIndex node) {
+  Record& target = record(node);
+  assert(!target.node);
+  const std::uint64_t incarnation = directory_.incarnation(target.handle);
+  const std::uint64_t seed = derive(options_.seed, kNodeStream, (incarnation << 32) ^ index(node));
+  target.node = std::make_unique<Node>(options_.config, directory_, target.handle, seed);
+  target.status = NodeStatus::up;
+  trace(kTraceStart, node, incarnation);
+  if (told_) told_->tell(node, target.handle);
+  if (options_.applications) options_.applications(*this, node, *target.node);
+}
+
+void Simulator::found(NodeIndex node) {
+  start(node);
+  begin_step(node).found(now_, outbox_);
+  end_step(node);
+}
+
+void Simulator::join(NodeIndex node, NodeIndex seed) { join(node, std::span(&seed, 1)); }
+
+void Simulator::join(NodeIndex node, std::span<const NodeIndex> seeds) {
+  start(node);
+  std::vector<Handle> handles;
+  for (const NodeIndex seed : seeds) {
+    handles.push_back(handle(seed));
+    if (told_) told_->tell(node, handles.back());
+  }
+  begin_step(node).join(now_, handles, false, outbox_);
+  end_step(node);
+}
+
+void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
+  Record& target = record(node);
+  assert(target.status == NodeStatus::down);
+  const PeerInfo before = directory_.info(target.handle);
+  assign_handle(target, node, before.id, before.incarnation + 1, before.host.domain);
+
+  std::vector<Handle> handles;
+  if (target.sleep) handles = std::move(target.sleep->remembered);
+  target.sleep.reset();
+  const bool remembers = !handles.empty();
+  for (const NodeIndex seed : seeds) {
+    if (std::find(handles.begin(), handles.end(), handle(seed)) == handles.end()) {
+      handles.push_back(handle(seed));
+    }
+  }
+
+  start(node);
+  if (told_) {
+    for (const Handle peer : handles) told_->tell(node, peer);
+  }
+  if (handles.empty()) {
+    begin_step(node).found(now_, outbox_);
+  } else {
+    begin_step(node).join(now_, handles, remembers, outbox_);
+  }
+  end_step(node);
+}
+
+void Simulator::stop(NodeIndex node) {
+  Record& target = record(node);
+  for (const std::uint32_t slot :
+       target.sleep ? target.sleep->inbox : std::vector<std::uint32_t>{}) {
+    drop(flights_[slot].from, flights_[slot].to, DropCause::down);
+    release_flight(slot);
+  }
+  target.node.reset();
+  target.applications.clear();
+  target.applications.shrink_to_fit();
+  target.armed = kNever;
+  target.status = NodeStatus::down;
+  if (told_) told_->forget(node);
+  note_activity(node, false);
+}
+
+void Simulator::crash(NodeIndex node) {
+  Record& target = record(node);
+  if (!target.node) return;
+  trace(kTraceCrash, node, 0);
+  std::vector<Handle> remembered = target.node->peers_to_remember(options_.remembered_peers);
+  stop(node);
+  target.sleep = std::make_unique<Sleep>();
+  target.sleep->remembered = std::move(remembered);
+}
+
+void Simulator::leave(NodeIndex node) {
+  Record& target = record(node);
+  if (target.status != NodeStatus::up) return;
+  trace(kTraceLeave, node, 0);
+  std::vector<Handle> remembered = target.node->peers_to_remember(options_.remembered_peers);
+  begin_step(node).leave(now_, outbox_);
+  end_step(node);
+  stop(node);
+  target.sleep = std::make_unique<Sleep>();
+  target.sleep->remembered = std::move(remembered);
+}
+
+void Simulator::pause(NodeIndex node) {
+  Record& target = record(node);
+  if (target.status != NodeStatus::up) return;
+  trace(kTracePause, node, 0);
+  target.status = NodeStatus::paused;
+  target.sleep = std::make_unique<Sleep>();
+}
+
+void Simulator::resume(NodeIndex node) {
+  Record& target = record(node);
+  if (target.status != NodeStatus::paused) return;
+  trace(kTraceResume, node, 0);
+  const std::unique_ptr<Sleep> sleep = std::move(target.sleep);
+  target.status = NodeStatus::up;
+  for (const std::uint32_t slot : sleep->inbox) receive(node, slot);
+  for (const std::uint32_t slot : sleep->storage) complete_storage(slot);
+  target.armed = kNever;
+  arm(node);
+}
+
+void Simulator::tell_unreachable(NodeIndex node, NodeIndex peer) {
+  if (status(node) != NodeStatus::up) return;
+  begin_step(node).peer_unreachable(now_, handle(peer), outbox_);
+  end_step(node);
+}
+
+// --- Time ----------------------------------------------------------------------------------------
+
+bool Simulator::step() {
+  if (queue_.empty()) return false;
+  const Event event = queue_.pop();
+  now_ = std::max(now_, event.at);
+  carry_out(event);
+  return true;
+}
+
+void Simulator::carry_out(const Event& event) {
+  ++counters_.events;
+  switch (event.kind) {
+    case EventKind::arrival:
+      arrive(event.subject);
+      break;
+    case EventKind::deadline:
+      fire_deadline(event);
+      break;
+    case EventKind::storage:
+      complete_storage(event.subject);
+      break;
+    case EventKind::action: {
+      const std::function<void()> action = std::move(actions_[event.subject]);
+      actions_[event.subject] = nullptr;
+      free_actions_.push_back(event.subject);
+      action();
+      break;
+    }
+  }
+}
+
+void Simulator::run_until(Time time) {
+  while (!queue_.empty() && queue_.top().at <= time) step();
+  now_ = std::max(now_, time);
+}
+
+bool Simulator::run_until(const std::function<bool()>& condition, Time limit) {
+  while (!condition()) {
+    if (queue_.empty() || queue_.top().at > limit) {
+      now_ = std::max(now_, limit);
+      return condition();
+    }
+    step();
+  }
+  return true;
+}
+
+void Simulator::at(Time time, std::function<void()> action) {
+  std::uint32_t slot = 0;
+  if (free_actions_.empty()) {
+    slot = static_cast<std::uint32_t>(actions_.size());
+    actions_.emplace_back();
+  } else {
+    slot = free_actions_.back();
+    free_actions_.pop_back();
+  }
+  actions_[slot] = std::move(action);
+  queue_.push(std::max(time, now_), EventKind::action, slot);
+}
+
+void Simulator::fire_deadline(const Event& event) {
+  const NodeIndex node{event.subject};
+  Record& target = record(node);
+  if (target.armed != event.at) return;  // moved, or of an earlier life
+  target.armed = kNever;
+  if (target.status != NodeStatus::up) return;  // resume() arms again
+  if (target.node->next_deadline() > now_) {
+    arm(node);
+    return;
+  }
+  begin_step(node).advance(now_, outbox_);
+  end_step(node);
+}
+
+void Simulator::arm(NodeIndex node) {
+  Record& target = record(node);
+  Time deadline = target.node->next_deadline();
+  if (deadline == kNever) return;
+  // A deadline that has passed comes a little later, so that time goes on whatever a node asks.
+  if (deadline <= now_) deadline = now_ + std::chrono::microseconds(1);
+  if (deadline >= target.armed) return;
+  target.armed = deadline;
+  queue_.push(deadline, EventKind::deadline, index(node));
+}
+
+// --- Steps ---------------------------------------------------------------------------------------
+
+Node& Simulator::begin_step(NodeIndex node) {
+  Record& target = record(node);
+  assert(target.status == NodeStatus::up);
+  assert(!stepping_ && "upcalls and hooks must not call back into the simulator");
+  stepping_ = true;
+  const auto elapsed = std::chrono::duration_cast<seconds>(now_ - options_.start);
+  target.node->set_wall_time(WallTime{options_.wall_start.unix_seconds + elapsed.count()});
+  return *target.node;
+}
+
+void Simulator::end_step(NodeIndex node) {
+  Record& target = record(node);
+  target.node->flush(now_, outbox_);
+  note_activity(node, target.node->active());
+  for (const NodeEvent& event : outbox_.events) {
+    trace(kTraceEvent, node, event.index());
+    if (hooks.event) hooks.event(node, event);
+  }
+  for (Send& send : outbox_.sends) transmit(node, send);
+  for (StorageRequest& request : outbox_.storage) request_storage(node, std::move(request));
+  outbox_.clear();
+  stepping_ = false;
+  arm(node);
+}
+
+void Simulator::note_activity(NodeIndex node, bool active) {
+  Record& target = record(node);
+  if (target.active == active) return;
+  target.active = active;
+  if (active) {
+    active_.emplace(directory_.id(target.handle), node);
+  } else {
+    active_.erase(directory_.id(target.handle));
+  }
+  trace(kTraceActivity, node, active ? 1 : 0);
+  if (hooks.activity) hooks.activity(node, active);
+}
+
+void Simulator::trace(std::uint64_t what, NodeIndex node, std::uint64_t detail) {
+  trace_.add((what << 32) | index(node));
+  trace_.add(static_cast<std::uint64_t>(now_.time_since_epoch().count()));
+  trace_.add(detail);
+}
+
+// --- Applications --------------------------------------------------------------------------------
+
+bool Simulator::add_application(NodeIndex node, ApplicationId id,
+                                std::unique_ptr<Application> application) {
+  Record& target = record(node);
+  auto traced = std::make_unique<TracedApplication>(*this, node, id, std::move(application));
+  if (!target.node->add_application(id, *traced)) return false;
+  target.applications.push_back(std::move(traced));
+  return true;
+}
+
+bool Simulator::add_application(NodeIndex node, ApplicationId id, Application& shared) {
+  Record& target = record(node);
+  auto traced = std::make_unique<TracedApplication>(*this, node, id, shared);
+  if (!target.node->add_application(id, *traced)) return false;
+  target.applications.push_back(std::move(traced));
+  return true;
+}
+
+Application* Simulator::application(NodeIndex node, ApplicationId id) const {
+  for (const auto& application : record(node).applications) {
+    if (application->id() == id) return &application->inner();
+  }
+  return nullptr;
+}
+
+Result<OperationId> Simulator::route(NodeIndex node, ApplicationId application, const Key& key,
+                                     Payload payload, const RouteOptions& options) {
+  Result<OperationId> result = fail(ErrorCode::unavailable, "the node does not run");
+  if (status(node) != NodeStatus::up) return result;
+  run(node, application,
+      [&](Context context) { result = context.route(key, std::move(payload), options); });
+  return result;
+}
+
+}  // namespace pastry::sim

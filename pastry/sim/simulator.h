@@ -1,0 +1,304 @@
+// A deterministic discrete-event simulator that drives production nodes: virtual clock, emulated
+// network, injected faults, a trace hash.
+//
+// Every simulated node is a process of its own: the same pastry::Node that the ZeroMQ host runs,
+// with the same applications; its messages are encoded and decoded by the production codec unless
+// that is switched off. All simulated hosts share one Directory, so that a peer costs its
+// description once; told_handles.h checks that no node takes anything from it that no message told
+// it. The same options and calls give the same trace hash under every compiler.
+//
+//   SimulatorOptions options;
+//   options.seed = 7;
+//   Simulator simulator(std::move(options));
+//   const NodeIndex first = simulator.add_node();
+//   simulator.found(first);
+//   const NodeIndex second = simulator.add_node();
+//   simulator.join(second, first);
+//   simulator.run_for(seconds(5));
+//
+// Threads: one simulation, one thread; independent simulations may run side by side.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pastry/core/hash.h"
+#include "pastry/core/node.h"
+#include "pastry/core/random.h"
+#include "pastry/core/verifier.h"
+#include "pastry/sim/event_queue.h"
+#include "pastry/sim/message_visit.h"
+#include "pastry/sim/network.h"
+#include "pastry/sim/told_handles.h"
+#include "pastry/sim/trace_hash.h"
+#include "pastry/wire/codec.h"
+
+namespace pastry::sim {
+
+class Simulator;
+
+enum class NodeStatus : std::uint8_t {
+  added,   // not started yet
+  up,      // runs
+  paused,  // stopped like by SIGSTOP: messages wait, timers do not fire
+  down,    // crashed or left; its store and remembered peers are kept
+};
+
+// Why a message did not arrive.
+enum class DropCause : std::uint8_t {
+  lost,         // by the network's loss probability
+  cut,          // the link or the partition
+  down,         // the receiver does not run, or runs with another incarnation
+  overflow,     // too many messages for a paused node
+  unencodable,  // the codec refused to encode it: a bug of the sender
+  undecodable,  // the codec refused what it had encoded: a bug of the codec
+};
+inline constexpr std::size_t kDropCauses = 6;
+std::string_view name(DropCause cause);
+
+// Registers the applications of a node that is about to start, with add_application(). Called at
+// every start of a node, restarts included.
+using ApplicationFactory = std::function<void(Simulator&, NodeIndex, Node&)>;
+// The store of a node; called once per node, when it first asks for storage.
+using StoreFactory = std::function<std::unique_ptr<Store>(NodeIndex)>;
+
+struct SimulatorOptions {
+  std::uint64_t seed = 1;
+  Config config;
+  // Null: 10 ms between any two nodes.
+  std::shared_ptr<const proximity::Topology> topology;
+  double loss = 0;
+  double duplication = 0;
+  // Encode and decode every message; off only for speed.
+  bool encode = true;
+  // Keep, per node, what it was told (told_handles.h). Costs N²/8 bytes.
+  bool check_told = false;
+  // Virtual time from a storage request to its completion.
+  Duration store_delay = milliseconds(2);
+  // Peers that a node persists over a crash.
+  std::size_t remembered_peers = 32;
+  // Messages that wait for a paused node before further ones are dropped.
+  std::size_t paused_inbox_max = 10000;
+  Time start{std::chrono::hours(1)};
+  WallTime wall_start{1700000000};
+  ApplicationFactory applications;
+  // Without it every storage request fails.
+  StoreFactory stores;
+  // Answers ComputeDigest without a store; must outlive the simulator. Null: the store is asked.
+  const Hash* hash = nullptr;
+};
+
+struct SimulatorCounters {
+  std::uint64_t events = 0;
+  std::uint64_t messages = 0;  // sent
+  std::uint64_t bytes = 0;     // encoded, payloads included; 0 without encoding
+  std::array<std::uint64_t, kMessageKinds> by_kind{};
+  std::array<std::uint64_t, kDropCauses> drops{};
+  std::uint64_t undirected_sends = 0;  // to itself or to an invalid handle: a bug of the sender
+};
+
+// What a user of the simulator may watch. Hooks must not call back into the simulator except for
+// its views and at(). Keep them short.
+struct SimulatorHooks {
+  std::function<void(NodeIndex, const NodeEvent&)> event;
+  // A node became active or ceased to be (crash included).
+  std::function<void(NodeIndex, bool active)> activity;
+  // Before the application's own deliver().
+  std::function<void(NodeIndex, ApplicationId, const Delivery&)> delivery;
+  std::function<void(NodeIndex from, Handle to, const Message&)> send;
+  std::function<void(NodeIndex from, Handle to, DropCause)> drop;
+};
+
+class Simulator {
+ public:
+  explicit Simulator(SimulatorOptions options);
+  ~Simulator();
+  Simulator(const Simulator&) = delete;
+  Simulator& operator=(const Simulator&) = delete;
+
+  // --- Nodes and their life ---
+
+  // A node that is not started yet, with an id drawn from the seed or given; ids must be distinct.
+  NodeIndex add_node();
+  NodeIndex add_node(const NodeId& id, std::string domain = {});
+
+  // Starts a node that is added or down. found: as the first of a ring. join: through `seeds`.
+  void found(NodeIndex node);
+  void join(NodeIndex node, NodeIndex seed);
+  void join(NodeIndex node, std::span<const NodeIndex> seeds);
+  // Starts a node that is down with the next incarnation through the peers that it remembered and
+  // then `seeds`; with none of either it founds its ring again.
+  void restart(NodeIndex node, std::span<const NodeIndex> seeds = {});
+
+  // Gone without a word; what it sent is still on its way. No effect on a node that is down.
+  void crash(NodeIndex node);
+  // Gone with Node::leave().
+  void leave(NodeIndex node);
+  void pause(NodeIndex node);
+  void resume(NodeIndex node);
+  // Node::peer_unreachable at `node`, as a host would tell it after a refused connection.
+  void tell_unreachable(NodeIndex node, NodeIndex peer);
+
+  Network& network() { return network_; }
+
+  // --- Time ---
+
+  Time now() const { return now_; }
+  // Carries out the next event; false if there is none.
+  bool step();
+  // All events up to and including `time`; now() == time afterwards.
+  void run_until(Time time);
+  void run_for(Duration duration) { run_until(now_ + duration); }
+  // Until condition() holds, asked after each event, or `limit`; whether it held.
+  bool run_until(const std::function<bool()>& condition, Time limit);
+  // Calls `action` at `time` (now, if that is past) between two events.
+  void at(Time time, std::function<void()> action);
+
+  // --- Applications and downcalls ---
+
+  // For the ApplicationFactory: the node owns it until it goes down. False if the id is taken.
+  bool add_application(NodeIndex node, ApplicationId id, std::unique_ptr<Application> application);
+  // One application object that serves many nodes; must outlive the simulator.
+  bool add_application(NodeIndex node, ApplicationId id, Application& shared);
+
+  // Makes downcalls in the name of an application of a node that is up: action(Context).
+  template <typename Action>
+  void run(NodeIndex node, ApplicationId application, Action&& action) {
+    Node& target = begin_step(node);
+    target.run(now_, application, outbox_, std::forward<Action>(action));
+    end_step(node);
+  }
+  Result<OperationId> route(NodeIndex node, ApplicationId application, const Key& key,
+                            Payload payload, const RouteOptions& options = {});
+
+  // --- Views ---
+
+  std::size_t size() const { return nodes_.size(); }
+  NodeStatus status(NodeIndex node) const { return record(node).status; }
+  bool running(NodeIndex node) const { return record(node).node != nullptr; }
+  bool active(NodeIndex node) const { return record(node).active; }
+  // Only while running().
+  const Node& node(NodeIndex node) const { return *record(node).node; }
+  // The application object of that id on a running node, or null.
+  Application* application(NodeIndex node, ApplicationId id) const;
+  // Null until the node asked for storage.
+  Store* store(NodeIndex node) const { return record(node).store.get(); }
+  // The handle of the current (or last) incarnation.
+  Handle handle(NodeIndex node) const { return record(node).handle; }
+  const NodeId& id(NodeIndex node) const { return directory_.id(record(node).handle); }
+  // kNoNode for a handle of no simulated node.
+  NodeIndex node_of(Handle handle) const;
+  const Directory& directory() const { return directory_; }
+  const Config& config() const { return options_.config; }
+  const SimulatorOptions& options() const { return options_; }
+  // All active nodes in the order of their ids: the truth that checkers compare with.
+  const std::map<NodeId, NodeIndex>& active_nodes() const { return active_; }
+  const SimulatorCounters& counters() const { return counters_; }
+  std::uint64_t trace_hash() const { return trace_.value(); }
+  const ToldHandles* told() const { return told_.get(); }
+  // Messages on their way now.
+  std::size_t in_flight() const { return messages_in_flight_; }
+  // The simulator's own generator, for experiments that want to follow the seed.
+  Random& random() { return random_; }
+
+  SimulatorHooks hooks;
+
+ private:
+  class TracedApplication;
+
+  struct Flight {  // a message on its way
+    NodeIndex from = kNoNode;
+    Handle sender = kNoHandle;
+    Handle to = kNoHandle;
+    Bytes frame;                     // encoded header
+    Payload payload;                 // second frame
+    std::unique_ptr<Message> plain;  // without encoding
+  };
+
+  struct PendingStorage {
+    NodeIndex node = kNoNode;
+    Handle incarnation = kNoHandle;
+    StorageRequest request;
+  };
+
+  struct Sleep {  // of a node that is down or paused
+    std::vector<Handle> remembered;
+    std::vector<std::uint32_t> inbox;    // slots of flights
+    std::vector<std::uint32_t> storage;  // slots of storage requests
+  };
+
+  struct Record {
+    std::unique_ptr<Node> node;
+    std::vector<std::unique_ptr<TracedApplication>> applications;
+    std::unique_ptr<Store> store;
+    std::unique_ptr<Sleep> sleep;
+    Time armed = kNever;  // of the deadline event that counts
+    Handle handle = kNoHandle;
+    NodeStatus status = NodeStatus::added;
+    bool active = false;
+  };
+
+  Record& record(NodeIndex node) { return nodes_[index(node)]; }
+  const Record& record(NodeIndex node) const { return nodes_[index(node)]; }
+
+  void assign_handle(Record& record, NodeIndex node, const NodeId& id, std::uint64_t incarnation,
+                     std::string domain);
+  void start(NodeIndex node);
+  void stop(NodeIndex node);
+  Node& begin_step(NodeIndex node);
+  void end_step(NodeIndex node);
+  void note_activity(NodeIndex node, bool active);
+  void arm(NodeIndex node);
+
+  void transmit(NodeIndex from, Send& send);
+  bool pack(Send& send, Flight& flight);
+  void launch(NodeIndex receiver, Flight flight);
+  void drop(NodeIndex from, Handle to, DropCause cause);
+  void arrive(std::uint32_t slot);
+  void receive(NodeIndex node, std::uint32_t slot);
+  void request_storage(NodeIndex node, StorageRequest request);
+  void complete_storage(std::uint32_t slot);
+  StorageCompletion carry_out(const PendingStorage& pending);
+  void fire_deadline(const Event& event);
+  void carry_out(const Event& event);
+  void release_flight(std::uint32_t slot);
+  void trace(std::uint64_t what, NodeIndex node, std::uint64_t detail);
+
+  SimulatorOptions options_;
+  Directory directory_;
+  InsecureLoopbackVerifier verifier_;
+  Network network_;
+  Random random_;
+  std::unique_ptr<wire::Codec> codec_;
+  wire::Frames frames_;  // scratch of encode
+  std::unique_ptr<ToldHandles> told_;
+  EventQueue queue_;
+  Time now_;
+  TraceHash trace_;
+  SimulatorCounters counters_;
+  Outbox outbox_;
+  bool stepping_ = false;
+
+  std::vector<Record> nodes_;
+  std::vector<std::uint32_t> node_of_handle_;
+  std::map<NodeId, NodeIndex> active_;
+
+  std::deque<Flight> flights_;
+  std::vector<std::uint32_t> free_flights_;
+  std::vector<Bytes> spare_frames_;
+  std::size_t messages_in_flight_ = 0;
+  std::deque<PendingStorage> storage_;
+  std::vector<std::uint32_t> free_storage_;
+  std::deque<std::function<void()>> actions_;
+  std::vector<std::uint32_t> free_actions_;
+};
+
+}  // namespace pastry::sim
