@@ -1,0 +1,89 @@
+// Options of a subcommand: declared as a table, read from flags, environment, file and defaults.
+//
+// Precedence: flag > PASTRY_NAME in the environment > --config FILE > default. A config file has
+// lines `name = value`; a section `[put]` holds for that subcommand only. Unknown names are errors.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pastry/core/error.h"
+#include "pastry/core/timestamp.h"
+
+namespace pastry::cli {
+
+struct OptionSpec {
+  std::string name;   // long name without dashes
+  char letter = 0;    // short name, or 0
+  std::string value;  // what stands for the value in the help; empty: a flag
+  std::string help;   // one line
+  std::string default_value = {};
+  bool repeatable = false;  // may be given several times, or with commas
+};
+
+// Looks a variable of the environment up; nullptr if it is not set.
+using Environment = std::function<const char*(const std::string& name)>;
+
+class Options {
+ public:
+  // What parse() needs to know about the command.
+  struct Grammar {
+    std::string command;  // "put", "cluster kill"
+    std::span<const OptionSpec> specs;
+    std::size_t arguments_min = 0;
+    std::size_t arguments_max = 0;
+    // Every option name of any command: a config file may serve several.
+    std::function<bool(std::string_view name)> known_anywhere;
+  };
+
+  // Errors: invalid (unknown option, missing value, too many or few arguments), failed (the config
+  // file cannot be read).
+  static Result<Options> parse(const Grammar& grammar, std::span<const std::string> words,
+                               const Environment& environment);
+
+  bool flag(const std::string& name) const;
+  // Whether it was given by flag, environment or file.
+  bool given(const std::string& name) const;
+  // The value or the default; of a repeatable one all values joined by commas.
+  std::string text(const std::string& name) const;
+  std::vector<std::string> list(const std::string& name) const;
+  const std::vector<std::string>& arguments() const { return arguments_; }
+
+ private:
+  std::map<std::string, std::vector<std::string>> values_;  // given ones
+  std::map<std::string, std::string> defaults_;
+  std::vector<std::string> arguments_;
+};
+
+// Typed values out of Options. Keeps the first error, so that a command reads all its options and
+// asks once.
+class Reader {
+ public:
+  explicit Reader(const Options& options) : options_(&options) {}
+
+  std::int64_t integer(const std::string& name, std::int64_t min, std::int64_t max);
+  // "500ms", "1.5" or "1.5s" (seconds), "2m", "1h".
+  Duration duration(const std::string& name);
+  // One of `words`; returns its index.
+  std::size_t choice(const std::string& name, std::initializer_list<std::string_view> words);
+
+  // Notes an error of the caller's own.
+  void note(Error error);
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  const Options* options_;
+  std::optional<Error> error_;
+};
+
+// The whole text as a decimal integer.
+std::optional<std::int64_t> parse_integer(std::string_view text);
+Result<Duration> parse_duration(std::string_view text);
+
+}  // namespace pastry::cli
