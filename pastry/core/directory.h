@@ -9,8 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <memory>
+#include <deque>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -81,43 +80,63 @@ class Directory {
   std::uint64_t incarnation(Handle handle) const { return peers_[index(handle)].incarnation; }
   HostIndex host_index(Handle handle) const { return peers_[index(handle)].host; }
   const HostInfo& host(Handle handle) const { return host(host_index(handle)); }
-  const HostInfo& host(HostIndex host) const { return *hosts_[index(host)]; }
+  const HostInfo& host(HostIndex host) const { return hosts_[index(host)].info; }
   ByteView signature(Handle handle) const;
   PeerInfo info(Handle handle) const;
   // Whether both live in the same failure domain: equal non-empty labels, or the same process.
   bool same_domain(Handle a, Handle b) const;
 
-  bool valid(Handle handle) const {
-    return index(handle) < peers_.size() && peers_[index(handle)].used;
-  }
+  bool valid(Handle handle) const { return index(handle) < peers_.size() && used_[index(handle)]; }
   std::size_t size() const { return live_; }
 
-  // Forgets every peer for which `in_use` was not called between begin_collection() and
-  // end_collection(). The host marks what its nodes, applications and queues hold.
+  // Forgets every peer for which mark() was not called between begin_collection() and
+  // end_collection(), and every process without peers; their handles and indices may be given out
+  // again. The host marks what its nodes, applications and queues hold. What is interned in between
+  // counts as marked.
   void begin_collection();
   void mark(Handle handle);
   // Returns how many peers were forgotten.
   std::size_t end_collection();
 
  private:
+  // Peers and hosts are chained per hash bucket through their own records, which costs a third of
+  // what a standard hash map would.
   struct Peer {
     NodeId id;
     std::uint64_t incarnation = 0;
     HostIndex host{};
-    bool used = false;
-    bool marked = false;
+    std::uint32_t next = kEndOfChain;
   };
 
+  struct Host {
+    HostInfo info;
+    std::uint32_t peers = 0;
+    std::uint32_t next = kEndOfChain;
+  };
+
+  static constexpr std::uint32_t kEndOfChain = 0xffffffffU;
+
+  Handle find_exact(const NodeId& id, std::uint64_t incarnation, HostIndex host,
+                    ByteView signature) const;
+  std::uint32_t peer_bucket(const NodeId& id) const;
+  std::uint32_t host_bucket(const HostInfo& host) const;
+  void grow_peer_buckets();
+  void grow_host_buckets();
   void forget(std::uint32_t slot);
+  void forget_host(std::uint32_t slot);
 
   std::size_t max_peers_;
   std::size_t live_ = 0;
+  std::size_t live_hosts_ = 0;
   std::vector<Peer> peers_;
+  std::vector<bool> used_;
+  std::vector<bool> marked_;
   std::vector<std::uint32_t> free_peers_;
-  std::vector<std::unique_ptr<HostInfo>> hosts_;
+  std::vector<std::uint32_t> peer_buckets_;  // first of each chain; a power of two of them
+  std::deque<Host> hosts_;                   // stable addresses: host() returns references
+  std::vector<bool> host_used_;
   std::vector<std::uint32_t> free_hosts_;
-  std::unordered_multimap<NodeId, std::uint32_t> by_id_;
-  std::unordered_multimap<std::size_t, std::uint32_t> hosts_by_hash_;
+  std::vector<std::uint32_t> host_buckets_;
   std::unordered_map<std::uint32_t, Bytes> signatures_;  // sparse until identity exists
 };
 

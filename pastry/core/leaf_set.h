@@ -5,7 +5,10 @@
 // may stand in both, and the leaf set then knows the whole ring.
 //
 // Invariants: each side sorted by distance in its direction, nearest first, at most l/2 long; never
-// contains the own id; at most one handle per id, the one with the highest incarnation.
+// contains the own id; at most one handle per id, the one with the highest incarnation. Each side
+// is without holes: a member that lies between the own id and the outermost of a side stands in
+// that side. A side that lost members is filled by what is inserted, not from the other side: the
+// ring may well have nearer nodes that are not known yet.
 #pragma once
 
 #include <cstdint>
@@ -36,24 +39,28 @@ class LeafSet {
   // Whether insert(id) would change the set if the id is new (false for own and member ids).
   bool would_admit(const NodeId& id) const;
 
-  // Nearest first; may share members in a small ring.
-  std::span<const Handle> left() const { return left_; }
-  std::span<const Handle> right() const { return right_; }
+  // Nearest first; may share members in a small ring. Valid until the next change.
+  std::span<const Handle> left() const { return {sides_.data(), left_size_}; }
+  std::span<const Handle> right() const {
+    return {sides_.data() + left_size_, sides_.size() - left_size_};
+  }
   // The immediate neighbours on the ring, or kNoHandle. The same node in a ring of two.
-  Handle left_neighbour() const { return left_.empty() ? kNoHandle : left_.front(); }
-  Handle right_neighbour() const { return right_.empty() ? kNoHandle : right_.front(); }
+  Handle left_neighbour() const { return left().empty() ? kNoHandle : left().front(); }
+  Handle right_neighbour() const { return right().empty() ? kNoHandle : right().front(); }
 
   // Every member once, in ring order from the farthest on the left to the farthest on the right.
   std::vector<Handle> members() const;
   std::size_t distinct_size() const;
-  bool empty() const { return left_.empty() && right_.empty(); }
+  bool empty() const { return sides_.empty(); }
 
   // Some node stands in both sides (or there is none at all): the whole ring is known.
-  bool knows_whole_ring() const;
+  bool knows_whole_ring() const { return knows_whole_ring_; }
   // Both sides full, or the whole ring known.
   bool complete() const;
   // Whether `key` lies between the outermost members (inclusive), or the whole ring is known.
-  bool covers(const Key& key) const;
+  bool covers(const Key& key) const {
+    return knows_whole_ring_ || key - self_ <= right_reach_ || self_ - key <= left_reach_;
+  }
 
   // Of the members and the own id, the closest to `key` (`closer` of id.h); kNoHandle means: the
   // node itself.
@@ -66,14 +73,40 @@ class LeafSet {
   Id mean_spacing() const;
 
  private:
-  bool insert_side(std::vector<Handle>& side, Handle node, bool upwards);
-  Id distance(Handle node, bool upwards) const;
+  enum class Side : unsigned char { left, right };
+
+  std::span<const Handle> side(Side which) const { return which == Side::left ? left() : right(); }
+  // How far `id` is from the own id in the direction of the side.
+  Id distance(const NodeId& id, Side which) const {
+    return which == Side::left ? self_ - id : id - self_;
+  }
+  Id distance(Handle node, Side which) const { return distance(directory_->id(node), which); }
+  bool full(Side which) const { return side(which).size() == half_; }
+  // How many of the side are nearer than `distance`.
+  std::size_t rank(const Id& distance, Side which) const;
+  bool admits(const NodeId& id, Side which) const;
+  bool replace(Handle old, Handle node);
+  bool insert_side(Handle node, Side which);
+  void close_holes(Side which);
+  void erase_at(std::size_t position, Side which);
+  void update_reach();
+  // The closest to `key` of the own id and the two of the side that enclose the key.
+  Handle closest_within(const Key& key, Side which) const;
+  Handle closer_of(const Key& key, Handle a, Handle b) const;
+  const NodeId& id_of(Handle node) const {
+    return node == kNoHandle ? self_ : directory_->id(node);
+  }
 
   const Directory* directory_;
   NodeId self_;
-  std::int32_t half_;
-  std::vector<Handle> left_;
-  std::vector<Handle> right_;
+  // Distances from the own id to the outermost of each side, zero if empty: kept here because
+  // covers() is asked for every message that passes.
+  Id left_reach_;
+  Id right_reach_;
+  std::vector<Handle> sides_;  // left side, then right side
+  std::uint8_t left_size_ = 0;
+  std::uint8_t half_;
+  bool knows_whole_ring_ = true;
 };
 
 }  // namespace pastry

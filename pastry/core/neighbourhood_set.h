@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "pastry/core/directory.h"
@@ -24,20 +25,32 @@ class NeighbourhoodSet {
 
   bool contains(Handle node) const;
   std::size_t size() const { return members_.size(); }
-  Handle at(std::size_t rank) const { return members_[rank].node; }
+  // rank < size().
+  Handle at(std::size_t rank) const { return members_[rank].node(); }
   proximity::Proximity proximity_at(std::size_t rank) const { return members_[rank].proximity; }
   std::vector<Handle> members() const;
 
  private:
+  // Six bytes: the handle in two halves, so that nothing is lost to alignment.
   struct Member {
-    Handle node;
+    Member(Handle node, proximity::Proximity distance)
+        : high(static_cast<std::uint16_t>(index(node) >> 16)),
+          low(static_cast<std::uint16_t>(index(node) & 0xffff)),
+          proximity(distance) {}
+    Handle node() const { return Handle{std::uint32_t{high} << 16 | low}; }
+
+    std::uint16_t high;
+    std::uint16_t low;
     proximity::Proximity proximity;
   };
+  static_assert(sizeof(Member) == 6);
+
+  void insert_sorted(Member member);
 
   const Directory* directory_;
   NodeId self_;
-  std::size_t capacity_;
   std::vector<Member> members_;
+  std::uint8_t capacity_;
 };
 
 }  // namespace pastry

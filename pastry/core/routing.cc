@@ -1,1 +1,113 @@
 #include "pastry/core/routing.h"
+
+#include <algorithm>
+
+namespace pastry {
+namespace {
+
+bool contains(std::span<const Handle> nodes, Handle node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+// Routing rule 3: keeps the best of the nodes shown to it.
+class RareCase {
+ public:
+  RareCase(const Directory& directory, const Tables& tables, const Key& key,
+           std::span<const Handle> excluded)
+      : directory_(&directory),
+        key_(key),
+        best_id_(tables.self),
+        excluded_(excluded),
+        digit_bits_(tables.routing_table.digit_bits()),
+        prefix_(shared_prefix(tables.self, key, digit_bits_)) {}
+
+  void consider(Handle node) {
+    const NodeId& id = directory_->id(node);
+    if (!closer(key_, id, best_id_)) return;
+    if (shared_prefix(id, key_, digit_bits_) < prefix_) return;
+    if (contains(excluded_, node)) {
+      excluded_would_do_ = true;
+      return;
+    }
+    best_ = node;
+    best_id_ = id;
+  }
+
+  int prefix() const { return prefix_; }
+  Handle best() const { return best_; }
+  bool excluded_would_do() const { return excluded_would_do_; }
+
+ private:
+  const Directory* directory_;
+  Key key_;
+  NodeId best_id_;
+  std::span<const Handle> excluded_;
+  int digit_bits_;
+  int prefix_;
+  Handle best_ = kNoHandle;
+  bool excluded_would_do_ = false;
+};
+
+}  // namespace
+
+Tables::Tables(const Directory& directory, const NodeId& self_id, int digit_bits, int leaf_set_size,
+               int neighbourhood_size)
+    : self(self_id),
+      leaf_set(directory, self_id, leaf_set_size),
+      routing_table(directory, self_id, digit_bits),
+      neighbourhood(directory, self_id, neighbourhood_size) {}
+
+NextHop next_hop(const Directory& directory, const Tables& tables, const Key& key,
+                 std::span<const Handle> excluded) {
+  const Handle closest = tables.leaf_set.closest(key);
+  if (tables.leaf_set.covers(key)) {
+    if (closest == kNoHandle) return {RoutingRule::deliver, kNoHandle};
+    return {RoutingRule::leaf_set, closest};
+  }
+  const Handle entry = tables.routing_table.next_for(key);
+  if (entry != kNoHandle && !contains(excluded, entry)) return {RoutingRule::routing_table, entry};
+
+  RareCase candidates(directory, tables, key, excluded);
+  for (const Handle node : tables.leaf_set.left()) candidates.consider(node);
+  for (const Handle node : tables.leaf_set.right()) candidates.consider(node);
+  // Entries of the rows above share fewer digits with the key than this node does.
+  tables.routing_table.for_each_from(
+      candidates.prefix(), [&](Handle node, proximity::Proximity) { candidates.consider(node); });
+  for (std::size_t rank = 0; rank < tables.neighbourhood.size(); ++rank) {
+    candidates.consider(tables.neighbourhood.at(rank));
+  }
+  if (candidates.best() != kNoHandle) return {RoutingRule::rare_case, candidates.best()};
+  const bool deliver =
+      closest == kNoHandle && entry == kNoHandle && !candidates.excluded_would_do();
+  return {deliver ? RoutingRule::deliver : RoutingRule::stuck, kNoHandle};
+}
+
+std::vector<Handle> replica_set(const Directory& directory, const Tables& tables, Handle self,
+                                const Key& key, int k) {
+  if (k <= 0) return {};
+  const auto wanted = static_cast<std::size_t>(k);
+  std::vector<Handle> nearest = tables.leaf_set.closest(key, SIZE_MAX);
+  std::replace(nearest.begin(), nearest.end(), kNoHandle, self);
+  if (nearest.size() <= wanted) return nearest;
+
+  std::vector<Handle> chosen;
+  std::vector<bool> taken(nearest.size());
+  for (std::size_t i = 0; i < nearest.size() && chosen.size() < wanted; ++i) {
+    taken[i] = std::none_of(chosen.begin(), chosen.end(),
+                            [&](Handle node) { return directory.same_domain(node, nearest[i]); });
+    if (taken[i]) chosen.push_back(nearest[i]);
+  }
+  // Fewer domains than copies: the nearest of those passed over.
+  for (std::size_t i = 0, count = chosen.size(); i < nearest.size() && count < wanted; ++i) {
+    if (taken[i]) continue;
+    taken[i] = true;
+    ++count;
+  }
+  chosen.clear();
+  for (std::size_t i = 0; i < nearest.size(); ++i) {
+    if (taken[i]) chosen.push_back(nearest[i]);
+  }
+  return chosen;
+}
+
+}  // namespace pastry

@@ -1,14 +1,14 @@
 // The routing table R: row r holds, per digit d, a near node that shares r digits and has d next.
 //
 // Source: [Pastry §2.1, §2.5]. Of several candidates for a slot the one nearest by the proximity
-// metric stays. Compact: rows are allocated when first used.
+// metric stays. Kept as one sorted array of the entries there are, eight bytes each: of the slots
+// of even a full table most are empty.
 //
 // Invariants: an entry in row r shares exactly r digits with the own id and stands in the column of
 // its digit r; the own column of each row is empty; at most one handle per id.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "pastry/core/directory.h"
@@ -42,24 +42,43 @@ class RoutingTable {
   bool contains(Handle node) const;
 
   // Rows that may hold entries: index of the deepest used row + 1.
-  int rows_used() const;
+  int rows_used() const { return entries_.empty() ? 0 : entries_.back().row + 1; }
   int digit_bits() const { return digit_bits_; }
   int row_count() const { return digit_count(digit_bits_); }
   std::vector<Handle> row(int index) const;
-  std::size_t size() const { return size_; }
+  std::size_t size() const { return entries_.size(); }
 
   // Calls visit(Handle, Proximity) for every entry, rows and columns ascending.
   template <typename Visit>
-  void for_each(Visit&& visit) const;
+  void for_each(Visit&& visit) const {
+    for (const Entry& entry : entries_) visit(entry.node, entry.proximity);
+  }
+  // The same from row `first` on.
+  template <typename Visit>
+  void for_each_from(int first, Visit&& visit) const {
+    for (std::size_t i = position(first, 0); i < entries_.size(); ++i) {
+      visit(entries_[i].node, entries_[i].proximity);
+    }
+  }
 
  private:
-  struct Slots;  // one row
+  struct Entry {
+    Handle node;
+    Proximity proximity;
+    std::uint8_t row;
+    std::uint8_t column;
+  };
+  static_assert(sizeof(Entry) == 8);
+
+  // Index of the first entry at or after the slot.
+  std::size_t position(int row, int column) const;
+  const Entry* entry_at(int row, int column) const;
+  bool update(Entry& present, Handle node, Proximity proximity);
 
   const Directory* directory_;
   NodeId self_;
+  std::vector<Entry> entries_;  // sorted by row, column
   std::uint8_t digit_bits_;
-  std::uint32_t size_ = 0;
-  std::vector<std::unique_ptr<Slots>> rows_;
 };
 
 }  // namespace pastry
