@@ -174,9 +174,11 @@ struct NeighbourhoodReply {
   std::vector<Handle> members;
 };
 
-// "I am active; consider me." With the sender's own row for the receiver's table, if it has one.
+// "I am active; consider me." With the sender's row of the receiver's prefix, and the round-trip
+// time that the sender measured, so that the receiver need not measure it again.
 struct Announce {
   Row row;
+  Duration round_trip{-1};  // negative: not measured
 };
 
 // The sender leaves now and names its leaf set, so that receivers can repair at once.

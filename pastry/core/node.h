@@ -24,9 +24,12 @@
 #include "pastry/core/message.h"
 #include "pastry/core/outbox.h"
 #include "pastry/core/routing.h"
+#include "pastry/core/step.h"
 #include "pastry/core/timestamp.h"
 
 namespace pastry {
+
+struct NodeState;
 
 // Counters since the node was made; monotonic.
 struct NodeCounters {
@@ -111,18 +114,11 @@ class Node {
 
  private:
   friend class Context;
-  struct State;
 
   void begin(Time now, Outbox& out, Step& step);
   void finish(Step& step);
 
-  std::unique_ptr<State> state_;
-};
-
-// One input being carried out; for Context and the node's parts only.
-struct Step {
-  Time now;
-  Outbox* out = nullptr;
+  std::unique_ptr<NodeState> state_;
 };
 
 template <typename Action>

@@ -106,8 +106,7 @@ TEST_CASE("Pastry 2: digits of base 2^b, b = 1 … 8, also where b does not divi
         const Id changed = with_digit(id, row, value, b);
         CHECK(digit(changed, row, b) == value);
         CHECK(with_digit(changed, row, digit(id, row, b), b) == id);
-        CHECK(shared_prefix(id, changed, b) ==
-              (digit(id, row, b) == value ? digit_count(b) : row));
+        CHECK(shared_prefix(id, changed, b) == (digit(id, row, b) == value ? digit_count(b) : row));
       }
     }
   }

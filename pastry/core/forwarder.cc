@@ -1,0 +1,393 @@
+#include "pastry/core/forwarder.h"
+
+#include <algorithm>
+
+#include "pastry/core/node_state.h"
+
+namespace pastry {
+
+namespace {
+
+constexpr std::size_t kAvoidMax = 8;
+// Hop state of a peer without traffic is given back after this long.
+constexpr Duration kHopIdle = std::chrono::seconds(30);
+
+std::uint64_t identity(const RouteHeader& header) {
+  std::uint64_t x = header.sequence * 0x9e3779b97f4a7c15ULL + index(header.source);
+  x ^= x >> 29;
+  x *= 0xbf58476d1ce4e5b9ULL;
+  return x ^ (x >> 32);
+}
+
+void avoid(RouteHeader& header, Handle peer) {
+  auto& list = header.avoid;
+  if (std::find(list.begin(), list.end(), peer) != list.end()) return;
+  if (list.size() == kAvoidMax) list.erase(list.begin());
+  list.push_back(peer);
+}
+
+}  // namespace
+
+Forwarder::Traffic& Forwarder::traffic() {
+  if (!traffic_) traffic_ = std::make_unique<Traffic>();
+  return *traffic_;
+}
+
+// --- Inputs
+// ------------------------------------------------------------------------------------------
+
+void Forwarder::start(NodeState& node, Step& step, LocalRoute&& work) {
+  process(node, step, std::move(work.message), work.previous, work.hint, 0);
+}
+
+void Forwarder::receive(NodeState& node, Step& step, Handle from, Routed&& message) {
+  if (!node.placed() || message.header.source == kNoHandle) {
+    ++node.counters.refused;  // unacknowledged: the sender takes another way
+    return;
+  }
+  if (!node.active() && traffic().kept.size() >= node.config->inactive_buffer_max) {
+    ++node.counters.dropped;
+    return;
+  }
+  owe_ack(from, message.header.hop_sequence);
+  process(node, step, std::move(message), from, kNoHandle, 0);
+}
+
+void Forwarder::process(NodeState& node, Step& step, Routed&& message, Handle previous, Handle hint,
+                        std::uint8_t attempts) {
+  if (keep_if_inactive(node, step, message, previous, hint)) return;
+  RouteHeader& header = message.header;
+  if (header.hops > node.config->hops_max) {
+    return give_up(node, step, header, "hop limit reached");
+  }
+  Handle next = choose_next(node, message, hint);
+  if (Application* application = node.application(header.application)) {
+    ForwardedMessage view{
+        header.key, std::move(message.payload), header.source, previous, next, header.hops,
+        header.kind};
+    const ForwardDecision decision =
+        application->forward(node.context(step, header.application), view);
+    if (decision == ForwardDecision::stop) {
+      return finish_here(node, step, header, RouteResult::delivered);
+    }
+    message.payload = std::move(view.payload);
+    if (view.key != header.key) {
+      header.key = view.key;
+      if (view.next_hop == next) view.next_hop = choose_next(node, message, kNoHandle);
+    }
+    if (node.directory->valid(view.next_hop)) next = view.next_hop;
+  }
+  if (next == node.self) {
+    deliver(node, step, std::move(message), previous);
+  } else {
+    if (previous != kNoHandle) help_previous(node, step, header, previous, next);
+    send_hop(node, step, next, std::move(message), attempts);
+  }
+}
+
+bool Forwarder::keep_if_inactive(NodeState& node, Step& step, Routed& message, Handle previous,
+                                 Handle hint) {
+  if (node.active()) return false;
+  auto& kept = traffic().kept;
+  if (kept.size() < node.config->inactive_buffer_max) {
+    kept.push_back({std::move(message), previous, hint});
+  } else {
+    give_up(node, step, message.header, "too many messages wait for this node to become active");
+  }
+  return true;
+}
+
+Handle Forwarder::choose_next(NodeState& node, const Routed& message, Handle hint) const {
+  const RouteHeader& header = message.header;
+  if (hint != kNoHandle && hint != node.self && !node.liveness.suspected(hint)) return hint;
+  if (header.kind == LookupKind::replica) {
+    if (node.knows_replica_set(header.key, header.replicas)) {
+      const std::vector<Handle> set =
+          replica_set(*node.directory, node.tables, node.self, header.key, header.replicas);
+      if (std::find(set.begin(), set.end(), node.self) != set.end()) return node.self;
+    }
+  }
+  const std::vector<Handle>& suspects = node.liveness.suspects();
+  NextHop next;
+  if (suspects.empty()) {
+    next = next_hop(*node.directory, node.tables, header.key, header.avoid);
+  } else {
+    std::vector<Handle> excluded = header.avoid;
+    excluded.insert(excluded.end(), suspects.begin(), suspects.end());
+    next = next_hop(*node.directory, node.tables, header.key, excluded);
+  }
+  // Everybody is suspected: better a suspect than nobody.
+  if (next.rule == RoutingRule::stuck) next = next_hop(*node.directory, node.tables, header.key);
+  return next.node == kNoHandle ? node.self : next.node;
+}
+
+// --- Sending
+// -------------------------------------------------------------------------------------------
+
+void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& message,
+                         std::uint8_t attempts) {
+  Traffic& t = traffic();
+  if (t.waiting >= node.config->unacknowledged_max) {
+    return give_up(node, step, message.header, "too many unacknowledged messages");
+  }
+  if (attempts == 0) {
+    ++message.header.hops;
+    ++node.counters.forwarded;
+  }
+  message.header.hop_sequence = ++last_hop_sequence_;
+  Hop& hop = t.hops[index(next)];
+  hop.used_at = step.now;
+  Duration wait =
+      hop.rtt.timeout(node.config->rto_initial, node.config->rto_min, node.config->rto_max);
+  wait = std::min(wait * (1 << std::min<int>(attempts, 6)), node.config->rto_max);
+  const Time deadline = step.now + wait;
+  node.send(step, next, Routed(message), Priority::application);
+  hop.waiting.push_back({last_hop_sequence_, static_cast<std::uint8_t>(attempts + 1), false,
+                         step.now, deadline, std::move(message)});
+  ++t.waiting;
+  t.retransmit_at = std::min(t.retransmit_at, deadline);
+  if (t.sweep_at == kNever) t.sweep_at = step.now + kHopIdle;
+}
+
+void Forwarder::deliver(NodeState& node, Step& step, Routed&& message, Handle previous) {
+  const RouteHeader& header = message.header;
+  if (previous != kNoHandle && is_duplicate(node, step, header)) {
+    ++node.counters.duplicates;
+    return finish_here(node, step, header, RouteResult::delivered);
+  }
+  Application* application = node.application(header.application);
+  if (application == nullptr) return finish_here(node, step, header, RouteResult::refused);
+  ++node.counters.delivered;
+  const RouteHeader kept = header;
+  application->deliver(node.context(step, header.application),
+                       {header.key, std::move(message.payload), header.source, previous,
+                        header.sequence, header.hops, header.kind});
+  finish_here(node, step, kept, RouteResult::delivered);
+}
+
+void Forwarder::finish_here(NodeState& node, Step& step, const RouteHeader& header,
+                            RouteResult result) {
+  if (!header.wants_outcome) return;
+  if (header.source == node.self) {
+    const Handle root = result == RouteResult::delivered ? node.self : kNoHandle;
+    step.work.emplace_back(LocalOutcome{header.sequence, result, root, header.hops});
+  } else {
+    node.send(step, header.source, Outcome{header.sequence, result, header.hops},
+              Priority::application);
+  }
+}
+
+void Forwarder::give_up(NodeState& node, Step& step, const RouteHeader& header,
+                        const char* reason) {
+  ++node.counters.dropped;
+  node.emit(step, MessageDropped{header.key, reason});
+  finish_here(node, step, header, RouteResult::undeliverable);
+}
+
+bool Forwarder::is_duplicate(NodeState& node, Step& step, const RouteHeader& header) {
+  Traffic& t = traffic();
+  const std::uint64_t id = identity(header);
+  if (t.seen.contains(id) || t.seen_before.contains(id)) return true;
+  if (t.seen.size() >= node.config->duplicate_max / 2) {
+    t.seen_before = std::exchange(t.seen, {});
+  }
+  t.seen.insert(id);
+  if (t.seen_rotates == kNever) t.seen_rotates = step.now + node.config->duplicate_memory;
+  return false;
+}
+
+// Passive repair [Pastry §2.4, MSPastry §4.3]: the previous hop shares as long a prefix with the
+// key as this node but did not have the entry that this node uses.
+void Forwarder::help_previous(NodeState& node, Step& step, const RouteHeader& header,
+                              Handle previous, Handle next) {
+  const int b = node.config->digit_bits;
+  const int row = shared_prefix(node.self_id(), header.key, b);
+  if (row >= digit_count(b) || shared_prefix(node.id(next), header.key, b) <= row) return;
+  if (shared_prefix(node.id(previous), header.key, b) != row) return;
+  node.send(step, previous, RowReply{{static_cast<std::uint8_t>(row), {next}}});
+}
+
+// --- Acknowledgements
+// --------------------------------------------------------------------------------
+
+void Forwarder::owe_ack(Handle to, std::uint32_t hop_sequence) {
+  Traffic& t = traffic();
+  auto& acks = t.hops[index(to)].acks;
+  if (acks.empty()) t.owed.push_back(to);
+  if (!acks.empty() && acks.back().first + acks.back().second == hop_sequence) {
+    ++acks.back().second;
+  } else {
+    acks.emplace_back(hop_sequence, 1);
+  }
+}
+
+void Forwarder::flush(NodeState& node, Step& step) {
+  if (!traffic_ || traffic_->owed.empty()) return;
+  Traffic& t = *traffic_;
+  for (const Handle peer : t.owed) {
+    Hop& hop = t.hops[index(peer)];
+    hop.used_at = step.now;
+    node.send(step, peer, HopAck{std::exchange(hop.acks, {})});
+  }
+  t.owed.clear();
+  if (t.sweep_at == kNever) t.sweep_at = step.now + kHopIdle;
+}
+
+void Forwarder::acknowledged(NodeState&, Step& step, Handle from, const HopAck& ack) {
+  if (!traffic_) return;
+  const auto found = traffic_->hops.find(index(from));
+  if (found == traffic_->hops.end()) return;
+  Hop& hop = found->second;
+  auto& waiting = hop.waiting;
+  for (const auto& [first, count] : ack.ranges) {
+    auto entry =
+        std::lower_bound(waiting.begin() + static_cast<std::ptrdiff_t>(hop.head), waiting.end(),
+                         first, [](const Unacknowledged& u, std::uint32_t sequence) {
+                           return static_cast<std::int32_t>(u.hop_sequence - sequence) < 0;
+                         });
+    Time sampled = kNever;
+    for (; entry != waiting.end() && entry->hop_sequence - first < count; ++entry) {
+      if (entry->acknowledged) continue;
+      entry->acknowledged = true;
+      entry->message = {};
+      sampled = entry->sent_at;
+      --traffic_->waiting;
+    }
+    if (sampled != kNever) hop.rtt.sample(step.now - sampled);
+  }
+  while (hop.head < waiting.size() && waiting[hop.head].acknowledged) ++hop.head;
+  if (hop.head == waiting.size()) {
+    waiting.clear();
+    hop.head = 0;
+  } else if (hop.head > 64 && hop.head > waiting.size() / 2) {
+    waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(hop.head));
+    hop.head = 0;
+  }
+}
+
+// --- Silence
+// -------------------------------------------------------------------------------------------
+
+Time Forwarder::deadline() const {
+  if (!traffic_) return kNever;
+  return std::min({traffic_->retransmit_at, traffic_->seen_rotates, traffic_->sweep_at});
+}
+
+void Forwarder::advance(NodeState& node, Step& step) {
+  if (!traffic_) return;
+  if (traffic_->retransmit_at <= step.now) check_timeouts(node, step);
+  if (traffic_->seen_rotates <= step.now) {
+    Traffic& t = *traffic_;
+    t.seen_before = std::exchange(t.seen, {});
+    t.seen_rotates = t.seen_before.empty() ? kNever : step.now + node.config->duplicate_memory;
+  }
+  if (traffic_->sweep_at <= step.now) sweep(node, step);
+}
+
+void Forwarder::check_timeouts(NodeState& node, Step& step) {
+  Traffic& t = *traffic_;
+  t.retransmit_at = kNever;
+  std::vector<std::uint32_t> peers;
+  for (const auto& [peer, hop] : t.hops) {
+    if (hop.head < hop.waiting.size()) peers.push_back(peer);
+  }
+  std::sort(peers.begin(), peers.end());  // the order reaches the outbox
+  std::vector<std::pair<Handle, Unacknowledged>> late;
+  Time earliest = kNever;
+  for (const std::uint32_t peer : peers) {
+    Hop& hop = t.hops[peer];
+    for (std::size_t i = hop.head; i < hop.waiting.size(); ++i) {
+      Unacknowledged& entry = hop.waiting[i];
+      if (entry.acknowledged) continue;
+      if (entry.deadline > step.now) {
+        earliest = std::min(earliest, entry.deadline);
+        continue;
+      }
+      late.emplace_back(Handle{peer}, entry);
+      entry.acknowledged = true;
+      entry.message = {};
+      --t.waiting;
+    }
+  }
+  t.retransmit_at = std::min(t.retransmit_at, earliest);
+  for (auto& [peer, entry] : late) {
+    node.liveness.suspect(node, step, peer);
+    retransmit(node, step, peer, std::move(entry));
+  }
+}
+
+void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowledged&& entry) {
+  RouteHeader& header = entry.message.header;
+  if (entry.attempts >= node.config->hop_attempts) {
+    return give_up(node, step, header, "no hop answered");
+  }
+  ++node.counters.retransmitted;
+  if (header.reroutes < 255) ++header.reroutes;
+  if (!node.tables.leaf_set.contains(peer)) avoid(header, peer);
+  if (!node.active()) {
+    keep_if_inactive(node, step, entry.message, kNoHandle, kNoHandle);
+    return;
+  }
+  // Applications saw this message on its first attempt: only the hop is chosen again.
+  const Handle next = choose_next(node, entry.message, kNoHandle);
+  if (next == node.self) {
+    deliver(node, step, std::move(entry.message), peer);
+  } else {
+    send_hop(node, step, next, std::move(entry.message), entry.attempts);
+  }
+}
+
+void Forwarder::peer_gone(NodeState& node, Step& step, Handle peer) {
+  if (!traffic_) return;
+  const auto found = traffic_->hops.find(index(peer));
+  if (found == traffic_->hops.end()) return;
+  std::vector<Unacknowledged> orphans;
+  for (std::size_t i = found->second.head; i < found->second.waiting.size(); ++i) {
+    if (found->second.waiting[i].acknowledged) continue;
+    orphans.push_back(std::move(found->second.waiting[i]));
+    --traffic_->waiting;
+  }
+  std::erase(traffic_->owed, peer);
+  traffic_->hops.erase(found);
+  for (Unacknowledged& orphan : orphans) retransmit(node, step, peer, std::move(orphan));
+}
+
+void Forwarder::release_kept(NodeState&, Step& step) {
+  if (!traffic_) return;
+  for (LocalRoute& kept : std::exchange(traffic_->kept, {}))
+    step.work.emplace_back(std::move(kept));
+}
+
+void Forwarder::sweep(NodeState&, Step& step) {
+  Traffic& t = *traffic_;
+  std::erase_if(t.hops, [&](const auto& entry) {
+    const Hop& hop = entry.second;
+    return hop.waiting.empty() && hop.acks.empty() && step.now - hop.used_at >= kHopIdle;
+  });
+  t.sweep_at = t.hops.empty() ? kNever : step.now + kHopIdle;
+  const bool idle =
+      t.hops.empty() && t.owed.empty() && t.kept.empty() && t.seen.empty() && t.seen_before.empty();
+  if (idle) traffic_.reset();
+}
+
+void Forwarder::mark_handles(Directory& directory) const {
+  if (!traffic_) return;
+  const auto mark = [&](const RouteHeader& header) {
+    directory.mark(header.source);
+    for (const Handle peer : header.avoid) directory.mark(peer);
+  };
+  for (const auto& [peer, hop] : traffic_->hops) {
+    directory.mark(Handle{peer});
+    for (std::size_t i = hop.head; i < hop.waiting.size(); ++i) {
+      if (!hop.waiting[i].acknowledged) mark(hop.waiting[i].message.header);
+    }
+  }
+  for (const LocalRoute& kept : traffic_->kept) {
+    mark(kept.message.header);
+    for (const Handle peer : {kept.previous, kept.hint}) {
+      if (peer != kNoHandle) directory.mark(peer);
+    }
+  }
+}
+
+}  // namespace pastry

@@ -1,0 +1,89 @@
+// Forwarding with per-hop acknowledgement [MSPastry §4.2].
+//
+// Every hop is acknowledged; a silent one is suspected and probed, and the message goes to an
+// alternative that its header then excludes. The last hop is different: while the root is only
+// suspected the message stays with it, because nobody else may deliver. The root removes the copies
+// that retransmission makes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "pastry/core/message.h"
+#include "pastry/core/step.h"
+#include "proximity/rtt_estimator.h"
+
+namespace pastry {
+
+struct NodeState;
+
+class Forwarder {
+ public:
+  // A message that starts at this node.
+  void start(NodeState& node, Step& step, LocalRoute&& work);
+  // A message from another node: acknowledged (with the next flush) and sent on or delivered.
+  void receive(NodeState& node, Step& step, Handle from, Routed&& message);
+  void acknowledged(NodeState& node, Step& step, Handle from, const HopAck& ack);
+
+  // The node became active: what was kept is routed again.
+  void release_kept(NodeState& node, Step& step);
+  // Everything that waits for this peer's acknowledgement goes elsewhere.
+  void peer_gone(NodeState& node, Step& step, Handle peer);
+
+  void flush(NodeState& node, Step& step);
+  Time deadline() const;
+  void advance(NodeState& node, Step& step);
+  void mark_handles(Directory& directory) const;
+
+ private:
+  struct Unacknowledged {
+    std::uint32_t hop_sequence = 0;
+    std::uint8_t attempts = 1;
+    bool acknowledged = false;
+    Time sent_at{};
+    Time deadline{};
+    Routed message;
+  };
+  struct Hop {
+    proximity::RttEstimator rtt;
+    std::vector<Unacknowledged> waiting;  // ascending hop_sequence from `head`
+    std::size_t head = 0;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> acks;  // owed to this peer
+    Time used_at{};
+  };
+  struct Traffic {
+    std::unordered_map<std::uint32_t, Hop> hops;  // by handle
+    std::vector<Handle> owed;                     // peers with acks to send
+    std::unordered_set<std::uint64_t> seen, seen_before;
+    Time seen_rotates = kNever;
+    std::vector<LocalRoute> kept;
+    std::size_t waiting = 0;
+    Time retransmit_at = kNever;
+    Time sweep_at = kNever;
+  };
+
+  void process(NodeState& node, Step& step, Routed&& message, Handle previous, Handle hint,
+               std::uint8_t attempts);
+  bool keep_if_inactive(NodeState& node, Step& step, Routed& message, Handle previous, Handle hint);
+  Handle choose_next(NodeState& node, const Routed& message, Handle hint) const;
+  void send_hop(NodeState& node, Step& step, Handle next, Routed&& message, std::uint8_t attempts);
+  void deliver(NodeState& node, Step& step, Routed&& message, Handle previous);
+  void finish_here(NodeState& node, Step& step, const RouteHeader& header, RouteResult result);
+  void give_up(NodeState& node, Step& step, const RouteHeader& header, const char* reason);
+  bool is_duplicate(NodeState& node, Step& step, const RouteHeader& header);
+  void help_previous(NodeState& node, Step& step, const RouteHeader& header, Handle previous,
+                     Handle next);
+  void retransmit(NodeState& node, Step& step, Handle peer, Unacknowledged&& entry);
+  void check_timeouts(NodeState& node, Step& step);
+  void sweep(NodeState& node, Step& step);
+  void owe_ack(Handle to, std::uint32_t hop_sequence);
+  Traffic& traffic();
+
+  std::uint32_t last_hop_sequence_ = 0;
+  std::unique_ptr<Traffic> traffic_;
+};
+
+}  // namespace pastry

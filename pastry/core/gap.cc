@@ -1,0 +1,369 @@
+#include "pastry/core/gap.h"
+
+#include <algorithm>
+
+#include "pastry/core/node_state.h"
+
+namespace pastry {
+
+namespace {
+
+// A hand-over chain longer than this means that views disagree; the joiner asks again.
+constexpr std::uint16_t kTransfersMax = 64;
+
+bool between(const NodeId& id, const NodeId& from, const NodeId& to) {
+  // Strictly inside the arc going up from `from` to `to`; from == to is the whole ring.
+  const Id span = clockwise_distance(from, to);
+  const Id place = clockwise_distance(from, id);
+  return place != Id() && (span == Id() || place < span);
+}
+
+// The member of the leaf set (or this node) next below `id`, the joiner itself not counted.
+Handle predecessor(const NodeState& node, const NodeId& id, Handle joiner) {
+  Handle best = node.self;
+  Id best_distance = clockwise_distance(node.self_id(), id);
+  for (const Handle peer : node.tables.leaf_set.members()) {
+    if (peer == joiner) continue;
+    const Id distance = clockwise_distance(node.id(peer), id);
+    if (distance < best_distance) {
+      best = peer;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+// Adds the rows of this node that the joiner can use and nobody on the way has added.
+void add_rows(const NodeState& node, JoinRequest& request) {
+  const int b = node.config->digit_bits;
+  const NodeId& joiner = node.id(request.joiner);
+  const int shared = std::min(shared_prefix(node.self_id(), joiner, b), digit_count(b) - 1);
+  int next = request.rows.empty() ? 0 : request.rows.back().index + 1;
+  for (; next <= shared; ++next) {
+    Row row{static_cast<std::uint8_t>(next), {}};
+    if (next < node.tables.routing_table.rows_used()) {
+      row.entries = node.tables.routing_table.row(next);
+      std::erase(row.entries, request.joiner);
+    }
+    if (next == shared && row.entries.size() < 256) row.entries.push_back(node.self);
+    if (!row.entries.empty()) request.rows.push_back(std::move(row));
+  }
+}
+
+}  // namespace
+
+// --- Requests on their way -----------------------------------------------------------------------
+
+void Gap::receive(NodeState& node, Step& step, Handle from, JoinRequest&& request) {
+  (void)from;
+  if (request.joiner == node.self || node.id(request.joiner) == node.self_id()) return;
+  if (!node.placed()) {
+    node.send(step, request.joiner, JoinRefused{request.attempt, node.config->join_retry_min});
+    return;
+  }
+  node.liveness.replace_older(node, step, request.joiner);
+  add_rows(node, request);
+  if (!node.active()) {
+    take(node, step, std::move(request));  // handed on as soon as this node is active
+    return;
+  }
+  pass_on(node, step, std::move(request));
+}
+
+void Gap::pass_on(NodeState& node, Step& step, JoinRequest&& request) {
+  if (++request.hops > kTransfersMax) {
+    ++node.counters.dropped;
+    return;
+  }
+  const NodeId& id = node.id(request.joiner);
+  const LeafSet& leaves = node.tables.leaf_set;
+  if (leaves.covers(id)) {
+    const Handle owner = predecessor(node, id, request.joiner);
+    if (owner == node.self) {
+      take(node, step, std::move(request));
+    } else {
+      node.send(step, owner, JoinTransfer{std::move(request)});
+    }
+    return;
+  }
+  std::vector<Handle> excluded = node.liveness.suspects();
+  excluded.push_back(request.joiner);
+  const NextHop next = next_hop(*node.directory, node.tables, id, excluded);
+  if (next.node == kNoHandle) {
+    take(node, step, std::move(request));
+  } else {
+    node.send(step, next.node, std::move(request));
+  }
+}
+
+void Gap::take(NodeState& node, Step& step, JoinRequest&& request) {
+  const auto same = [&](const JoinRequest& other) { return other.joiner == request.joiner; };
+  const auto member = std::find_if(members_.begin(), members_.end(),
+                                   [&](const Member& m) { return same(m.request); });
+  if (member != members_.end()) {
+    member->request = std::move(request);
+    if (phase_ == Phase::admitting) send_grant(node, step, member->request);
+    return;
+  }
+  if (node.active() && node.tables.leaf_set.contains(request.joiner)) {
+    // Admitted before, but it did not hear of it.
+    send_grant(node, step, request);
+    return;
+  }
+  const auto queued = std::find_if(queue_.begin(), queue_.end(), same);
+  if (queued != queue_.end()) {
+    *queued = std::move(request);
+  } else if (queue_.size() < node.config->gap_queue_max) {
+    queue_.push_back(std::move(request));
+  } else {
+    node.send(step, request.joiner, JoinRefused{request.attempt, node.config->join_retry_max / 4});
+    return;
+  }
+  pump(node, step);
+}
+
+// --- The owner
+// ------------------------------------------------------------------------------------
+
+void Gap::pump(NodeState& node, Step& step) {
+  if (phase_ != Phase::open || queue_.empty() || !node.active()) return;
+  if (deadline_ != kNever && deadline_ > step.now) return;  // the successor asked to wait
+  if (start_batch(node, step)) return;
+  deadline_ = kNever;
+}
+
+bool Gap::start_batch(NodeState& node, Step& step) {
+  successor_ = node.tables.leaf_set.right_neighbour();
+  const NodeId end = successor_ == kNoHandle ? node.self_id() : node.id(successor_);
+  std::vector<JoinRequest> here;
+  std::vector<JoinRequest> elsewhere;
+  for (JoinRequest& request : queue_) {
+    const bool ours = between(node.id(request.joiner), node.self_id(), end);
+    (ours ? here : elsewhere).push_back(std::move(request));
+  }
+  queue_.clear();
+  for (JoinRequest& request : elsewhere) pass_on(node, step, std::move(request));
+  if (here.empty()) return false;
+  const std::size_t batch_size = std::min(here.size(), node.config->gap_batch);
+  std::move(here.begin() + static_cast<std::ptrdiff_t>(batch_size), here.end(),
+            std::back_inserter(queue_));
+  here.resize(batch_size);
+  if (successor_ != kNoHandle && node.liveness.inactive(successor_)) {
+    // A new owner waits until its successor is active; its report pumps again.
+    std::move(here.begin(), here.end(), std::back_inserter(queue_));
+    reopen(step.now + node.config->probe_timeout);
+    return true;
+  }
+  std::sort(here.begin(), here.end(), [&](const JoinRequest& a, const JoinRequest& b) {
+    return clockwise_distance(node.self_id(), node.id(a.joiner)) <
+           clockwise_distance(node.self_id(), node.id(b.joiner));
+  });
+  members_.clear();
+  for (JoinRequest& request : here) members_.push_back({std::move(request), false});
+  ++batch_;
+  tries_ = 0;
+  if (successor_ == kNoHandle) {
+    admit(node, step);
+  } else {
+    phase_ = Phase::reserving;
+    send_reserve(node, step);
+  }
+  return true;
+}
+
+void Gap::send_reserve(NodeState& node, Step& step) {
+  GapReserve reserve{batch_, {}};
+  for (const Member& member : members_) reserve.joiners.push_back(member.request.joiner);
+  deadline_ = step.now + node.config->probe_timeout;
+  node.send(step, successor_, std::move(reserve));
+}
+
+void Gap::receive(NodeState& node, Step& step, Handle from, const GapReserveReply& reply) {
+  if (phase_ != Phase::reserving || from != successor_ || reply.batch != batch_) return;
+  if (reply.granted) {
+    admit(node, step);
+    return;
+  }
+  for (Member& member : members_) queue_.push_back(std::move(member.request));
+  members_.clear();
+  if (reply.predecessor != kNoHandle) {
+    node.liveness.consider_leaf(node, step, reply.predecessor);
+  }
+  reopen(step.now + node.random.between(node.config->rto_min, node.config->rto_min * 4));
+}
+
+void Gap::admit(NodeState& node, Step& step) {
+  phase_ = Phase::admitting;
+  deadline_ = step.now + node.config->gap_expiry;
+  tries_ = 0;
+  // Every joiner that the successor knows of is known here before the first one hears of it.
+  for (const Member& member : members_) {
+    node.liveness.set_active(member.request.joiner, false);
+    node.insert_leaf(step, member.request.joiner);
+  }
+  for (const Member& member : members_) send_grant(node, step, member.request);
+}
+
+void Gap::send_grant(NodeState& node, Step& step, const JoinRequest& request) {
+  JoinGrant grant;
+  grant.attempt = request.attempt;
+  grant.batch = batch_;
+  for (const Member& member : members_) grant.batch_joiners.push_back(member.request.joiner);
+  grant.successor = successor_;
+  grant.leaf_set = node.tables.leaf_set.members();
+  grant.rows = request.rows;
+  node.send(step, request.joiner, std::move(grant));
+}
+
+void Gap::receive(NodeState& node, Step& step, Handle from, const JoinReport& report) {
+  if (report.active) std::erase(reserved_for_, from);
+  if (reserved_for_.empty()) reserved_by_ = kNoHandle, reserved_until_ = kNever;
+  for (Member& member : members_) {
+    if (member.request.joiner == from) member.done = true;
+  }
+  finish_if_done(node, step);
+}
+
+void Gap::finish_if_done(NodeState& node, Step& step) {
+  if (phase_ == Phase::admitting &&
+      std::all_of(members_.begin(), members_.end(), [](const Member& m) { return m.done; })) {
+    if (successor_ != kNoHandle) node.send(step, successor_, GapRelease{batch_});
+    members_.clear();
+    reopen(kNever);
+  }
+  pump(node, step);
+}
+
+void Gap::reopen(Time retry_at) {
+  phase_ = Phase::open;
+  deadline_ = retry_at;
+}
+
+void Gap::peer_gone(NodeState& node, Step& step, Handle peer) {
+  std::erase_if(queue_, [peer](const JoinRequest& request) { return request.joiner == peer; });
+  std::erase(reserved_for_, peer);
+  for (Member& member : members_) {
+    if (member.request.joiner == peer) member.done = true;
+  }
+  if (phase_ == Phase::reserving && peer == successor_) {
+    for (Member& member : members_) {
+      if (!member.done) queue_.push_back(std::move(member.request));
+    }
+    members_.clear();
+    reopen(kNever);
+  }
+  finish_if_done(node, step);
+}
+
+void Gap::expire_batch(NodeState& node, Step& step) {
+  if (phase_ == Phase::open) {
+    deadline_ = kNever;
+    pump(node, step);
+  } else if (phase_ == Phase::reserving) {
+    if (++tries_ <= node.config->probe_retries) {
+      send_reserve(node, step);
+    } else {
+      node.liveness.check(node, step, successor_);
+      for (Member& member : members_) queue_.push_back(std::move(member.request));
+      members_.clear();
+      reopen(step.now + node.config->probe_timeout);
+    }
+  } else {
+    // Silent joiners: those alive get their grant again, the dead ones leave through the probe.
+    deadline_ = step.now + node.config->gap_expiry;
+    std::vector<JoinRequest> silent;
+    for (const Member& member : members_) {
+      if (!member.done) silent.push_back(member.request);
+    }
+    for (const JoinRequest& request : silent) {
+      send_grant(node, step, request);
+      node.liveness.check(node, step, request.joiner);
+    }
+  }
+}
+
+// --- The successor
+// ---------------------------------------------------------------------------------
+
+void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  const auto refuse = [&](Handle predecessor) {
+    node.send(step, from, GapReserveReply{reserve.batch, false, predecessor});
+  };
+  if (!node.active() || reserve.joiners.empty()) return refuse(kNoHandle);
+  // A restarted node must not be hindered by its own earlier incarnation.
+  for (const Handle joiner : reserve.joiners) node.liveness.replace_older(node, step, joiner);
+  const bool repeated = reserved_by_ == from && reserved_batch_ == reserve.batch;
+  if (!repeated) {
+    const Handle left = leaves.left_neighbour();
+    if (left != kNoHandle && left != from &&
+        between(node.id(left), node.id(from), node.self_id())) {
+      node.liveness.check(node, step, left);  // perhaps it is gone and only the sender knows
+      return refuse(left);
+    }
+    for (const Handle joiner : reserve.joiners) {
+      if (!between(node.id(joiner), node.id(from), node.self_id())) {
+        ++node.counters.refused;
+        return refuse(kNoHandle);
+      }
+    }
+  }
+  node.insert_leaf(step, from);
+  reserved_by_ = from;
+  reserved_batch_ = reserve.batch;
+  reserved_until_ = step.now + node.config->gap_expiry;
+  reserved_for_ = reserve.joiners;
+  for (const Handle joiner : reserve.joiners) {
+    if (!leaves.contains(joiner)) node.liveness.set_active(joiner, false);
+    node.insert_leaf(step, joiner);
+  }
+  node.send(step, from, GapReserveReply{reserve.batch, true, kNoHandle});
+}
+
+void Gap::receive(NodeState&, Step&, Handle from, const GapRelease& release) {
+  if (from != reserved_by_ || release.batch != reserved_batch_) return;
+  reserved_by_ = kNoHandle;
+  reserved_for_.clear();
+  reserved_until_ = kNever;
+}
+
+void Gap::expire_reservation(NodeState& node, Step& step) {
+  // The owner fell silent: joiners that never got their grant do not answer and leave as dead.
+  reserved_until_ = kNever;
+  reserved_by_ = kNoHandle;
+  const std::vector<Handle> joiners = std::exchange(reserved_for_, {});
+  for (const Handle joiner : joiners) {
+    if (node.tables.leaf_set.contains(joiner)) node.liveness.check(node, step, joiner);
+  }
+}
+
+// --- Time
+// --------------------------------------------------------------------------------------------
+
+bool Gap::idle() const {
+  return phase_ == Phase::open && queue_.empty() && members_.empty() && reserved_for_.empty();
+}
+
+Time Gap::deadline() const { return std::min(deadline_, reserved_until_); }
+
+void Gap::advance(NodeState& node, Step& step) {
+  if (deadline_ <= step.now) expire_batch(node, step);
+  if (reserved_until_ <= step.now) expire_reservation(node, step);
+}
+
+void Gap::mark_handles(Directory& directory) const {
+  const auto mark = [&](const JoinRequest& request) {
+    directory.mark(request.joiner);
+    for (const Row& row : request.rows) {
+      for (const Handle peer : row.entries) directory.mark(peer);
+    }
+  };
+  for (const JoinRequest& request : queue_) mark(request);
+  for (const Member& member : members_) mark(member.request);
+  for (const Handle joiner : reserved_for_) directory.mark(joiner);
+  for (const Handle peer : {successor_, reserved_by_}) {
+    if (peer != kNoHandle && directory.valid(peer)) directory.mark(peer);
+  }
+}
+
+}  // namespace pastry

@@ -1,0 +1,72 @@
+// The helping side of joins: one batch of joiners at a time per gap.
+//
+// The gap between an active node and its successor belongs to that node. Concurrent joins into the
+// same gap are what splits the published protocol's ring without any failure [LuPastry]; here the
+// owner reserves the gap with its successor, which takes the joiners into its leaf set and so
+// shrinks its coverage, then shrinks its own, then grants the batch. The gap stays closed until the
+// whole batch is active or dead. Gaps are independent. See docs/routing.md.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pastry/core/message.h"
+#include "pastry/core/step.h"
+
+namespace pastry {
+
+struct NodeState;
+
+class Gap {
+ public:
+  // A request on its way to the gap's owner, or that reached it.
+  void receive(NodeState& node, Step& step, Handle from, JoinRequest&& request);
+  void receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve);
+  void receive(NodeState& node, Step& step, Handle from, const GapReserveReply& reply);
+  void receive(NodeState& node, Step& step, Handle from, const JoinReport& report);
+  void receive(NodeState& node, Step& step, Handle from, const GapRelease& release);
+
+  // This node or a neighbour became active, or the leaf set changed.
+  void pump(NodeState& node, Step& step);
+  void peer_gone(NodeState& node, Step& step, Handle peer);
+
+  bool idle() const;
+  Time deadline() const;
+  void advance(NodeState& node, Step& step);
+  void mark_handles(Directory& directory) const;
+
+ private:
+  enum class Phase : unsigned char { open, reserving, admitting };
+  struct Member {
+    JoinRequest request;
+    bool done = false;
+  };
+
+  void take(NodeState& node, Step& step, JoinRequest&& request);
+  void pass_on(NodeState& node, Step& step, JoinRequest&& request);
+  bool start_batch(NodeState& node, Step& step);
+  void send_reserve(NodeState& node, Step& step);
+  void admit(NodeState& node, Step& step);
+  void send_grant(NodeState& node, Step& step, const JoinRequest& request);
+  void finish_if_done(NodeState& node, Step& step);
+  void reopen(Time retry_at);
+  void expire_batch(NodeState& node, Step& step);
+  void expire_reservation(NodeState& node, Step& step);
+
+  // As owner.
+  Phase phase_ = Phase::open;
+  std::uint8_t tries_ = 0;
+  std::uint32_t batch_ = 0;
+  Handle successor_ = kNoHandle;
+  Time deadline_ = kNever;
+  std::vector<JoinRequest> queue_;
+  std::vector<Member> members_;
+
+  // As successor.
+  Handle reserved_by_ = kNoHandle;
+  std::uint32_t reserved_batch_ = 0;
+  Time reserved_until_ = kNever;
+  std::vector<Handle> reserved_for_;
+};
+
+}  // namespace pastry

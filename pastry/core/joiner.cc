@@ -1,0 +1,125 @@
+#include "pastry/core/joiner.h"
+
+#include <algorithm>
+
+#include "pastry/core/node_state.h"
+
+namespace pastry {
+
+namespace {
+constexpr std::size_t kSeedsMax = 256;
+
+bool holds(const std::vector<Handle>& list, Handle peer) {
+  return std::find(list.begin(), list.end(), peer) != list.end();
+}
+}  // namespace
+
+Joiner::Joiner(NodeState& node, Time now, bool remembered)
+    : remembered_(remembered),
+      backoff_(node.config->join_retry_min),
+      started_(now),
+      retry_at_(now) {}
+
+void Joiner::add_seeds(NodeState& node, std::span<const Handle> seeds) {
+  for (const Handle seed : seeds) {
+    if (seed == node.self || node.id(seed) == node.self_id() || holds(seeds_, seed)) continue;
+    if (seeds_.size() == kSeedsMax) return;
+    // An older incarnation of the same peer is gone.
+    std::erase_if(seeds_, [&](Handle known) { return node.id(known) == node.id(seed); });
+    seeds_.push_back(seed);
+    // Somebody new to ask: no need to sit out a long back-off.
+    if (!admitted_ && attempt_ > 0) retry_at_ = started_;
+  }
+  if (next_seed_ >= seeds_.size()) next_seed_ = 0;
+}
+
+void Joiner::attempt(NodeState& node, Step& step) {
+  ++attempt_;
+  const Duration wait = node.random.jittered(backoff_, 50);
+  retry_at_ = step.now + wait;
+  backoff_ = std::min(backoff_ * 2, node.config->join_retry_max);
+  if (should_found(node, step.now)) {
+    node.activate(step);  // ends this object
+    return;
+  }
+  if (seeds_.empty()) return;
+  if (remembered_) {
+    // Who answers, and whether anybody is active, decides who founds the ring again.
+    inactive_peers_.clear();
+    for (const Handle seed : seeds_) node.send(step, seed, Ping{0});
+  }
+  const Handle seed =
+      active_seed_ != kNoHandle ? active_seed_ : seeds_[next_seed_++ % seeds_.size()];
+  active_seed_ = kNoHandle;
+  node.send(step, seed, JoinRequest{node.self, attempt_, 0, {}});
+  node.send(step, seed, NeighbourhoodRequest{});
+}
+
+bool Joiner::should_found(const NodeState& node, Time now) const {
+  if (!remembered_ || admitted_ || active_seed_ != kNoHandle) return false;
+  // Long enough for a probe and all its retries, and for the others to come up.
+  const Duration grace = node.config->probe_timeout * (node.config->probe_retries + 2);
+  if (now - started_ < grace) return false;
+  return std::none_of(inactive_peers_.begin(), inactive_peers_.end(),
+                      [&](Handle peer) { return node.id(peer) < node.self_id(); });
+}
+
+void Joiner::saw_inactive(NodeState& node, Handle peer) {
+  if (admitted_ || holds(inactive_peers_, peer) || inactive_peers_.size() == kSeedsMax) return;
+  inactive_peers_.push_back(peer);
+  add_seeds(node, {&peer, 1});
+}
+
+void Joiner::saw_active(NodeState& node, Time now, Handle peer) {
+  if (admitted_) return;
+  add_seeds(node, {&peer, 1});
+  if (active_seed_ != kNoHandle) return;
+  active_seed_ = peer;
+  retry_at_ = std::min(retry_at_, now + node.random.jittered(node.config->join_retry_min / 2, 50));
+}
+
+void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant) {
+  // An answer to an earlier attempt is as good: the owner holds the place for us.
+  if (admitted_ || grant.attempt > attempt_) return;
+  admitted_ = true;
+  owner_ = from;
+  successor_ = grant.successor;
+  batch_ = grant.batch;
+  retry_at_ = step.now + node.config->gap_expiry;
+  std::vector<Handle> candidates = std::move(grant.leaf_set);
+  candidates.insert(candidates.end(), grant.batch_joiners.begin(), grant.batch_joiners.end());
+  candidates.push_back(from);
+  if (successor_ != kNoHandle) candidates.push_back(successor_);
+  node.liveness.consider_leaves(node, step, std::move(candidates));
+  for (const Row& row : grant.rows) node.upkeep.consider(node, step, row.entries, false);
+  node.activate_if_ready(step);
+}
+
+void Joiner::receive(NodeState& node, Step& step, Handle from, const JoinRefused& refused) {
+  if (admitted_ || refused.attempt != attempt_) return;
+  saw_inactive(node, from);
+  const Duration wait =
+      std::clamp(refused.retry_after, node.config->join_retry_min / 4, node.config->join_retry_max);
+  retry_at_ = std::min(retry_at_, step.now + node.random.jittered(wait, 50));
+}
+
+void Joiner::advance(NodeState& node, Step& step) {
+  if (admitted_) {
+    // The place is held but activity does not come: start again, the owner answers at once.
+    admitted_ = false;
+    node.emit(step, JoinFailed{"admitted, but not active in time"});
+  } else if (attempt_ > 0) {
+    node.emit(step, JoinFailed{seeds_.empty() ? "no seed to ask" : "no grant from the seed"});
+  }
+  attempt(node, step);
+}
+
+void Joiner::mark_handles(Directory& directory) const {
+  for (const Handle seed : seeds_) directory.mark(seed);
+  for (const Handle peer : inactive_peers_) directory.mark(peer);
+  for (const Handle peer : {owner_, successor_}) {
+    if (peer != kNoHandle) directory.mark(peer);
+  }
+}
+
+}  // namespace pastry

@@ -1,0 +1,60 @@
+// The joining side: from the first request to activity [Pastry §2.4; protocol in docs/routing.md].
+//
+// seeking: JOIN requests go to one seed after another, with back-off on silence.
+// admitted: the gap's owner granted the place; leaf candidates are probed. When no probe is
+// outstanding the node is active.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "pastry/core/message.h"
+#include "pastry/core/step.h"
+
+namespace pastry {
+
+struct NodeState;
+
+class Joiner {
+ public:
+  Joiner(NodeState& node, Time now, bool remembered);
+
+  void add_seeds(NodeState& node, std::span<const Handle> seeds);
+  void attempt(NodeState& node, Step& step);
+  void receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant);
+  void receive(NodeState& node, Step& step, Handle from, const JoinRefused& refused);
+  // A peer said that it is not active itself.
+  void saw_inactive(NodeState& node, Handle peer);
+  // A peer said that it is active: it is asked next.
+  void saw_active(NodeState& node, Time now, Handle peer);
+
+  bool admitted() const { return admitted_; }
+  // Owner and successor of the gap and the batch, for the report.
+  Handle owner() const { return owner_; }
+  Handle successor() const { return successor_; }
+  std::uint32_t batch() const { return batch_; }
+
+  Time deadline() const { return retry_at_; }
+  void advance(NodeState& node, Step& step);
+  void mark_handles(Directory& directory) const;
+
+ private:
+  bool should_found(const NodeState& node, Time now) const;
+
+  std::vector<Handle> seeds_;
+  std::vector<Handle> inactive_peers_;  // answered, but not active
+  std::size_t next_seed_ = 0;
+  Handle active_seed_ = kNoHandle;
+  Handle owner_ = kNoHandle;
+  Handle successor_ = kNoHandle;
+  std::uint32_t batch_ = 0;
+  std::uint32_t attempt_ = 0;
+  bool remembered_;
+  bool admitted_ = false;
+  Duration backoff_;
+  Time started_;
+  Time retry_at_;
+};
+
+}  // namespace pastry

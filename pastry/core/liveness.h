@@ -1,0 +1,110 @@
+// Who is alive: heartbeats, probes, suspicion, death, and the leaf set's repair [MSPastry §3.1,
+// §4.1].
+//
+// A heartbeat goes to the left neighbour each T_ls; silence of the right one starts a probe. Any
+// message of a peer is proof of its life and replaces heartbeats and probes. What a peer calls dead
+// is probed, never removed on its word; what it calls a leaf is probed before it is inserted.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pastry/core/message.h"
+#include "pastry/core/step.h"
+
+namespace pastry {
+
+struct NodeState;
+
+class Liveness {
+ public:
+  // Any message of `from` arrived.
+  void heard(NodeState& node, Step& step, Handle from);
+  // Any message to `to` was sent.
+  void sent(Time now, Handle to) {
+    if (to == left_) left_sent_ = now;
+  }
+
+  void receive(NodeState& node, Step& step, Handle from, const LeafProbe& probe);
+  void receive(NodeState& node, Step& step, Handle from, const Heartbeat& heartbeat);
+  void receive(NodeState& node, Step& step, Handle from, const Ping& ping);
+  void receive(NodeState& node, Step& step, Handle from, const Pong& pong);
+  void receive(NodeState& node, Step& step, Handle from, const Leave& leave);
+
+  // Probes `peer` with a leaf-set exchange if it may belong into the leaf set and is not known.
+  void consider_leaf(NodeState& node, Step& step, Handle peer);
+  void consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers);
+  // Pings `peer` to measure the distance; on the answer it is considered for R and M.
+  void measure(NodeState& node, Step& step, Handle peer);
+  // Silent hop or lost connection: excluded from routing until it answers, probed now.
+  void suspect(NodeState& node, Step& step, Handle peer);
+  // Asks whether the peer lives, without excluding it.
+  void check(NodeState& node, Step& step, Handle peer);
+  // Sends a leaf-set probe that is answered with the peer's leaf set; repeated until answered.
+  void exchange(NodeState& node, Step& step, Handle peer);
+  // To all of the leaf set, unanswered: "I am active".
+  void announce_leaf_set(NodeState& node, Step& step);
+
+  void declare_dead(NodeState& node, Step& step, Handle peer, bool spread);
+  // A higher incarnation of the same id showed itself.
+  void replace_older(NodeState& node, Step& step, Handle newer);
+  // The leaf set changed: the watched neighbours may be others.
+  void neighbours_changed(NodeState& node, Step& step);
+
+  bool suspected(Handle peer) const;
+  const std::vector<Handle>& suspects() const { return suspects_; }
+  bool dead(NodeState& node, Time now, Handle peer) const;
+  bool probing_leaves() const { return leaf_probes_ > 0; }
+  bool probing(Handle peer) const;
+  // Known not to be active yet.
+  bool inactive(Handle peer) const;
+  void set_active(Handle peer, bool active);
+
+  std::vector<Handle> failed(const NodeState& node, Time now) const;
+  // Every dead peer still remembered.
+  const std::vector<std::pair<Handle, Time>>& remembered() const { return dead_; }
+
+  Time deadline() const;
+  void advance(NodeState& node, Step& step);
+  void mark_handles(Directory& directory) const;
+
+ private:
+  struct Probe {
+    Handle peer = kNoHandle;
+    std::uint32_t token = 0;
+    Time sent_at{};
+    Time deadline{};
+    std::uint8_t tries = 0;
+    bool leaf = false;    // LeafProbe, otherwise Ping
+    bool spread = false;  // tell the leaf set if it dies
+  };
+
+  void start_probe(NodeState& node, Step& step, Handle peer, bool leaf, bool spread);
+  void send_probe(NodeState& node, Step& step, Probe& probe);
+  void answered(NodeState& node, Step& step, Handle from, std::uint32_t token, bool active);
+  void remember_dead(NodeState& node, Time now, Handle peer);
+  void probe_failed(NodeState& node, Step& step, const Probe& probe);
+  LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
+  bool among_nearest(const NodeState& node, const NodeId& id) const;
+  void repair_leaf_set(NodeState& node, Step& step, Handle dead, bool was_left, bool was_right);
+  void erase_probe(std::size_t index);
+  void check_heartbeat(NodeState& node, Step& step);
+  void check_silence(NodeState& node, Step& step);
+  void check_probes(NodeState& node, Step& step);
+
+  Handle left_ = kNoHandle;
+  Handle right_ = kNoHandle;
+  Time left_sent_{};
+  Time right_heard_{};
+  std::uint32_t last_token_ = 0;
+  std::uint32_t leaf_probes_ = 0;
+  Time heartbeat_at_ = kNever;
+  Time silence_at_ = kNever;
+  Time probe_deadline_ = kNever;
+  std::vector<Probe> probes_;
+  std::vector<Handle> suspects_;
+  std::vector<Handle> inactive_;
+  std::vector<std::pair<Handle, Time>> dead_;  // oldest first
+};
+
+}  // namespace pastry

@@ -1,0 +1,128 @@
+#include "pastry/core/node_state.h"
+
+#include <algorithm>
+
+namespace pastry {
+
+NodeState::NodeState(Node& owner, const Config& node_config, Directory& node_directory,
+                     Handle own_handle, std::uint64_t seed)
+    : node(&owner),
+      config(&node_config),
+      directory(&node_directory),
+      self(own_handle),
+      tables(node_directory, node_directory.id(own_handle), node_config.digit_bits,
+             node_config.leaf_set, node_config.neighbourhood),
+      random(seed) {}
+
+Application* NodeState::application(ApplicationId wanted) const {
+  for (const auto& [id, application] : applications) {
+    if (id == wanted) return application;
+  }
+  return nullptr;
+}
+
+Gap& NodeState::gap_state() {
+  if (!gap) gap = std::make_unique<Gap>();
+  return *gap;
+}
+
+void NodeState::send(Step& step, Handle to, Message&& message, Priority priority) {
+  liveness.sent(step.now, to);
+  step.out->sends.push_back({to, priority, std::move(message)});
+}
+
+void NodeState::send_direct(Step& step, Handle to, Direct&& direct, Priority priority) {
+  if (to == self) {
+    step.work.emplace_back(LocalDirect{std::move(direct)});
+  } else {
+    send(step, to, std::move(direct), priority);
+  }
+}
+
+bool NodeState::knows_replica_set(const Key& key, int k) const {
+  const LeafSet& leaves = tables.leaf_set;
+  if (leaves.knows_whole_ring()) return true;
+  if (!leaves.covers(key)) return false;
+  // The arc that the k closest span must end before the leaf set does.
+  const std::vector<Handle> closest = leaves.closest(key, static_cast<std::size_t>(k));
+  return std::all_of(closest.begin(), closest.end(), [&](Handle member) {
+    return member != leaves.left().back() && member != leaves.right().back();
+  });
+}
+
+void NodeState::insert_leaf(Step& step, Handle peer) {
+  if (peer == self || id(peer) == self_id()) return;
+  liveness.replace_older(*this, step, peer);
+  const bool was_member = tables.leaf_set.contains(peer);
+  const std::vector<Handle> before = active() ? tables.leaf_set.members() : std::vector<Handle>();
+  if (!tables.leaf_set.insert(peer)) return;
+  liveness.neighbours_changed(*this, step);
+  if (!active()) return;
+  emit(step, LeafSetChanged{});
+  for (const auto& [app_id, application] : applications) {
+    if (!was_member) application->update(context(step, app_id), peer, PeerChange::joined);
+    // Who was pushed out of the set by the newcomer left it, though it lives.
+    for (const Handle member : before) {
+      if (!tables.leaf_set.contains(member)) {
+        application->update(context(step, app_id), member, PeerChange::left);
+      }
+    }
+  }
+  if (gap) gap->pump(*this, step);
+}
+
+void NodeState::remove_peer(Step& step, Handle peer) {
+  const bool leaf = tables.leaf_set.remove(peer);
+  const int row = shared_prefix(self_id(), id(peer), config->digit_bits);
+  const bool entry = tables.routing_table.remove(peer);
+  tables.neighbourhood.remove(peer);
+  if (leaf) {
+    liveness.neighbours_changed(*this, step);
+    emit(step, LeafSetChanged{});
+  }
+  forwarder.peer_gone(*this, step, peer);
+  if (gap) gap->peer_gone(*this, step, peer);
+  operations.peer_gone(*this, step, peer);
+  if (entry && active()) upkeep.repair(*this, step, row, id(peer));
+  for (const auto& [app_id, application] : applications) {
+    if (leaf && active()) application->update(context(step, app_id), peer, PeerChange::left);
+    application->peer_gone(context(step, app_id), peer);
+  }
+}
+
+void NodeState::measured(Handle peer, Duration round_trip) {
+  if (peer == self || id(peer) == self_id() || liveness.inactive(peer)) return;
+  const proximity::Proximity distance = proximity::Proximity::from(round_trip);
+  tables.routing_table.consider(peer, distance);
+  tables.neighbourhood.consider(peer, distance);
+}
+
+void NodeState::activate_if_ready(Step& step) {
+  if (phase != NodePhase::joining || !joiner || !joiner->admitted()) return;
+  if (liveness.probing_leaves() || tables.leaf_set.empty()) return;
+  activate(step);
+}
+
+void NodeState::activate(Step& step) {
+  phase = NodePhase::active;
+  alone = tables.leaf_set.empty();
+  emit(step, NodeActivated{});
+  if (joiner) {
+    const JoinReport report{joiner->batch(), true};
+    const Handle owner = joiner->owner();
+    const Handle successor = joiner->successor();
+    if (owner != kNoHandle) send(step, owner, report);
+    if (successor != kNoHandle && successor != owner) send(step, successor, report);
+    joiner.reset();
+  }
+  liveness.announce_leaf_set(*this, step);
+  upkeep.start(*this, step);
+  upkeep.announce(*this, step);
+  forwarder.release_kept(*this, step);
+  if (gap) gap->pump(*this, step);
+  for (const auto& [app_id, application] : applications) {
+    application->activity(context(step, app_id), true);
+  }
+}
+
+}  // namespace pastry

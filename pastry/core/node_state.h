@@ -1,0 +1,72 @@
+// The state of a node and what its parts do with each other. For the node's own files only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "pastry/core/application.h"
+#include "pastry/core/forwarder.h"
+#include "pastry/core/gap.h"
+#include "pastry/core/joiner.h"
+#include "pastry/core/liveness.h"
+#include "pastry/core/node.h"
+#include "pastry/core/operations.h"
+#include "pastry/core/upkeep.h"
+
+namespace pastry {
+
+enum class NodePhase : unsigned char { created, joining, active, left };
+
+struct NodeState {
+  NodeState(Node& node, const Config& config, Directory& directory, Handle self,
+            std::uint64_t seed);
+
+  Node* node;
+  const Config* config;
+  Directory* directory;
+  Handle self;
+  NodePhase phase = NodePhase::created;
+  bool alone = false;
+  WallTime wall;
+  Tables tables;
+  Random random;
+  NodeCounters counters;
+  std::vector<std::pair<ApplicationId, Application*>> applications;
+
+  Forwarder forwarder;
+  Liveness liveness;
+  Upkeep upkeep;
+  Operations operations;
+  std::unique_ptr<Gap> gap;        // while it helps joiners
+  std::unique_ptr<Joiner> joiner;  // while it joins
+  std::vector<LocalWork> backlog;  // work beyond the bound of one step
+
+  bool active() const { return phase == NodePhase::active; }
+  // Has a place in the ring: active, or admitted and about to be.
+  bool placed() const { return active() || (joiner && joiner->admitted()); }
+  const NodeId& self_id() const { return tables.self; }
+  const NodeId& id(Handle handle) const { return directory->id(handle); }
+
+  Application* application(ApplicationId id) const;
+  Context context(Step& step, ApplicationId application) { return {*node, step, application}; }
+  Gap& gap_state();
+
+  void send(Step& step, Handle to, Message&& message, Priority priority = Priority::control);
+  // As send(), but a message to this node itself is queued in the step.
+  void send_direct(Step& step, Handle to, Direct&& direct, Priority priority);
+  // Whether the leaf set tells the k nodes closest to `key` for sure.
+  bool knows_replica_set(const Key& key, int k) const;
+  void emit(Step& step, NodeEvent&& event) { step.out->events.push_back(std::move(event)); }
+
+  // Insertion into and removal from the tables, with everything that follows from it.
+  void insert_leaf(Step& step, Handle peer);
+  void remove_peer(Step& step, Handle peer);
+  void measured(Handle peer, Duration round_trip);
+  // The joiner's probes are answered: become active.
+  void activate_if_ready(Step& step);
+  void activate(Step& step);
+};
+
+}  // namespace pastry

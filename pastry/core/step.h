@@ -1,0 +1,45 @@
+// One input being carried out: its time, where effects go, and what it left to do at this node.
+//
+// For Context and the node's parts. A step runs to completion: what a downcall causes at the node
+// itself is queued here and done after the upcall that made it returned, so nothing re-enters.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "pastry/core/error.h"
+#include "pastry/core/message.h"
+#include "pastry/core/outbox.h"
+#include "pastry/core/timestamp.h"
+
+namespace pastry {
+
+// A message that starts here (or was kept until the node became active).
+struct LocalRoute {
+  Routed message;
+  Handle previous = kNoHandle;
+  Handle hint = kNoHandle;
+};
+
+// A direct message of the node to itself.
+struct LocalDirect {
+  Direct message;
+};
+
+// The result of a route() whose root is this node, or that failed here.
+struct LocalOutcome {
+  std::uint64_t sequence = 0;
+  RouteResult result = RouteResult::delivered;
+  Handle root = kNoHandle;
+  std::uint16_t hops = 0;
+};
+
+using LocalWork = std::variant<LocalRoute, LocalDirect, LocalOutcome>;
+
+struct Step {
+  Time now{};
+  Outbox* out = nullptr;
+  std::vector<LocalWork> work;
+};
+
+}  // namespace pastry

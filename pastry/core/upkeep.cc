@@ -1,0 +1,176 @@
+#include "pastry/core/upkeep.h"
+
+#include <algorithm>
+
+#include "pastry/core/node_state.h"
+
+namespace pastry {
+
+void Upkeep::start(NodeState& node, Step& step) {
+  // Full jitter at the start: nodes that began together must not stay in step.
+  const auto first = [&](Duration period) {
+    return step.now + node.random.between(period / 10, period);
+  };
+  leaf_exchange_at_ = first(node.config->leaf_exchange_period);
+  gossip_at_ = first(node.config->table_upkeep_period);
+  probe_at_ = first(node.config->table_probe_period);
+  reunion_at_ = first(node.config->reunion_period);
+}
+
+// --- Messages
+// --------------------------------------------------------------------------------------
+
+void Upkeep::announce(NodeState& node, Step& step) {
+  const RoutingTable& table = node.tables.routing_table;
+  const int b = table.digit_bits();
+  for (int index = 0; index < table.rows_used(); ++index) {
+    const Row row{static_cast<std::uint8_t>(index), table.row(index)};
+    for (const Handle peer : row.entries) {
+      const auto distance = table.proximity_at(index, digit(node.id(peer), index, b));
+      node.send(step, peer, Announce{row, distance.known() ? distance.round_trip() : Duration(-1)});
+    }
+  }
+}
+
+void Upkeep::receive(NodeState& node, Step& step, Handle from, const Announce& announce) {
+  node.liveness.set_active(from, true);
+  if (!node.placed()) return;
+  node.liveness.replace_older(node, step, from);
+  if (announce.round_trip >= Duration::zero()) {
+    node.measured(from, announce.round_trip);
+  } else {
+    consider(node, step, {from}, true);
+  }
+  consider(node, step, announce.row.entries, false);
+}
+
+void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowRequest& request) {
+  if (request.row >= node.tables.routing_table.row_count()) {
+    ++node.counters.refused;
+    return;
+  }
+  std::vector<Handle> entries;
+  if (request.row < node.tables.routing_table.rows_used()) {
+    entries = node.tables.routing_table.row(request.row);
+    std::erase(entries, from);
+  }
+  if (entries.size() < 256) entries.push_back(node.self);
+  node.send(step, from, RowReply{{request.row, std::move(entries)}});
+}
+
+void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowReply& reply) {
+  (void)from;
+  if (node.placed()) consider(node, step, reply.row.entries, true);
+}
+
+void Upkeep::receive(NodeState& node, Step& step, Handle from, const NeighbourhoodRequest&) {
+  std::vector<Handle> members = node.tables.neighbourhood.members();
+  std::erase(members, from);
+  node.send(step, from, NeighbourhoodReply{std::move(members)});
+}
+
+void Upkeep::receive(NodeState& node, Step& step, Handle, const NeighbourhoodReply& reply) {
+  const NeighbourhoodSet& near = node.tables.neighbourhood;
+  for (const Handle peer : reply.members) {
+    if (!near.contains(peer)) node.liveness.measure(node, step, peer);
+  }
+}
+
+void Upkeep::consider(NodeState& node, Step& step, const std::vector<Handle>& peers, bool all) {
+  const RoutingTable& table = node.tables.routing_table;
+  const int b = table.digit_bits();
+  for (const Handle peer : peers) {
+    const NodeId& id = node.id(peer);
+    if (peer == node.self || id == node.self_id() || table.contains(peer)) continue;
+    const int row = shared_prefix(node.self_id(), id, b);
+    const Handle present = row < table.rows_used() ? table.at(row, digit(id, row, b)) : kNoHandle;
+    if (all || present == kNoHandle) node.liveness.measure(node, step, peer);
+  }
+}
+
+void Upkeep::repair(NodeState& node, Step& step, int row, const NodeId& dead) {
+  (void)dead;
+  const RoutingTable& table = node.tables.routing_table;
+  for (int index = row; index < table.rows_used() && index <= row + 1; ++index) {
+    const std::vector<Handle> entries = table.row(index);
+    if (entries.empty()) continue;
+    const Handle asked = entries[node.random.below(entries.size())];
+    node.send(step, asked, RowRequest{static_cast<std::uint8_t>(row)});
+    return;
+  }
+}
+
+// --- Periodic work
+// -----------------------------------------------------------------------------------
+
+Time Upkeep::deadline() const {
+  return std::min({leaf_exchange_at_, gossip_at_, probe_at_, reunion_at_});
+}
+
+void Upkeep::advance(NodeState& node, Step& step) {
+  const Config& config = *node.config;
+  const auto again = [&](Duration period) {
+    return step.now + node.random.jittered(period, config.jitter_percent);
+  };
+  if (leaf_exchange_at_ <= step.now) {
+    leaf_exchange_at_ = again(config.leaf_exchange_period);
+    exchange_leaf_sets(node, step);
+  }
+  if (gossip_at_ <= step.now) {
+    gossip_at_ = again(config.table_upkeep_period);
+    gossip(node, step);
+  }
+  if (probe_at_ <= step.now) {
+    probe_next_entry(node, step);
+    const auto entries = std::max<std::size_t>(1, node.tables.routing_table.size());
+    probe_at_ = again(config.table_probe_period / static_cast<std::int64_t>(entries));
+  }
+  if (reunion_at_ <= step.now) {
+    reunion_at_ = again(config.reunion_period);
+    seek_reunion(node, step);
+  }
+}
+
+void Upkeep::exchange_leaf_sets(NodeState& node, Step& step) {
+  const std::vector<Handle> members = node.tables.leaf_set.members();
+  if (members.empty()) return;
+  node.liveness.exchange(node, step, members[node.random.below(members.size())]);
+}
+
+void Upkeep::gossip(NodeState& node, Step& step) {
+  const RoutingTable& table = node.tables.routing_table;
+  for (int index = 0; index < table.rows_used(); ++index) {
+    const std::vector<Handle> entries = table.row(index);
+    if (entries.empty()) continue;
+    node.send(step, entries[node.random.below(entries.size())],
+              RowRequest{static_cast<std::uint8_t>(index)});
+  }
+  const std::vector<Handle> near = node.tables.neighbourhood.members();
+  if (!near.empty()) {
+    node.send(step, near[node.random.below(near.size())], NeighbourhoodRequest{});
+  }
+}
+
+void Upkeep::probe_next_entry(NodeState& node, Step& step) {
+  const std::size_t entries = node.tables.routing_table.size();
+  if (entries == 0) return;
+  const std::size_t wanted = probe_cursor_++ % entries;
+  std::size_t place = 0;
+  Handle chosen = kNoHandle;
+  node.tables.routing_table.for_each([&](Handle peer, Proximity) {
+    if (place++ == wanted) chosen = peer;
+  });
+  if (chosen != kNoHandle) node.liveness.measure(node, step, chosen);
+}
+
+void Upkeep::seek_reunion(NodeState& node, Step& step) {
+  // Dead nodes are tried again so that partitions heal; one at a time, chosen at random. A newer
+  // incarnation of the same id makes the old one pointless.
+  const auto& remembered = node.liveness.remembered();
+  if (remembered.empty()) return;
+  const Handle peer = remembered[node.random.below(remembered.size())].first;
+  if (node.directory->find(node.id(peer)) != peer) return;
+  node.send(step, peer, LeafProbe{false, node.active(), 0, node.tables.leaf_set.members(), {}});
+}
+
+}  // namespace pastry

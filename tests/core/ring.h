@@ -1,0 +1,177 @@
+// A ring of bare nodes for tests of the core: one virtual millisecond per message, no codec.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "pastry/core/node.h"
+
+namespace pastry::test {
+
+inline constexpr ApplicationId kTestApplication{100};
+
+class Ring {
+ public:
+  struct Delivered {
+    Handle at;
+    Key key;
+    std::string text;
+    int hops;
+  };
+  struct Member : Application {
+    explicit Member(Ring& owner) : ring(&owner) {}
+    void deliver(Context context, const Delivery& message) override {
+      ring->delivered.push_back(
+          {context.self(), message.key, std::string(message.payload.text()), message.hops});
+    }
+    void route_outcome(Context, OperationId operation, const RouteOutcome& outcome) override {
+      ring->outcomes[operation] = outcome;
+    }
+    Ring* ring;
+    std::unique_ptr<Node> node;
+    bool up = true;
+  };
+
+  explicit Ring(Config config, std::uint64_t seed = 1) : config_(config), random_(seed) {}
+
+  Handle add(const NodeId& id, std::uint64_t incarnation = 1) {
+    PeerInfo info;
+    info.id = id;
+    info.incarnation = incarnation;
+    info.host.transport_key.bytes[0] = static_cast<std::uint8_t>(members_.size());
+    info.host.transport_key.bytes[1] = static_cast<std::uint8_t>(members_.size() >> 8);
+    const Handle handle = directory_.intern(info);
+    auto member = std::make_unique<Member>(*this);
+    member->node = std::make_unique<Node>(config_, directory_, handle, random_.next());
+    member->node->add_application(kTestApplication, *member);
+    members_[index(handle)] = std::move(member);
+    return handle;
+  }
+  Handle add() { return add(random_.id()); }
+
+  Node& node(Handle handle) { return *members_.at(index(handle))->node; }
+  void found(Handle handle) {
+    node(handle).found(now_, out_);
+    collect(handle);
+  }
+  void join(Handle handle, std::vector<Handle> seeds, bool remembered = false) {
+    node(handle).join(now_, seeds, remembered, out_);
+    collect(handle);
+  }
+  void crash(Handle handle) { members_.at(index(handle))->up = false; }
+  void leave(Handle handle) {
+    node(handle).leave(now_, out_);
+    collect(handle);
+    crash(handle);
+  }
+  OperationId route(Handle from, const Key& key, RouteOptions options = {},
+                    std::string_view text = "x") {
+    OperationId id = 0;
+    node(from).run(now_, kTestApplication, out_, [&](Context context) {
+      id = context.route(key, Payload::copy_of(text), options).value();
+    });
+    collect(from);
+    return id;
+  }
+
+  // Fraction of messages lost, in thousandths.
+  int loss = 0;
+  std::vector<Delivered> delivered;
+  std::map<OperationId, RouteOutcome> outcomes;
+  std::uint64_t messages = 0;
+
+  void run(Duration time) {
+    const Time end = now_ + time;
+    while (true) {
+      const Time next_message = queue_.empty() ? kNever : queue_.begin()->first.first;
+      Time next_timer = kNever;
+      Handle due = kNoHandle;
+      for (const auto& [raw, member] : members_) {
+        if (!member->up) continue;
+        const Time at = std::max(member->node->next_deadline(), now_);
+        if (member->node->next_deadline() != kNever && at < next_timer) {
+          next_timer = at;
+          due = Handle{raw};
+        }
+      }
+      const Time at = std::min(next_message, next_timer);
+      if (at > end) break;
+      now_ = std::max(now_, at);
+      if (next_message <= next_timer) {
+        auto [from, send] = std::move(queue_.begin()->second);
+        queue_.erase(queue_.begin());
+        const auto member = members_.find(index(send.to));
+        if (member == members_.end() || !member->second->up) continue;
+        member->second->node->receive(now_, from, std::move(send.message), out_);
+        member->second->node->flush(now_, out_);
+        collect(send.to);
+      } else {
+        node(due).advance(now_, out_);
+        node(due).flush(now_, out_);
+        collect(due);
+      }
+    }
+    now_ = end;
+  }
+
+  std::vector<Handle> live() const {
+    std::vector<Handle> handles;
+    for (const auto& [raw, member] : members_) {
+      if (member->up) handles.push_back(Handle{raw});
+    }
+    std::sort(handles.begin(), handles.end(),
+              [&](Handle a, Handle b) { return directory_.id(a) < directory_.id(b); });
+    return handles;
+  }
+  Handle root(const Key& key) const {
+    Handle best = kNoHandle;
+    for (const Handle peer : live()) {
+      if (best == kNoHandle || closer(key, directory_.id(peer), directory_.id(best))) best = peer;
+    }
+    return best;
+  }
+  // Number of live nodes that are not active or whose neighbours are not those of the sorted ring.
+  int wrong_neighbours() {
+    const std::vector<Handle> ring = live();
+    int wrong = 0;
+    for (std::size_t i = 0; i < ring.size(); ++i) {
+      const Handle left = ring[(i + ring.size() - 1) % ring.size()];
+      const Handle right = ring[(i + 1) % ring.size()];
+      const LeafSet& leaves = node(ring[i]).tables().leaf_set;
+      const bool right_ok = leaves.right_neighbour() == (right == ring[i] ? kNoHandle : right);
+      const bool left_ok = leaves.left_neighbour() == (left == ring[i] ? kNoHandle : left);
+      if (!node(ring[i]).active() || !right_ok || !left_ok) ++wrong;
+    }
+    return wrong;
+  }
+
+  const Directory& directory() const { return directory_; }
+  Random& random() { return random_; }
+  Time now() const { return now_; }
+
+ private:
+  void collect(Handle from) {
+    for (Send& send : out_.sends) {
+      ++messages;
+      if (loss > 0 && static_cast<int>(random_.below(1000)) < loss) continue;
+      queue_.emplace(std::pair{now_ + milliseconds(1), sequence_++},
+                     std::pair{from, std::move(send)});
+    }
+    out_.clear();
+  }
+
+  Config config_;
+  Random random_;
+  Directory directory_;
+  std::map<std::uint32_t, std::unique_ptr<Member>> members_;
+  std::map<std::pair<Time, std::uint64_t>, std::pair<Handle, Send>> queue_;
+  std::uint64_t sequence_ = 0;
+  Time now_{};
+  Outbox out_;
+};
+
+}  // namespace pastry::test
