@@ -192,6 +192,7 @@ void Directory::forget(std::uint32_t slot) {
   used_[slot] = false;
   free_peers_.push_back(slot);
   --live_;
+  ++generation_;
 }
 
 void Directory::forget_host(std::uint32_t slot) {
@@ -200,6 +201,7 @@ void Directory::forget_host(std::uint32_t slot) {
   host_used_[slot] = false;
   free_hosts_.push_back(slot);
   --live_hosts_;
+  ++generation_;
 }
 
 }  // namespace pastry

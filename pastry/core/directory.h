@@ -98,6 +98,9 @@ class Directory {
   // Returns how many peers were forgotten.
   std::size_t end_collection();
 
+  // Changes when peers or processes were forgotten: what others derived from handles is then out of date.
+  std::uint64_t generation() const { return generation_; }
+
  private:
   // Peers and hosts are chained per hash bucket through their own records, which costs a third of
   // what a standard hash map would.
@@ -128,6 +131,7 @@ class Directory {
   std::size_t max_peers_;
   std::size_t live_ = 0;
   std::size_t live_hosts_ = 0;
+  std::uint64_t generation_ = 0;
   std::vector<Peer> peers_;
   std::vector<bool> used_;
   std::vector<bool> marked_;

@@ -1,0 +1,73 @@
+// Peers and processes <-> their encoding, with a cache of those seen lately. Internal.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "pastry/core/directory.h"
+#include "pastry/core/error.h"
+#include "pastry/core/verifier.h"
+#include "pastry/wire/schema.h"
+#include "pastry/wire/segment.h"
+
+namespace pastry::wire {
+
+// Result names the field that is out of bounds.
+Result<void> write_host(const HostInfo& host, schema::Host::Builder out);
+Result<HostInfo> read_host(schema::Host::Reader in);
+
+// Whether `text` is printable ASCII of at most `max` bytes.
+bool printable(std::string_view text, std::size_t max);
+
+inline kj::ArrayPtr<const kj::byte> as_data(ByteView bytes) { return {bytes.data(), bytes.size()}; }
+inline ByteView as_view(kj::ArrayPtr<const kj::byte> data) { return {data.begin(), data.size()}; }
+inline kj::StringPtr as_text(const std::string& text) { return {text.c_str(), text.size()}; }
+inline std::string_view as_view(capnp::Text::Reader text) { return {text.cStr(), text.size()}; }
+
+class PeerCodec {
+ public:
+  PeerCodec(Directory& directory, const Verifier& verifier, std::size_t cache_entries);
+
+  // To be called before the first use in a message: forgets the cache if the directory has
+  // forgotten peers since. True if it did.
+  bool refresh();
+
+  // The encoding of `peer`, valid until the next call. Error: invalid.
+  Result<ByteView> encode(Handle peer);
+
+  // The handle of an encoded peer; verifies and interns one not seen before. May throw
+  // kj::Exception if the bytes are malformed.
+  Result<Handle> decode(ByteView bytes);
+
+  // The handle of a peer that was described before, or kNoHandle.
+  Handle known(const NodeId& id, std::uint64_t incarnation);
+
+  std::uint64_t verified() const { return verified_; }
+
+ private:
+  struct Entry {
+    Handle peer = kNoHandle;
+    std::uint32_t size = 0;
+    std::array<std::uint8_t, 240> bytes;
+  };
+
+  Result<ByteView> build(Handle peer);
+  Result<Handle> parse(ByteView bytes);
+  Result<Handle> admit(const PeerInfo& peer);
+  Handle& slot(std::uint64_t high, std::uint64_t low, std::uint64_t incarnation);
+
+  Directory& directory_;
+  const Verifier& verifier_;
+  std::uint64_t generation_;
+  std::size_t mask_;
+  // Encodings, at the place that the handle's index gives.
+  std::vector<std::unique_ptr<Entry>> entries_;
+  // Handles, at the place that id and incarnation give: a hint, checked on use.
+  std::vector<Handle> by_identity_;
+  WordBuffer scratch_;
+  std::uint64_t verified_ = 0;
+};
+
+}  // namespace pastry::wire
