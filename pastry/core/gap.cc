@@ -160,7 +160,8 @@ bool Gap::start_batch(NodeState& node, Step& step) {
   });
   members_.clear();
   for (JoinRequest& request : here) members_.push_back({std::move(request), false});
-  ++batch_;
+  // Never the same twice: this object lives only while it helps.
+  batch_ = static_cast<std::uint32_t>(node.operations.next_id());
   tries_ = 0;
   if (successor_ == kNoHandle) {
     admit(node, step);
@@ -198,7 +199,7 @@ void Gap::admit(NodeState& node, Step& step) {
   tries_ = 0;
   // Every joiner that the successor knows of is known here before the first one hears of it.
   for (const Member& member : members_) {
-    node.liveness.set_active(member.request.joiner, false);
+    node.liveness.set_active(node, step, member.request.joiner, false);
     node.insert_leaf(step, member.request.joiner);
   }
   for (const Member& member : members_) send_grant(node, step, member.request);
@@ -215,12 +216,16 @@ void Gap::send_grant(NodeState& node, Step& step, const JoinRequest& request) {
   node.send(step, request.joiner, std::move(grant));
 }
 
-void Gap::receive(NodeState& node, Step& step, Handle from, const JoinReport& report) {
-  if (report.active) std::erase(reserved_for_, from);
-  if (reserved_for_.empty()) reserved_by_ = kNoHandle, reserved_until_ = kNever;
-  for (Member& member : members_) {
-    if (member.request.joiner == from) member.done = true;
+void Gap::peer_active(NodeState& node, Step& step, Handle peer) {
+  std::erase(reserved_for_, peer);
+  if (reserved_for_.empty()) {
+    reserved_by_ = kNoHandle;
+    reserved_until_ = kNever;
   }
+  for (Member& member : members_) {
+    if (member.request.joiner == peer) member.done = true;
+  }
+  if (phase_ == Phase::open && peer == successor_) deadline_ = kNever;
   finish_if_done(node, step);
 }
 
@@ -314,7 +319,7 @@ void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve
   reserved_until_ = step.now + node.config->gap_expiry;
   reserved_for_ = reserve.joiners;
   for (const Handle joiner : reserve.joiners) {
-    if (!leaves.contains(joiner)) node.liveness.set_active(joiner, false);
+    if (!leaves.contains(joiner)) node.liveness.set_active(node, step, joiner, false);
     node.insert_leaf(step, joiner);
   }
   node.send(step, from, GapReserveReply{reserve.batch, true, kNoHandle});

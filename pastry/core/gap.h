@@ -23,11 +23,12 @@ class Gap {
   void receive(NodeState& node, Step& step, Handle from, JoinRequest&& request);
   void receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve);
   void receive(NodeState& node, Step& step, Handle from, const GapReserveReply& reply);
-  void receive(NodeState& node, Step& step, Handle from, const JoinReport& report);
   void receive(NodeState& node, Step& step, Handle from, const GapRelease& release);
 
   // This node or a neighbour became active, or the leaf set changed.
   void pump(NodeState& node, Step& step);
+  // A peer that was not active reported, or showed otherwise, that it is.
+  void peer_active(NodeState& node, Step& step, Handle peer);
   void peer_gone(NodeState& node, Step& step, Handle peer);
 
   bool idle() const;

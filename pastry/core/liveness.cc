@@ -8,6 +8,9 @@ namespace pastry {
 
 namespace {
 
+// Bound on peers known not to be active yet.
+constexpr std::size_t kInactiveMax = 256;
+
 bool holds(const std::vector<Handle>& list, Handle peer) {
   return std::find(list.begin(), list.end(), peer) != list.end();
 }
@@ -33,7 +36,7 @@ void Liveness::heard(NodeState& node, Step& step, Handle from) {
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe& probe) {
-  set_active(from, probe.active);
+  set_active(node, step, from, probe.active);
   if (!node.placed()) {
     if (probe.active && node.joiner) node.joiner->saw_active(node, step.now, from);
     return;  // without a place in the ring there is no leaf set to talk about
@@ -52,7 +55,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Heartbeat& heartbeat) {
-  set_active(from, heartbeat.active);
+  set_active(node, step, from, heartbeat.active);
   if (!node.placed() || from == right_) return;
   // The sender takes us for its left neighbour, but somebody stands between, or we do not know it:
   // the exchange tells both.
@@ -65,7 +68,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Ping& pin
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pong) {
   if (pong.active) {
-    set_active(from, true);
+    set_active(node, step, from, true);
     if (node.joiner) node.joiner->saw_active(node, step.now, from);
   } else if (node.joiner) {
     node.joiner->saw_inactive(node, from);
@@ -336,13 +339,15 @@ bool Liveness::dead(NodeState& node, Time now, Handle peer) const {
 
 bool Liveness::inactive(Handle peer) const { return holds(inactive_, peer); }
 
-void Liveness::set_active(Handle peer, bool active) {
-  if (active) {
-    if (!inactive_.empty()) erase_value(inactive_, peer);
-    if (inactive_.empty()) inactive_.shrink_to_fit();
-  } else if (!inactive(peer)) {
-    if (inactive_.size() == 256) inactive_.erase(inactive_.begin());
+void Liveness::set_active(NodeState& node, Step& step, Handle peer, bool active) {
+  if (!active) {
+    if (inactive(peer)) return;
+    if (inactive_.size() == kInactiveMax) inactive_.erase(inactive_.begin());
     inactive_.push_back(peer);
+  } else if (inactive(peer)) {
+    erase_value(inactive_, peer);
+    if (inactive_.empty()) inactive_.shrink_to_fit();
+    if (node.gap) node.gap->peer_active(node, step, peer);
   }
 }
 

@@ -58,7 +58,7 @@ class Liveness {
   bool probing(Handle peer) const;
   // Known not to be active yet.
   bool inactive(Handle peer) const;
-  void set_active(Handle peer, bool active);
+  void set_active(NodeState& node, Step& step, Handle peer, bool active);
 
   std::vector<Handle> failed(const NodeState& node, Time now) const;
   // Every dead peer still remembered.

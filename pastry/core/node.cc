@@ -85,14 +85,17 @@ struct Receiver {
     if (node.gap) node.gap->receive(node, step, from, m);
   }
   void operator()(JoinReport&& m) {
-    node.liveness.set_active(from, m.active);
-    if (node.gap) node.gap->receive(node, step, from, m);
+    node.liveness.set_active(node, step, from, m.active);
   }
   void operator()(GapRelease&& m) {
     if (node.gap) node.gap->receive(node, step, from, m);
   }
   void operator()(JoinGrant&& m) {
-    if (node.joiner) node.joiner->receive(node, step, from, std::move(m));
+    if (node.joiner) {
+      node.joiner->receive(node, step, from, std::move(m));
+    } else if (node.active()) {
+      node.send(step, from, JoinReport{m.batch, true});  // the first report was lost
+    }
   }
   void operator()(JoinRefused&& m) {
     if (node.joiner) node.joiner->receive(node, step, from, m);

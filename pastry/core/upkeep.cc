@@ -33,7 +33,7 @@ void Upkeep::announce(NodeState& node, Step& step) {
 }
 
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const Announce& announce) {
-  node.liveness.set_active(from, true);
+  node.liveness.set_active(node, step, from, true);
   if (!node.placed()) return;
   node.liveness.replace_older(node, step, from);
   if (announce.round_trip >= Duration::zero()) {
