@@ -52,6 +52,7 @@ Handle Directory::intern(const NodeId& id, std::uint64_t incarnation, HostIndex 
     return known;
   }
   if (live_ >= max_peers_) return kNoHandle;
+  if (live_ == peer_buckets_.size()) grow_peer_buckets();
   std::uint32_t slot = static_cast<std::uint32_t>(peers_.size());
   if (free_peers_.empty()) {
     peers_.emplace_back();
@@ -63,7 +64,7 @@ Handle Directory::intern(const NodeId& id, std::uint64_t incarnation, HostIndex 
     used_[slot] = true;
     marked_[slot] = true;
   }
-  if (++live_ > peer_buckets_.size()) grow_peer_buckets();
+  ++live_;
   std::uint32_t& first = peer_buckets_[peer_bucket(id)];
   peers_[slot] = {id, incarnation, host, first};
   first = slot;
@@ -73,11 +74,12 @@ Handle Directory::intern(const NodeId& id, std::uint64_t incarnation, HostIndex 
 }
 
 HostIndex Directory::intern_host(const HostInfo& host) {
-  const std::uint32_t bucket = host_bucket(host);
-  for (std::uint32_t slot = host_buckets_[bucket]; slot != kEndOfChain; slot = hosts_[slot].next) {
+  for (std::uint32_t slot = host_buckets_[host_bucket(host)]; slot != kEndOfChain;
+       slot = hosts_[slot].next) {
     if (hosts_[slot].info == host) return HostIndex{slot};
   }
   if (live_hosts_ >= max_peers_) return kNoHost;
+  if (live_hosts_ == host_buckets_.size()) grow_host_buckets();
   std::uint32_t slot = static_cast<std::uint32_t>(hosts_.size());
   if (free_hosts_.empty()) {
     hosts_.emplace_back();
@@ -87,7 +89,7 @@ HostIndex Directory::intern_host(const HostInfo& host) {
     free_hosts_.pop_back();
     host_used_[slot] = true;
   }
-  if (++live_hosts_ > host_buckets_.size()) grow_host_buckets();
+  ++live_hosts_;
   std::uint32_t& first = host_buckets_[host_bucket(host)];
   hosts_[slot] = {host, 0, first};
   first = slot;
