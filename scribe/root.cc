@@ -1,0 +1,171 @@
+#include "scribe/root.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace scribe {
+namespace {
+
+// Publish frames kept while the epoch is being claimed; publishers repeat the others.
+constexpr std::size_t kWaitingMax = 64;
+// Frames accepted from a publisher before it is told without waiting for the children.
+constexpr std::uint32_t kReportAfter = 8;
+
+}  // namespace
+
+void Root::become(Context context, Topic& topic) {
+  if (topic.is_root()) return;
+  if (topic.parent != kNoHandle) Shared::send(context, topic.parent, Leave{topic.group});
+  topic.parent = kNoHandle;
+  topic.place = Place::claiming;
+  ++topic.join_number;
+  claim(context, topic);
+}
+
+void Root::claim(Context context, Topic& topic) {
+  const std::uint32_t number = ++topic.claim;
+  if (shared_.registry() == nullptr) {
+    start(context, topic, topic.head.epoch + 1, topic.head.offset);
+    return;
+  }
+  topic.claim_pending = true;
+  shared_.registry()->claim(
+      context, topic.group, topic.name, topic.head,
+      [this, group = topic.group, number](Context later, const Result<RootRecord>& record) {
+        claimed(later, group, number, record);
+      });
+}
+
+void Root::claimed(Context context, const Key& group, std::uint32_t number,
+                   const Result<RootRecord>& record) {
+  Topic* topic = shared_.find(group);
+  if (topic == nullptr || topic->claim != number) return;
+  topic->claim_pending = false;
+  if (topic->place != Place::claiming) return;
+  if (!record) {
+    topic->claim_at = context.now() + context.random().jittered(shared_.heartbeat(context), 25);
+    shared_.tick_soon(context, true);
+    return;
+  }
+  if (topic->name.empty() && shared_.group(record->topic) == group) topic->name = record->topic;
+  start(context, *topic, record->position.epoch, record->position.offset);
+}
+
+void Root::start(Context context, Topic& topic, std::uint64_t epoch, std::uint64_t offset) {
+  topic.epoch = std::max(epoch, topic.head.epoch + 1);
+  topic.next_offset = std::max(offset, topic.head.offset) + 1;
+  topic.positioned = true;
+  topic.place = Place::root;
+  topic.reported = topic.log.first();
+  // The former root's children are on their way; keep what they will ask for.
+  if (topic.epoch > 1) {
+    topic.holds.push_back({topic.log.end(), context.now() + 8 * shared_.heartbeat(context)});
+  }
+  membership_.attach(context, topic, kNoHandle, {});
+  for (const WaitingPublish& waiting : std::exchange(topic.waiting, {})) {
+    const Result<Publish> publish = decode_publish(waiting.payload.view());
+    if (publish) accept(context, topic, waiting.from, *publish, waiting.payload.view());
+  }
+}
+
+void Root::publish(Context context, Handle from, const Payload& payload, bool routed) {
+  const Result<Publish> publish = decode_publish(payload.view());
+  if (!publish) return;
+  const auto group = publish->group;
+  Topic* topic = routed ? shared_.find_or_create(context, group) : shared_.find(group);
+  if (!routed && (topic == nullptr || !topic->is_root())) {
+    const PublishAck not_root{group, publish->session, 0, 0, false, true};
+    static_cast<void>(context.send(from, encode_publish_ack(not_root)));
+    return;
+  }
+  if (topic == nullptr) return;  // too many topics here; the publisher tries until its deadline
+  topic->traffic = context.now();
+  if (topic->name.empty() && shared_.group(publish->name) == group) topic->name = publish->name;
+  if (routed) become(context, *topic);
+  if (topic->place == Place::claiming) {
+    if (topic->waiting.size() < kWaitingMax) topic->waiting.push_back({from, payload});
+    return;
+  }
+  accept(context, *topic, from, *publish, payload.view());
+}
+
+void Root::accept(Context context, Topic& topic, Handle from, const Publish& publish,
+                  pastry::ByteView frame) {
+  const PublisherKey key{context.id(from), publish.session};
+  PublisherSeen& seen = remember_publisher(topic, key, shared_.settings().publishers_max);
+  seen.reply_to = from;
+  seen.last = std::max(seen.last, publish.base);
+  shared_.touch(context, topic);
+  const std::uint64_t expected = seen.last + 1;
+  if (publish.first_sequence > expected) {
+    seen.hole = seen.report = true;
+    return;
+  }
+  const std::uint64_t repeated = expected - publish.first_sequence;
+  if (repeated >= publish.bodies.count) {
+    topic.duplicates += publish.bodies.count;
+    seen.report = true;
+    return;
+  }
+  if (!stream_.has_room(topic)) {
+    seen.stalled = true;
+    return;
+  }
+  LogEntry entry;
+  entry.segment = make_segment(publish, frame, static_cast<std::size_t>(repeated), key.first,
+                               Position{topic.epoch, topic.next_offset}, topic.head);
+  seen.last = entry.segment.last_sequence();
+  seen.touched = topic.log.end() + 1;
+  if (++seen.unreported >= kReportAfter) seen.report = true;
+  topic.next_offset += entry.segment.count();
+  topic.received += entry.segment.count();
+  stream_.append(context, topic, std::move(entry));
+}
+
+void Root::report(Context context, Topic& topic) {
+  if (topic.place != Place::root) return;
+  const std::uint64_t released = Stream::released(topic);
+  topic.reported = std::max(topic.reported, topic.log.first());
+  for (; topic.reported < released; ++topic.reported) {
+    const Segment& segment = topic.log.at(topic.reported).segment;
+    const auto found = topic.seen.find({segment.publisher, segment.session});
+    if (found == topic.seen.end()) continue;
+    found->second.acknowledged = std::max(found->second.acknowledged, segment.last_sequence());
+    found->second.report = true;
+  }
+  const bool room = stream_.has_room(topic);
+  for (auto& [key, seen] : topic.seen) {
+    if (seen.reply_to == kNoHandle) continue;
+    if (seen.stalled && room) {
+      seen.stalled = false;
+      seen.hole = seen.report = true;
+    }
+    if (seen.report) send_report(context, topic, key, seen);
+    if (seen.unreported > 0) shared_.tick_soon(context, true);
+  }
+}
+
+void Root::send_report(Context context, const Topic& topic, const PublisherKey& key,
+                       PublisherSeen& seen) {
+  // Nothing of this publisher is waiting for a child any more.
+  if (seen.touched <= topic.reported) seen.acknowledged = seen.last;
+  seen.acknowledged = std::min(seen.acknowledged, seen.last);
+  const PublishAck ack{topic.group, key.second, seen.last, seen.acknowledged, seen.hole, false};
+  static_cast<void>(context.send(seen.reply_to, encode_publish_ack(ack)));
+  seen.report = seen.hole = false;
+  seen.unreported = 0;
+}
+
+void Root::tick(Context context, Topic& topic) {
+  if (topic.place == Place::claiming && !topic.claim_pending && topic.claim_at <= context.now()) {
+    claim(context, topic);
+  }
+  if (topic.place != Place::root) return;
+  bool due = false;
+  for (auto& [key, seen] : topic.seen) {
+    if (seen.unreported > 0) due = seen.report = true;
+  }
+  if (due) shared_.touch(context, topic);
+}
+
+}  // namespace scribe

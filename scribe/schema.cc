@@ -1,0 +1,3 @@
+#include "scribe/schema.h"
+
+#include "scribe/scribe.capnp.c++"  // NOLINT: one object for all of it
