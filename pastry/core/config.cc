@@ -89,6 +89,7 @@ void check_join(const Config& c, Checker& check) {
 void check_upkeep(const Config& c, Checker& check) {
   check.in<Duration>("leaf_exchange_period", c.leaf_exchange_period, kShortest, kLongest)
       .in<Duration>("table_upkeep_period", c.table_upkeep_period, kShortest, kLongest)
+      .in<Duration>("table_settle_period", c.table_settle_period, kShortest, kLongest)
       .in<Duration>("table_probe_period", c.table_probe_period, kShortest, kLongest)
       .in<Duration>("reunion_period", c.reunion_period, kShortest, kLongest)
       .in("jitter_percent", c.jitter_percent, 0, 100);
@@ -118,6 +119,7 @@ Config Config::lan() {
   config.gap_expiry = seconds(5);
   config.leaf_exchange_period = seconds(10);
   config.table_upkeep_period = seconds(60);
+  config.table_settle_period = milliseconds(250);
   config.table_probe_period = seconds(30);
   config.reunion_period = seconds(5);
   return config;

@@ -12,7 +12,10 @@ void Upkeep::start(NodeState& node, Step& step) {
     return step.now + node.random.between(period / 10, period);
   };
   leaf_exchange_at_ = first(node.config->leaf_exchange_period);
-  gossip_at_ = first(node.config->table_upkeep_period);
+  // Who joins together with many others misses those that came just after: the first rounds follow
+  // quickly, each twice as late as the one before.
+  gossip_period_ = std::min(node.config->table_settle_period, node.config->table_upkeep_period);
+  gossip_at_ = step.now + node.random.jittered(gossip_period_, 50);
   probe_at_ = first(node.config->table_probe_period);
   reunion_at_ = first(node.config->reunion_period);
 }
@@ -60,7 +63,9 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowRequest&
 
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowReply& reply) {
   (void)from;
-  if (node.placed()) consider(node, step, reply.row.entries, true);
+  // While the table settles only gaps are filled; later rounds also look for nearer nodes.
+  const bool settled = gossip_period_ >= node.config->table_upkeep_period;
+  if (node.placed()) consider(node, step, reply.row.entries, settled);
 }
 
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const NeighbourhoodRequest&) {
@@ -117,7 +122,8 @@ void Upkeep::advance(NodeState& node, Step& step) {
     exchange_leaf_sets(node, step);
   }
   if (gossip_at_ <= step.now) {
-    gossip_at_ = again(config.table_upkeep_period);
+    gossip_period_ = std::min(gossip_period_ * 2, config.table_upkeep_period);
+    gossip_at_ = again(gossip_period_);
     gossip(node, step);
   }
   if (probe_at_ <= step.now) {
@@ -139,11 +145,20 @@ void Upkeep::exchange_leaf_sets(NodeState& node, Step& step) {
 
 void Upkeep::gossip(NodeState& node, Step& step) {
   const RoutingTable& table = node.tables.routing_table;
+  const std::vector<Handle> leaves = node.tables.leaf_set.members();
+  const bool ask_leaf = !leaves.empty() && node.random.below(2) == 0;
   for (int index = 0; index < table.rows_used(); ++index) {
+    // A member of the row has the same slots filled; a leaf shares more digits than most and so has
+    // every row that this node uses.
     const std::vector<Handle> entries = table.row(index);
-    if (entries.empty()) continue;
-    node.send(step, entries[node.random.below(entries.size())],
-              RowRequest{static_cast<std::uint8_t>(index)});
+    const Handle leaf = leaves.empty() ? kNoHandle : leaves[node.random.below(leaves.size())];
+    const bool leaf_serves =
+        leaf != kNoHandle &&
+        shared_prefix(node.self_id(), node.id(leaf), table.digit_bits()) >= index;
+    Handle asked = entries.empty() ? kNoHandle : entries[node.random.below(entries.size())];
+    if (leaf_serves && (ask_leaf || asked == kNoHandle)) asked = leaf;
+    if (asked == kNoHandle) continue;
+    node.send(step, asked, RowRequest{static_cast<std::uint8_t>(index)});
   }
   const std::vector<Handle> near = node.tables.neighbourhood.members();
   if (!near.empty()) {

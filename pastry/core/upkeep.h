@@ -43,6 +43,7 @@ class Upkeep {
 
   Time leaf_exchange_at_ = kNever;
   Time gossip_at_ = kNever;
+  Duration gossip_period_{};
   Time probe_at_ = kNever;
   Time reunion_at_ = kNever;
   std::uint32_t probe_cursor_ = 0;

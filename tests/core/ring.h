@@ -8,6 +8,8 @@
 #include <set>
 #include <vector>
 
+#include <doctest/doctest.h>
+
 #include "pastry/core/node.h"
 
 namespace pastry::test {
@@ -24,6 +26,24 @@ class Ring {
   };
   struct Member : Application {
     explicit Member(Ring& owner) : ring(&owner) {}
+    ForwardDecision forward(Context context, ForwardedMessage& message) override {
+      return ring->on_forward ? ring->on_forward(context, message) : ForwardDecision::pass;
+    }
+    void update(Context, Handle peer, PeerChange change) override {
+      updates.emplace_back(peer, change);
+    }
+    void timer(Context context, std::uint64_t cookie) override {
+      timers.emplace_back(context.now(), cookie);
+    }
+    void receive(Context context, const Incoming& message) override {
+      if (message.request != 0 && !silent) {
+        CHECK(context.reply(message.from, message.request, message.payload));
+      }
+      ++received;
+    }
+    void replied(Context, OperationId operation, const Result<Payload>& answer) override {
+      answers.emplace(operation, answer);
+    }
     void deliver(Context context, const Delivery& message) override {
       ring->delivered.push_back(
           {context.self(), message.key, std::string(message.payload.text()), message.hops});
@@ -31,6 +51,11 @@ class Ring {
     void route_outcome(Context, OperationId operation, const RouteOutcome& outcome) override {
       ring->outcomes[operation] = outcome;
     }
+    std::vector<std::pair<Handle, PeerChange>> updates;
+    std::vector<std::pair<Time, std::uint64_t>> timers;
+    std::map<OperationId, Result<Payload>> answers;
+    int received = 0;
+    bool silent = false;
     Ring* ring;
     std::unique_ptr<Node> node;
     bool up = true;
@@ -53,6 +78,13 @@ class Ring {
   }
   Handle add() { return add(random_.id()); }
 
+  Member& member(Handle handle) { return *members_.at(index(handle)); }
+  // A downcall of the test application at `handle`.
+  template <typename Action>
+  void at(Handle handle, Action&& action) {
+    node(handle).run(now_, kTestApplication, out_, std::forward<Action>(action));
+    collect(handle);
+  }
   Node& node(Handle handle) { return *members_.at(index(handle))->node; }
   void found(Handle handle) {
     node(handle).found(now_, out_);
@@ -78,6 +110,10 @@ class Ring {
     return id;
   }
 
+  // Messages for which this says true are lost.
+  std::function<bool(Handle from, const Send&)> drop;
+  // What forward() of the test application does; by default nothing.
+  std::function<ForwardDecision(Context, ForwardedMessage&)> on_forward;
   // Fraction of messages lost, in thousandths.
   int loss = 0;
   std::vector<Delivered> delivered;
@@ -157,6 +193,7 @@ class Ring {
   void collect(Handle from) {
     for (Send& send : out_.sends) {
       ++messages;
+      if (drop && drop(from, send)) continue;
       if (loss > 0 && static_cast<int>(random_.below(1000)) < loss) continue;
       queue_.emplace(std::pair{now_ + milliseconds(1), sequence_++},
                      std::pair{from, std::move(send)});
