@@ -56,7 +56,7 @@ enum class NodeStatus : std::uint8_t {
 enum class DropCause : std::uint8_t {
   lost,         // by the network's loss probability
   cut,          // the link or the partition
-  down,         // the receiver does not run, or runs with another incarnation
+  down,         // the receiver does not run (or not at that address any more)
   overflow,     // too many messages for a paused node
   unencodable,  // the codec refused to encode it: a bug of the sender
   undecodable,  // the codec refused what it had encoded: a bug of the codec
@@ -83,6 +83,9 @@ struct SimulatorOptions {
   bool check_told = false;
   // Virtual time from a storage request to its completion.
   Duration store_delay = milliseconds(2);
+  // A node listens on the same address after a restart, so that what is sent to its earlier
+  // incarnation reaches it. Otherwise such messages are dropped.
+  bool address_survives_restart = true;
   // Peers that a node persists over a crash.
   std::size_t remembered_peers = 32;
   // Messages that wait for a paused node before further ones are dropped.
@@ -206,6 +209,9 @@ class Simulator {
   const ToldHandles* told() const { return told_.get(); }
   // Messages on their way now.
   std::size_t in_flight() const { return messages_in_flight_; }
+  std::size_t pending_events() const { return queue_.size(); }
+  // Gives memory back that a past peak left behind; before measuring what is in use.
+  void shrink();
   // The simulator's own generator, for experiments that want to follow the seed.
   Random& random() { return random_; }
 

@@ -99,6 +99,18 @@ void Simulator::release_flight(std::uint32_t slot) {
   --messages_in_flight_;
 }
 
+void Simulator::shrink() {
+  spare_frames_ = {};
+  std::vector<bool> free(flights_.size());
+  for (const std::uint32_t slot : free_flights_) free[slot] = true;
+  while (!flights_.empty() && free[flights_.size() - 1]) flights_.pop_back();
+  flights_.shrink_to_fit();
+  std::erase_if(free_flights_, [this](std::uint32_t slot) { return slot >= flights_.size(); });
+  free_flights_.shrink_to_fit();
+  outbox_ = {};
+  queue_.shrink();
+}
+
 void Simulator::drop(NodeIndex from, Handle to, DropCause cause) {
   ++counters_.drops[static_cast<std::size_t>(cause)];
   trace(kTraceDrop, from, (static_cast<std::uint64_t>(cause) << 32) | pastry::index(to));
@@ -110,11 +122,12 @@ void Simulator::arrive(std::uint32_t slot) {
   const NodeIndex receiver = node_of(flight.to);
   Record& target = record(receiver);
   DropCause cause = DropCause::down;
-  if (target.handle == flight.to && target.status == NodeStatus::up) {
+  const bool reaches = target.handle == flight.to || options_.address_survives_restart;
+  if (reaches && target.status == NodeStatus::up) {
     receive(receiver, slot);
     return;
   }
-  if (target.handle == flight.to && target.status == NodeStatus::paused) {
+  if (reaches && target.status == NodeStatus::paused) {
     if (target.sleep->inbox.size() < options_.paused_inbox_max) {
       target.sleep->inbox.push_back(slot);
       return;

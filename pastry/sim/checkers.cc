@@ -1,0 +1,251 @@
+#include "pastry/sim/checkers.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pastry::sim {
+
+namespace {
+
+constexpr std::size_t kExamples = 8;
+
+std::string who(const Simulator& simulator, NodeIndex node) {
+  return "node " + std::to_string(index(node)) + " (" + simulator.id(node).hex().substr(0, 8) + ")";
+}
+
+std::string who(const Simulator& simulator, Handle handle) {
+  if (handle == kNoHandle) return "nobody";
+  return who(simulator, simulator.node_of(handle)) + "/" +
+         std::to_string(simulator.directory().incarnation(handle));
+}
+
+template <typename Check>
+Findings for_running(const Simulator& simulator, Check&& check) {
+  Findings findings;
+  for (std::uint32_t i = 0; i < simulator.size(); ++i) {
+    const NodeIndex node{i};
+    if (simulator.running(node)) check(node, simulator.node(node).tables(), findings);
+  }
+  return findings;
+}
+
+void check_side_order(const Simulator& simulator, NodeIndex node, std::span<const Handle> side,
+                      bool upwards, Findings& findings) {
+  const NodeId& self = simulator.id(node);
+  Id last;
+  for (const Handle member : side) {
+    const NodeId& id = simulator.directory().id(member);
+    const Id distance = upwards ? id - self : self - id;
+    if (distance == Id{}) {
+      findings.add(who(simulator, node) + " has its own id in its leaf set");
+    } else if (distance <= last) {
+      findings.add(who(simulator, node) + " has an unsorted leaf set at " + who(simulator, member));
+    }
+    last = distance;
+  }
+  if (side.size() > static_cast<std::size_t>(simulator.config().leaf_set / 2)) {
+    findings.add(who(simulator, node) + " has more than l/2 members on one side");
+  }
+}
+
+// The active nodes in the order of their ids.
+std::vector<NodeIndex> sorted_active(const Simulator& simulator) {
+  std::vector<NodeIndex> ring;
+  ring.reserve(simulator.active_nodes().size());
+  for (const auto& [id, node] : simulator.active_nodes()) ring.push_back(node);
+  return ring;
+}
+
+}  // namespace
+
+void Findings::add(std::string description) {
+  ++count;
+  if (examples.size() < kExamples) examples.push_back(std::move(description));
+}
+
+void Findings::add(const Findings& others) {
+  count += others.count;
+  for (const std::string& example : others.examples) {
+    if (examples.size() < kExamples) examples.push_back(example);
+  }
+}
+
+std::string Findings::text() const {
+  std::string text = std::to_string(count) + " violations";
+  for (const std::string& example : examples) text += "\n  " + example;
+  return text;
+}
+
+NodeIndex closest_active(const Simulator& simulator, const Key& key) {
+  const auto& active = simulator.active_nodes();
+  if (active.empty()) return kNoNode;
+  auto after = active.lower_bound(key);
+  const auto before = after == active.begin() ? std::prev(active.end()) : std::prev(after);
+  if (after == active.end()) after = active.begin();
+  return closer(key, after->first, before->first) ? after->second : before->second;
+}
+
+Findings check_ring(const Simulator& simulator) {
+  Findings findings;
+  for (std::uint32_t i = 0; i < simulator.size(); ++i) {
+    const NodeIndex node{i};
+    if (simulator.status(node) == NodeStatus::up && !simulator.active(node)) {
+      findings.add(who(simulator, node) + " is up but not active");
+    }
+  }
+  const std::vector<NodeIndex> ring = sorted_active(simulator);
+  for (std::size_t i = 0; i < ring.size(); ++i) {
+    const NodeIndex node = ring[i];
+    const LeafSet& leaf_set = simulator.node(node).tables().leaf_set;
+    const NodeIndex left = ring[(i + ring.size() - 1) % ring.size()];
+    const NodeIndex right = ring[(i + 1) % ring.size()];
+    const Handle expected_left = ring.size() == 1 ? kNoHandle : simulator.handle(left);
+    const Handle expected_right = ring.size() == 1 ? kNoHandle : simulator.handle(right);
+    if (leaf_set.left_neighbour() != expected_left) {
+      findings.add(who(simulator, node) + " has left neighbour " +
+                   who(simulator, leaf_set.left_neighbour()) + " instead of " +
+                   who(simulator, expected_left));
+    }
+    if (leaf_set.right_neighbour() != expected_right) {
+      findings.add(who(simulator, node) + " has right neighbour " +
+                   who(simulator, leaf_set.right_neighbour()) + " instead of " +
+                   who(simulator, expected_right));
+    }
+  }
+  return findings;
+}
+
+Findings check_leaf_sets(const Simulator& simulator) {
+  Findings findings;
+  const std::vector<NodeIndex> ring = sorted_active(simulator);
+  const std::size_t half = static_cast<std::size_t>(simulator.config().leaf_set / 2);
+  const std::size_t expected = std::min(half, ring.size() - (ring.empty() ? 0 : 1));
+  for (std::size_t i = 0; i < ring.size(); ++i) {
+    const LeafSet& leaf_set = simulator.node(ring[i]).tables().leaf_set;
+    const auto check = [&](std::span<const Handle> side, bool upwards) {
+      bool right = side.size() == expected;
+      for (std::size_t step = 1; right && step <= expected; ++step) {
+        const std::size_t at = (upwards ? i + step : i + ring.size() - step) % ring.size();
+        right = side[step - 1] == simulator.handle(ring[at]);
+      }
+      if (!right) {
+        findings.add(who(simulator, ring[i]) + " has a wrong " + (upwards ? "right" : "left") +
+                     " side of " + std::to_string(side.size()) + " members");
+      }
+    };
+    check(leaf_set.left(), false);
+    check(leaf_set.right(), true);
+  }
+  return findings;
+}
+
+Findings check_leaf_order(const Simulator& simulator) {
+  return for_running(simulator, [&](NodeIndex node, const Tables& tables, Findings& findings) {
+    check_side_order(simulator, node, tables.leaf_set.left(), false, findings);
+    check_side_order(simulator, node, tables.leaf_set.right(), true, findings);
+  });
+}
+
+Findings check_tables(const Simulator& simulator) {
+  return for_running(simulator, [&](NodeIndex node, const Tables& tables, Findings& findings) {
+    const int bits = simulator.config().digit_bits;
+    const NodeId& self = simulator.id(node);
+    for (int row = 0; row < tables.routing_table.rows_used(); ++row) {
+      for (int column = 0; column < 1 << bits; ++column) {
+        const Handle entry = tables.routing_table.at(row, column);
+        if (entry == kNoHandle) continue;
+        const NodeId& id = simulator.directory().id(entry);
+        if (shared_prefix(self, id, bits) != row || digit(id, row, bits) != column) {
+          findings.add(who(simulator, node) + " has " + who(simulator, entry) +
+                       " in a wrong slot of row " + std::to_string(row));
+        }
+      }
+    }
+  });
+}
+
+Findings check_told(const Simulator& simulator) {
+  Findings findings;
+  if (simulator.told() == nullptr) return findings;
+  ToldHandles told = *simulator.told();
+  for (std::uint32_t i = 0; i < simulator.size(); ++i) {
+    const NodeIndex node{i};
+    if (simulator.running(node)) told.check_tables(node, simulator.node(node).tables());
+  }
+  findings.count = told.violations();
+  findings.examples = told.examples();
+  return findings;
+}
+
+double routing_table_fill(const Simulator& simulator) {
+  const int bits = simulator.config().digit_bits;
+  const auto& active = simulator.active_nodes();
+  std::uint64_t possible = 0;
+  std::uint64_t filled = 0;
+  for (const auto& [self, node] : active) {
+    const RoutingTable& table = simulator.node(node).tables().routing_table;
+    for (int row = 0; row < digit_count(bits); ++row) {
+      std::uint64_t in_row = 0;
+      for (int column = 0; column < 1 << bits; ++column) {
+        if (column == digit(self, row, bits)) continue;
+        const Id base = with_digit(self, row, column, bits);
+        // The least id with that prefix: everything after digit `row` zeroed.
+        const int kept = std::min((row + 1) * bits, Id::kBits);
+        const std::uint64_t high_mask = kept >= 64 ? ~0ULL : ~(~0ULL >> kept);
+        const std::uint64_t low_mask =
+            kept <= 64 ? 0 : (kept >= 128 ? ~0ULL : ~(~0ULL >> (kept - 64)));
+        const Id least(base.high() & high_mask, base.low() & low_mask);
+        const auto found = active.lower_bound(least);
+        if (found == active.end() || shared_prefix(found->first, base, bits) <= row) continue;
+        ++possible;
+        ++in_row;
+        if (row >= table.rows_used()) continue;
+        const Handle entry = table.at(row, column);
+        const NodeIndex peer = entry == kNoHandle ? kNoNode : simulator.node_of(entry);
+        if (peer != kNoNode && simulator.active(peer) && simulator.handle(peer) == entry) ++filled;
+      }
+      if (in_row == 0 && row > 0) break;
+    }
+  }
+  return possible == 0 ? 1.0 : static_cast<double>(filled) / static_cast<double>(possible);
+}
+
+Findings check_quiet_ring(const Simulator& simulator) {
+  Findings findings = check_ring(simulator);
+  findings.add(check_leaf_sets(simulator));
+  findings.add(check_leaf_order(simulator));
+  findings.add(check_tables(simulator));
+  findings.add(check_told(simulator));
+  return findings;
+}
+
+DeliveryOracle::DeliveryOracle(Simulator& simulator) : simulator_(simulator) {
+  simulator.hooks.delivery = [this](NodeIndex node, ApplicationId, const Delivery& delivery) {
+    delivered(node, delivery);
+  };
+}
+
+void DeliveryOracle::delivered(NodeIndex node, const Delivery& delivery) {
+  ++deliveries_;
+  if (delivery.kind != LookupKind::consistent) return;
+  const NodeIndex root = closest_active(simulator_, delivery.key);
+  // A node that became active in this very step is not in the list yet.
+  const bool right =
+      root == node ||
+      (simulator_.node(node).active() &&
+       (root == kNoNode || closer(delivery.key, simulator_.id(node), simulator_.id(root))));
+  if (!right) {
+    ++wrong_root_;
+    findings_.add("key " + delivery.key.hex() + " delivered by " + who(simulator_, node) +
+                  (simulator_.node(node).active() ? "" : ", which is not active,") +
+                  " instead of " + (root == kNoNode ? "nobody" : who(simulator_, root)));
+  }
+  const auto [first, fresh] = seen_.emplace(std::pair(delivery.source, delivery.sequence), node);
+  if (!fresh) {
+    ++duplicates_;
+    findings_.add("key " + delivery.key.hex() + " delivered twice, by " +
+                  who(simulator_, first->second) + " and " + who(simulator_, node));
+  }
+}
+
+}  // namespace pastry::sim
