@@ -22,15 +22,18 @@ Joiner::Joiner(NodeState& node, Time now, bool remembered)
 
 void Joiner::add_seeds(NodeState& node, std::span<const Handle> seeds) {
   for (const Handle seed : seeds) {
-    if (seed == node.self || node.id(seed) == node.self_id() || holds(seeds_, seed)) continue;
-    if (seeds_.size() == kSeedsMax) return;
-    // An older incarnation of the same peer is gone.
-    std::erase_if(seeds_, [&](Handle known) { return node.id(known) == node.id(seed); });
-    seeds_.push_back(seed);
     // Somebody new to ask: no need to sit out a long back-off.
-    if (!admitted_ && attempt_ > 0) retry_at_ = started_;
+    if (learn_seed(node, seed) && !admitted_ && attempt_ > 0) retry_at_ = started_;
   }
-  if (next_seed_ >= seeds_.size()) next_seed_ = 0;
+}
+
+bool Joiner::learn_seed(NodeState& node, Handle seed) {
+  if (seed == node.self || node.id(seed) == node.self_id() || holds(seeds_, seed)) return false;
+  if (seeds_.size() == kSeedsMax) return false;
+  // An older incarnation of the same peer is gone.
+  std::erase_if(seeds_, [&](Handle known) { return node.id(known) == node.id(seed); });
+  seeds_.push_back(seed);
+  return true;
 }
 
 void Joiner::attempt(NodeState& node, Step& step) {
@@ -67,13 +70,15 @@ bool Joiner::should_found(const NodeState& node, Time now) const {
 void Joiner::saw_inactive(NodeState& node, Handle peer) {
   if (admitted_ || holds(inactive_peers_, peer) || inactive_peers_.size() == kSeedsMax) return;
   inactive_peers_.push_back(peer);
-  add_seeds(node, {&peer, 1});
+  learn_seed(node, peer);
 }
 
 void Joiner::saw_active(NodeState& node, Time now, Handle peer) {
   if (admitted_) return;
-  add_seeds(node, {&peer, 1});
-  if (active_seed_ != kNoHandle) return;
+  learn_seed(node, peer);
+  // Only who cannot know whether its seeds live turns at once to the first that does: everybody
+  // else waits for an answer that is on its way, or in the queue of a gap.
+  if (!remembered_ || active_seed_ != kNoHandle) return;
   active_seed_ = peer;
   retry_at_ = std::min(retry_at_, now + node.random.jittered(node.config->join_retry_min / 2, 50));
 }

@@ -26,7 +26,7 @@ class Joiner {
   void receive(NodeState& node, Step& step, Handle from, const JoinRefused& refused);
   // A peer said that it is not active itself.
   void saw_inactive(NodeState& node, Handle peer);
-  // A peer said that it is active: it is asked next.
+  // A peer said that it is active: a joiner that was a member before asks it next.
   void saw_active(NodeState& node, Time now, Handle peer);
 
   bool admitted() const { return admitted_; }
@@ -40,6 +40,7 @@ class Joiner {
   void mark_handles(Directory& directory) const;
 
  private:
+  bool learn_seed(NodeState& node, Handle seed);
   bool should_found(const NodeState& node, Time now) const;
 
   std::vector<Handle> seeds_;
