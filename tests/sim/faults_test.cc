@@ -25,7 +25,9 @@ TEST_CASE("a tenth of the ring crashes at once") {
   ring->run_for(seconds(10));
   for (int i = 0; i < 20; ++i) ring->crash(random_active(ring.simulator()));
   ring->run_for(kDetection);
-  check_healthy(ring, 1000);
+  CHECK(ring.look_up(1000) == 0);
+  ring->run_for(seconds(30));
+  check_healthy(ring);
 }
 
 TEST_CASE("l/2 - 1 adjacent nodes crash at once") {
