@@ -31,6 +31,7 @@
 #include "pastry/core/application_ids.h"
 #include "pastry/core/hash.h"
 #include "pastry/core/storage.h"
+#include "pastry/replica/entry.h"
 #include "pastry/replica/options.h"
 
 namespace pastry::replica {
@@ -94,6 +95,7 @@ struct Holder {
 };
 
 struct Whereabouts {
+  EntryKind kind = EntryKind::blob;
   int wanted = 0;  // k
   int copies = 0;  // distinct stores that hold it
   std::uint64_t size = 0;
@@ -192,6 +194,9 @@ class Replica final : public Application {
   struct Parts;
 
   Parts& parts();
+  // Reports an error of the arguments; false if there is none.
+  template <typename T>
+  bool refused(Context context, const Result<void>& good, const Callback<T>& done);
 
   const Hash* hash_;
   const Options* options_;

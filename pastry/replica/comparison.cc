@@ -1,0 +1,115 @@
+#include "pastry/replica/comparison.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pastry::replica {
+
+namespace {
+
+// Questions answered at a time; a peer asks one at a time, so honest ones never meet the bound.
+constexpr std::size_t kAnsweringMax = 256;
+
+std::vector<Handle> set_of(Context context, const StoreName& name, int replicas) {
+  return context.replica_set(name.key(), std::min(replicas, context.config().replicas_max()));
+}
+
+bool contains(const std::vector<Handle>& nodes, Handle node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+}  // namespace
+
+struct Comparison::Sum {
+  Incoming to;
+  Summary wanted;
+  std::uint32_t count = 0;
+  std::uint64_t sum = 0;
+};
+
+void Comparison::summary(Context context, const Incoming& message, const Summary& request) {
+  if (answering_ >= kAnsweringMax || request.to < request.from) return;
+  ++answering_;
+  add_page(context,
+           std::make_shared<Sum>(Sum{{message.from, message.request, {}, {}}, request, 0, 0}));
+}
+
+void Comparison::add_page(Context context, std::shared_ptr<Sum> sum) {
+  const StoreScan scan{sum->wanted.from, sum->wanted.to, options_->page_entries};
+  calls_->store(context, scan, [this, sum](Context c, const Result<StoreOutcome>& result) {
+    const auto* page = result ? std::get_if<StoreScanDone>(&*result) : nullptr;
+    if (page == nullptr) {
+      --answering_;
+      return;  // the asker's timeout covers it
+    }
+    for (const StoreEntry& stored : page->entries) {
+      const auto entry = entry_info(stored);
+      if (!entry) continue;
+      const auto set = set_of(c, entry->name, entry->meta.replicas);
+      if (!contains(set, c.self()) || !contains(set, sum->to.from)) continue;
+      ++sum->count;
+      sum->sum += fingerprint(*entry);
+    }
+    const auto next = page->entries.empty() ? std::nullopt : successor(page->entries.back().name);
+    if (page->more && next && sum->count <= sum->wanted.count) {
+      sum->wanted.from = *next;
+      return add_page(c, sum);
+    }
+    --answering_;
+    const bool same = sum->count == sum->wanted.count && sum->sum == sum->wanted.sum;
+    Calls::answer(c, sum->to, Summarised{same});
+  });
+}
+
+struct Comparison::Judgement {
+  Incoming to;
+  Offer offer;
+  OfferAnswer answer;
+  std::size_t waiting = 0;
+};
+
+void Comparison::offer(Context context, const Incoming& message, Offer request) {
+  if (answering_ >= kAnsweringMax) return;
+  ++answering_;
+  auto judgement = std::make_shared<Judgement>();
+  judgement->to = {message.from, message.request, {}, {}};
+  judgement->offer = std::move(request);
+  const auto& entries = judgement->offer.entries;
+  judgement->answer.answers.assign(entries.size(), static_cast<std::uint8_t>(OfferStatus::refused));
+  judgement->waiting = entries.size() + 1;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (!contains(set_of(context, entries[i].name, entries[i].replicas), context.self())) {
+      --judgement->waiting;
+      continue;
+    }
+    custodian_->look_up(context, entries[i].name,
+                        [this, judgement, i](Context c, Answer answer, const EntryInfo& present) {
+                          judge(c, *judgement, i, answer, present);
+                        });
+  }
+  judge(context, *judgement, entries.size(), Answer::ok, {});
+}
+
+// Index past the end: nothing more to look up was found at once.
+void Comparison::judge(Context context, Judgement& judgement, std::size_t index, Answer answer,
+                       const EntryInfo& present) {
+  if (index < judgement.offer.entries.size()) {
+    const Offered& entry = judgement.offer.entries[index];
+    const bool here = answer == Answer::ok || answer == Answer::removed;
+    const bool newer =
+        here && (present.version > entry.version ||
+                 (present.version == entry.version && present.meta.tombstone && !entry.tombstone));
+    const bool holds = newer || (here && fingerprint(present) == entry.fingerprint);
+    judgement.answer.answers[index] =
+        static_cast<std::uint8_t>(holds ? OfferStatus::holds : OfferStatus::lacks);
+    if (!holds && !custodian_->writing(entry.name)) {
+      // Without room it is offered again by the next comparison.
+      (void)puller_->want(context, entry, judgement.to.from);
+    }
+  }
+  if (--judgement.waiting > 0) return;
+  --answering_;
+  Calls::answer(context, judgement.to, judgement.answer);
+}
+
+}  // namespace pastry::replica

@@ -1,0 +1,36 @@
+// The other side of maintenance: answers what a peer asks about entries that both should hold.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "pastry/replica/custodian.h"
+#include "pastry/replica/puller.h"
+
+namespace pastry::replica {
+
+class Comparison {
+ public:
+  // All must outlive this.
+  Comparison(const Options& options, Calls& calls, Custodian& custodian, Puller& puller)
+      : options_(&options), calls_(&calls), custodian_(&custodian), puller_(&puller) {}
+
+  void summary(Context context, const Incoming& message, const Summary& request);
+  void offer(Context context, const Incoming& message, Offer request);
+
+ private:
+  struct Sum;
+  struct Judgement;
+
+  void add_page(Context context, std::shared_ptr<Sum> sum);
+  void judge(Context context, Judgement& judgement, std::size_t index, Answer answer,
+             const EntryInfo& present);
+
+  const Options* options_;
+  Calls* calls_;
+  Custodian* custodian_;
+  Puller* puller_;
+  std::size_t answering_ = 0;
+};
+
+}  // namespace pastry::replica

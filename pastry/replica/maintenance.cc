@@ -1,0 +1,272 @@
+#include "pastry/replica/maintenance.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace pastry::replica {
+
+namespace {
+
+// What a client has just begun to store is on its way to the others; not worth an offer yet.
+constexpr std::int64_t kYoungSeconds = 5;
+constexpr Duration kPeerTimeout = seconds(3);
+
+bool contains(const std::vector<Handle>& nodes, Handle node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+}  // namespace
+
+struct Maintenance::Page {
+  struct Line {
+    EntryInfo entry;
+    std::vector<Handle> set;  // where it should be
+    bool member = false;      // this node belongs to the set
+    bool young = false;
+    std::vector<Handle> confirmed;  // others of the set that hold it
+  };
+  struct Peer {
+    std::vector<std::size_t> shared;  // lines that both should hold
+    std::vector<std::size_t> offers;  // lines to offer one by one
+    std::uint64_t sum = 0;            // of the fingerprints of `shared`
+  };
+
+  StoreName from;
+  StoreName to;
+  std::vector<Line> lines;
+  std::map<Handle, Peer> peers;
+  std::size_t waiting = 0;
+};
+
+Maintenance::Maintenance(const Options& options, Calls& calls, Custodian& custodian, Puller& puller,
+                         Leases& leases)
+    : options_(&options),
+      calls_(&calls),
+      custodian_(&custodian),
+      puller_(&puller),
+      leases_(&leases),
+      pause_(options.maintenance_period_busy) {}
+
+// --- When ---
+
+void Maintenance::membership_changed(Context context) {
+  pause_ = options_->maintenance_period_busy;
+  if (running_) {
+    again_ = true;
+  } else {
+    schedule(context, context.random().jittered(options_->settle_delay, 50));
+  }
+}
+
+void Maintenance::ensure(Context context) {
+  if (timer_ == 0 && !running_) {
+    schedule(context, context.random().jittered(options_->maintenance_period, 25));
+  }
+}
+
+void Maintenance::schedule(Context context, Duration delay) {
+  const Time due = context.now() + delay;
+  if (timer_ != 0 && due_ <= due) return;
+  calls_->cancel(context, timer_);
+  due_ = due;
+  timer_ = calls_->after(context, delay, [this](Context c) {
+    timer_ = 0;
+    begin_round(c);
+  });
+}
+
+void Maintenance::begin_round(Context context) {
+  // An inactive node does not know its place; activity() makes it look again.
+  if (!context.active()) return;
+  running_ = true;
+  again_ = false;
+  missing_ = false;
+  counted_ = Status{};
+  cursor_ = first_name();
+  next_page(context);
+}
+
+void Maintenance::end_round(Context context) {
+  running_ = false;
+  missing_ = missing_ || puller_->pending() > 0;
+  counted_.settled = !missing_ && !again_;
+  shown_ = counted_;
+  leases_->check(context);
+  const bool empty = shown_.blobs + shown_.records + shown_.tombstones == 0;
+  if (again_) {
+    schedule(context, context.random().jittered(options_->settle_delay, 50));
+  } else if (missing_) {
+    schedule(context, context.random().jittered(pause_, 25));
+    pause_ = std::min(pause_ * 2, options_->maintenance_period);
+  } else if (!empty) {
+    pause_ = options_->maintenance_period_busy;
+    schedule(context, context.random().jittered(options_->maintenance_period, 25));
+  }
+}
+
+void Maintenance::abandon_round(Context context) {
+  missing_ = true;
+  counted_ = shown_;
+  end_round(context);
+}
+
+// --- Own entries, page by page ---
+
+void Maintenance::next_page(Context context) {
+  calls_->store(context, StoreScan{cursor_, last_name(), options_->page_entries},
+                [this](Context c, const Result<StoreOutcome>& result) {
+                  const auto* scan = result ? std::get_if<StoreScanDone>(&*result) : nullptr;
+                  if (scan == nullptr || !c.active()) return abandon_round(c);
+                  scanned(c, *scan);
+                });
+}
+
+void Maintenance::scanned(Context context, const StoreScanDone& scan) {
+  auto page = std::make_shared<Page>();
+  page->from = cursor_;
+  page->to = last_name();
+  std::optional<StoreName> next;
+  if (scan.more && !scan.entries.empty()) {
+    page->to = scan.entries.back().name;
+    next = successor(page->to);
+  }
+  for (const StoreEntry& stored : scan.entries) {
+    auto entry = entry_info(stored);
+    if (entry) place(context, *page, std::move(*entry));
+  }
+  cursor_ = next.value_or(first_name());
+  compare(context, page);
+}
+
+// Finds out who should hold the entry.
+void Maintenance::place(Context context, Page& page, EntryInfo entry) {
+  if (entry.meta.parent) {
+    leases_->note(context, *entry.meta.parent);
+    if (leases_->expired(*entry.meta.parent)) {
+      custodian_->drop(context, entry.name, entry.version, [this](Context, bool dropped) {
+        if (dropped) ++expired_;
+      });
+      return;
+    }
+  }
+  ++(entry.meta.tombstone                   ? counted_.tombstones
+     : entry.meta.kind == EntryKind::record ? counted_.records
+                                            : counted_.blobs);
+  counted_.bytes += entry.size;
+  Page::Line line;
+  line.set = context.replica_set(
+      entry.name.key(), std::min<int>(entry.meta.replicas, context.config().replicas_max()));
+  line.member = contains(line.set, context.self());
+  const std::int64_t age = context.wall_time().unix_seconds - entry.meta.created;
+  line.young = age >= 0 && age < kYoungSeconds;
+  for (const Handle node : line.set) {
+    if (node == context.self()) continue;
+    Page::Peer& peer = page.peers[node];
+    if (line.member) {
+      peer.shared.push_back(page.lines.size());
+      peer.sum += fingerprint(entry);
+    } else if (!line.young) {
+      peer.offers.push_back(page.lines.size());
+    }
+  }
+  line.entry = std::move(entry);
+  page.lines.push_back(std::move(line));
+}
+
+void Maintenance::compare(Context context, const std::shared_ptr<Page>& page) {
+  page->waiting = page->peers.size();
+  if (page->peers.empty()) return judge(context, *page);
+  for (const auto& [peer, work] : page->peers) {
+    if (work.shared.empty()) {
+      offer_to(context, page, peer);
+      continue;
+    }
+    const Summary summary{page->from, page->to, static_cast<std::uint32_t>(work.shared.size()),
+                          work.sum};
+    calls_->request(context, peer, summary, kPeerTimeout,
+                    [this, page, node = peer](Context c, const Result<Frame>& answer) {
+                      const auto* summarised =
+                          answer ? std::get_if<Summarised>(&answer->message) : nullptr;
+                      if (summarised == nullptr) return compared(c, page);
+                      Page::Peer& with = page->peers.at(node);
+                      for (const std::size_t i : with.shared) {
+                        Page::Line& line = page->lines[i];
+                        if (summarised->same) {
+                          line.confirmed.push_back(node);
+                        } else if (!line.young) {
+                          with.offers.push_back(i);
+                        }
+                      }
+                      offer_to(c, page, node);
+                    });
+  }
+}
+
+void Maintenance::offer_to(Context context, const std::shared_ptr<Page>& page, Handle peer) {
+  Page::Peer& work = page->peers.at(peer);
+  if (work.offers.empty()) return compared(context, page);
+  std::sort(work.offers.begin(), work.offers.end());
+  Offer offer;
+  for (const std::size_t i : work.offers) offer.entries.push_back(offered(page->lines[i].entry));
+  calls_->request(context, peer, offer, kPeerTimeout,
+                  [this, page, peer](Context c, const Result<Frame>& answer) {
+                    const auto* judged =
+                        answer ? std::get_if<OfferAnswer>(&answer->message) : nullptr;
+                    const Page::Peer& with = page->peers.at(peer);
+                    if (judged != nullptr && judged->answers.size() == with.offers.size()) {
+                      for (std::size_t i = 0; i < with.offers.size(); ++i) {
+                        if (judged->answers[i] != static_cast<std::uint8_t>(OfferStatus::holds)) {
+                          continue;
+                        }
+                        page->lines[with.offers[i]].confirmed.push_back(peer);
+                      }
+                    }
+                    compared(c, page);
+                  });
+}
+
+void Maintenance::compared(Context context, const std::shared_ptr<Page>& page) {
+  if (--page->waiting == 0) judge(context, *page);
+}
+
+// All peers have answered: what is missing, and what may go?
+void Maintenance::judge(Context context, Page& page) {
+  for (const Page::Line& line : page.lines) {
+    const std::size_t others = line.set.size() - (line.member ? 1 : 0);
+    const std::size_t k = line.entry.meta.replicas;
+    const std::size_t copies = line.confirmed.size() + (line.member ? 1 : 0);
+    if (line.confirmed.size() < others) missing_ = true;
+    const auto first = std::find_if(line.set.begin(), line.set.end(), [&](Handle node) {
+      return (line.member && node == context.self()) || contains(line.confirmed, node);
+    });
+    const bool counts_here = first == line.set.end() || *first == context.self();
+    if (copies < k && counts_here && !line.young) {
+      ++counted_.under_replicated;
+      counted_.bytes_to_repair += line.entry.size * (k - copies);
+    }
+    if (line.member || line.confirmed.size() < others || others == 0) continue;
+    if (!context.active() ||
+        !context.knows_replica_set(line.entry.name.key(), static_cast<int>(k))) {
+      continue;
+    }
+    custodian_->drop(context, line.entry.name, line.entry.version, [this](Context, bool dropped) {
+      if (dropped) ++handed_over_;
+    });
+  }
+  if (cursor_ == first_name()) return end_round(context);
+  next_page(context);
+}
+
+void Maintenance::report(Status& status) const {
+  status = shown_;
+  status.handed_over = handed_over_;
+  status.expired = expired_;
+  status.scanning = running_;
+  status.pending_pulls = puller_->pending();
+  status.pending_pull_bytes = puller_->pending_bytes();
+  status.pulled = puller_->pulled();
+  status.healed = puller_->healed();
+}
+
+}  // namespace pastry::replica

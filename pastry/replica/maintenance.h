@@ -1,0 +1,69 @@
+// Keeps k copies of every entry on the current replica set [PAST §3.5].
+//
+// When the leaf set changes, and from time to time, a node goes through its store page by page.
+// With each peer that should hold some of a page's entries too it compares number and sum of
+// fingerprints, on difference the entries themselves; the peer then fetches what it lacks. An entry
+// whose replica set this node has left is offered to all its members, and dropped when all of them
+// have confirmed theirs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "pastry/replica/custodian.h"
+#include "pastry/replica/leases.h"
+#include "pastry/replica/puller.h"
+#include "pastry/replica/replica.h"
+
+namespace pastry::replica {
+
+class Maintenance {
+ public:
+  // All must outlive this.
+  Maintenance(const Options& options, Calls& calls, Custodian& custodian, Puller& puller,
+              Leases& leases);
+
+  // The leaf set changed or the node became active: compare soon.
+  void membership_changed(Context context);
+  // Something is held here: make sure that there will be a comparison.
+  void ensure(Context context);
+
+  // Fills in what this part knows.
+  void report(Status& status) const;
+
+ private:
+  struct Page;
+
+  void schedule(Context context, Duration delay);
+  void begin_round(Context context);
+  void end_round(Context context);
+  void abandon_round(Context context);
+  void next_page(Context context);
+  void scanned(Context context, const StoreScanDone& scan);
+  void place(Context context, Page& page, EntryInfo entry);
+  void compare(Context context, const std::shared_ptr<Page>& page);
+  void offer_to(Context context, const std::shared_ptr<Page>& page, Handle peer);
+  void compared(Context context, const std::shared_ptr<Page>& page);
+  void judge(Context context, Page& page);
+
+  const Options* options_;
+  Calls* calls_;
+  Custodian* custodian_;
+  Puller* puller_;
+  Leases* leases_;
+  Status shown_;    // of the last complete round
+  Status counted_;  // of the round under way
+  std::uint64_t handed_over_ = 0;
+  std::uint64_t expired_ = 0;
+  StoreName cursor_;
+  Duration pause_{};  // until the next round while something is missing
+  std::uint64_t timer_ = 0;
+  Time due_ = kNever;
+  bool running_ = false;
+  bool again_ = false;    // the leaf set changed during the round
+  bool missing_ = false;  // the round found something to do
+};
+
+}  // namespace pastry::replica

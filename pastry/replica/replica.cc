@@ -1,0 +1,292 @@
+#include "pastry/replica/replica.h"
+
+#include <utility>
+
+#include "pastry/replica/comparison.h"
+#include "pastry/replica/custodian.h"
+#include "pastry/replica/fetch_operation.h"
+#include "pastry/replica/leases.h"
+#include "pastry/replica/maintenance.h"
+#include "pastry/replica/puller.h"
+#include "pastry/replica/record_keeper.h"
+#include "pastry/replica/record_operation.h"
+#include "pastry/replica/survey_operation.h"
+#include "pastry/replica/write_operation.h"
+
+namespace pastry::replica {
+
+std::string_view name(HolderState state) {
+  switch (state) {
+    case HolderState::holds:
+      return "holds";
+    case HolderState::missing:
+      return "missing";
+    case HolderState::removed:
+      return "removed";
+    case HolderState::corrupt:
+      return "corrupt";
+    case HolderState::unreachable:
+      break;
+  }
+  return "unreachable";
+}
+
+struct Replica::Parts {
+  Parts(const Hash& hash, const Options& options)
+      : custodian(options, calls,
+                  [this](Context c, const EntryInfo& entry) { puller.heal(c, entry.name); }),
+        operations(hash, options, calls),
+        leases(operations),
+        puller(options, calls, custodian,
+               [this](const EntryInfo& entry) {
+                 return !entry.meta.parent || !leases.expired(*entry.meta.parent);
+               }),
+        comparison(options, calls, custodian, puller),
+        maintenance(options, calls, custodian, puller, leases),
+        records(hash, options, calls, custodian) {}
+
+  Calls calls;
+  Custodian custodian;
+  Operations operations;
+  Leases leases;
+  Puller puller;
+  Comparison comparison;
+  Maintenance maintenance;
+  RecordKeeper records;
+};
+
+namespace {
+
+Result<void> check(Context context, const Copies& copies) {
+  const int most = context.config().replicas_max();
+  if (copies.k < 1 || copies.k > most) {
+    return fail(ErrorCode::invalid, "k = " + std::to_string(copies.k) +
+                                        " is out of range: 1 … l/2 + 1 = " + std::to_string(most));
+  }
+  if (copies.at_least < 0 || copies.at_least > copies.k) {
+    return fail(ErrorCode::invalid,
+                "at least " + std::to_string(copies.at_least) +
+                    " copies make no sense with k = " + std::to_string(copies.k));
+  }
+  return {};
+}
+
+Result<void> check_size(std::size_t size, std::size_t most, const char* what) {
+  if (size <= most) return {};
+  return fail(ErrorCode::too_large, std::string(what) + " of " + std::to_string(size) +
+                                        " bytes exceeds " + std::to_string(most));
+}
+
+}  // namespace
+
+Replica::Replica(const Hash& hash, const Options& options) : hash_(&hash), options_(&options) {}
+
+Replica::~Replica() = default;
+
+Replica::Parts& Replica::parts() {
+  if (!parts_) parts_ = std::make_unique<Parts>(*hash_, *options_);
+  return *parts_;
+}
+
+// --- Operations ---
+
+template <typename T>
+bool Replica::refused(Context context, const Result<void>& good, const Callback<T>& done) {
+  if (good) return false;
+  parts().calls.after(context.as(kReplicaApplication), Duration::zero(),
+                      [done, error = good.error(), caller = context.application()](Context c) {
+                        done(c.as(caller), tl::unexpected(error));
+                      });
+  return true;
+}
+
+void Replica::put_blob(Context context, const StoreName& name, Payload value, BlobOptions options,
+                       Callback<PutResult> done) {
+  const auto good =
+      check(context, options.copies)
+          .and_then([&] { return check_size(value.size(), kValueMax, "a blob"); })
+          .and_then([&] { return check_size(options.meta.size(), kUserMetaMax, "meta data"); });
+  if (refused(context, good, done)) return;
+  EntryInfo entry;
+  entry.name = name;
+  entry.version = kBlobVersion;
+  entry.size = value.size();
+  entry.digest = options.digest;
+  entry.meta.replicas = static_cast<std::uint8_t>(options.copies.k);
+  entry.meta.parent = options.parent;
+  entry.meta.created = context.wall_time().unix_seconds;
+  entry.meta.user = std::move(options.meta);
+  Parts& all = parts();
+  all.operations.begin(
+      context.as(kReplicaApplication),
+      std::make_shared<WriteOperation>(all.operations, context.application(), std::move(entry),
+                                       std::move(value), true, options.copies, std::move(done)));
+}
+
+void Replica::fetch(Context context, const StoreName& name, Callback<Blob> done, Duration deadline,
+                    std::optional<Digest> expected) {
+  Parts& all = parts();
+  all.operations.begin(context.as(kReplicaApplication),
+                       std::make_shared<FetchOperation>(all.operations, context.application(), name,
+                                                        deadline, expected, std::move(done)));
+}
+
+void Replica::where(Context context, const StoreName& name, Callback<Whereabouts> done,
+                    Duration deadline) {
+  Parts& all = parts();
+  all.operations.begin(context.as(kReplicaApplication),
+                       std::make_shared<WhereOperation>(all.operations, context.application(), name,
+                                                        deadline, std::move(done)));
+}
+
+void Replica::remove(Context context, const StoreName& name, Callback<PutResult> done,
+                     Duration deadline) {
+  where(
+      context, name,
+      [this, name, done = std::move(done), deadline](Context c, const Result<Whereabouts>& found) {
+        if (!found) return done(c, tl::unexpected(found.error()));
+        EntryInfo entry;
+        entry.name = name;
+        entry.version = found->version + 1;
+        entry.meta.tombstone = true;
+        entry.meta.kind = found->kind;
+        entry.meta.replicas = static_cast<std::uint8_t>(found->wanted);
+        entry.meta.created = c.wall_time().unix_seconds;
+        const Copies copies{found->wanted, 1, deadline};
+        Parts& all = parts();
+        all.operations.begin(
+            c.as(kReplicaApplication),
+            std::make_shared<WriteOperation>(all.operations, c.application(), std::move(entry),
+                                             Payload(), false, copies, done));
+      },
+      deadline);
+}
+
+void Replica::update_record(Context context, const StoreName& name, std::uint64_t expected_version,
+                            Bytes value, Copies copies, Callback<RecordResult> done) {
+  auto good = check(context, copies).and_then([&] {
+    return check_size(value.size(), kRecordMax, "a record");
+  });
+  if (good && expected_version > kVersionMax) good = fail(ErrorCode::invalid, "no such version");
+  if (refused(context, good, done)) return;
+  RecordMessage request;
+  request.name = name;
+  request.update = true;
+  request.expected_version = expected_version;
+  request.replicas = static_cast<std::uint8_t>(copies.k);
+  request.at_least = static_cast<std::uint8_t>(copies.at_least);
+  Parts& all = parts();
+  const auto finish = [done = std::move(done)](Context c,
+                                               const Result<RecordOperation::Outcome>& outcome) {
+    if (!outcome) return done(c, tl::unexpected(outcome.error()));
+    const Recorded& recorded = outcome->recorded;
+    done(c, RecordResult{recorded.version, recorded.copies, recorded.wanted});
+  };
+  all.operations.begin(
+      context.as(kReplicaApplication),
+      std::make_shared<RecordOperation>(all.operations, context.application(), request,
+                                        std::move(value), copies.deadline, finish));
+}
+
+void Replica::read_record(Context context, const StoreName& name, Callback<Record> done,
+                          Duration deadline) {
+  RecordMessage request;
+  request.name = name;
+  Parts& all = parts();
+  const auto finish = [done = std::move(done)](Context c,
+                                               const Result<RecordOperation::Outcome>& outcome) {
+    if (!outcome) return done(c, tl::unexpected(outcome.error()));
+    done(c, Record{outcome->recorded.version, outcome->value});
+  };
+  all.operations.begin(context.as(kReplicaApplication),
+                       std::make_shared<RecordOperation>(all.operations, context.application(),
+                                                         request, Bytes(), deadline, finish));
+}
+
+Status Replica::status() const {
+  Status status;
+  if (parts_) parts_->maintenance.report(status);
+  return status;
+}
+
+// --- Upcalls ---
+
+void Replica::deliver(Context context, const Delivery& message) {
+  const auto frame = decode(message.payload);
+  if (!frame) return;
+  if (const auto* locate = std::get_if<Locate>(&frame->message)) {
+    if (locate->name.key() == message.key) parts().custodian.locate(context, message, *locate);
+  } else if (const auto* record = std::get_if<RecordMessage>(&frame->message)) {
+    if (record->name.key() != message.key || message.kind != LookupKind::consistent) return;
+    parts().records.request(context, message, *record, frame->body);
+    parts().maintenance.ensure(context);
+  }
+}
+
+void Replica::receive(Context context, const Incoming& message) {
+  auto frame = decode(message.payload);
+  if (!frame) return;
+  Parts& all = parts();
+  if (message.request == 0) {
+    if (const auto* located = std::get_if<Located>(&frame->message)) {
+      all.operations.located(context, *located, message.peers);
+    } else if (const auto* recorded = std::get_if<Recorded>(&frame->message)) {
+      all.operations.recorded(context, *recorded, frame->body);
+    }
+    return;
+  }
+  if (auto* store = std::get_if<StoreMessage>(&frame->message)) {
+    all.custodian.store(context, message, std::move(*store), std::move(frame->body));
+    all.maintenance.ensure(context);
+  } else if (const auto* get = std::get_if<Get>(&frame->message)) {
+    all.custodian.get(context, message, *get);
+  } else if (const auto* stat = std::get_if<Stat>(&frame->message)) {
+    all.custodian.stat(context, message, *stat);
+  } else if (const auto* summary = std::get_if<Summary>(&frame->message)) {
+    all.comparison.summary(context, message, *summary);
+  } else if (auto* offer = std::get_if<Offer>(&frame->message)) {
+    all.comparison.offer(context, message, std::move(*offer));
+    all.maintenance.ensure(context);
+  }
+}
+
+void Replica::update(Context context, Handle, PeerChange) {
+  if (!parts_) return;
+  parts_->records.membership_changed();
+  parts_->maintenance.membership_changed(context);
+}
+
+void Replica::activity(Context context, bool active) {
+  if (!active) return;
+  if (parts_) return update(context, kNoHandle, PeerChange::joined);
+  // Whether the store holds anything from before; an empty one needs no care.
+  StoreScan scan;
+  scan.to.bytes.fill(0xff);
+  scan.limit = 1;
+  context.store(scan);
+}
+
+void Replica::stored(Context context, OperationId operation, const Result<StoreOutcome>& result) {
+  if (parts_ && parts_->calls.stored(context, operation, result)) return;
+  // The question that activity() asked.
+  const auto* scan = result ? std::get_if<StoreScanDone>(&*result) : nullptr;
+  if (scan != nullptr && !scan->entries.empty()) parts().maintenance.membership_changed(context);
+}
+
+void Replica::replied(Context context, OperationId operation, const Result<Payload>& answer) {
+  if (parts_) parts_->calls.replied(context, operation, answer);
+}
+
+void Replica::timer(Context context, std::uint64_t cookie) {
+  if (parts_) parts_->calls.timer(context, cookie);
+}
+
+void Replica::mark_handles(Directory& directory) const {
+  if (!parts_) return;
+  parts_->calls.mark_handles(directory);
+  parts_->operations.mark_handles(directory);
+  parts_->puller.mark_handles(directory);
+  parts_->records.mark_handles(directory);
+}
+
+}  // namespace pastry::replica

@@ -1,0 +1,145 @@
+#include "pastry/replica/write_operation.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pastry::replica {
+
+namespace {
+
+bool contains(const std::vector<Handle>& nodes, Handle node) {
+  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+std::string count(int number, const char* what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+}  // namespace
+
+WriteOperation::WriteOperation(Operations& operations, ApplicationId caller, EntryInfo entry,
+                               Payload value, bool strict, const Copies& copies,
+                               Callback<PutResult> done)
+    : Operation(operations, caller, entry.name, copies.deadline),
+      entry_(std::move(entry)),
+      value_(std::move(value)),
+      strict_(strict),
+      copies_(copies),
+      done_(std::move(done)) {}
+
+void WriteOperation::attempt(Context context) {
+  if (!entry_.digest && !entry_.meta.tombstone) return compute_digest(context);
+  if (frame_.empty()) {
+    auto frame = encode(StoreMessage{entry_, strict_}, value_.view());
+    if (!frame) return fail_with(context, frame.error());
+    frame_ = std::move(*frame);
+    value_ = Payload();
+  }
+  locate(context, LookupKind::consistent, copies_.k, false);
+}
+
+void WriteOperation::compute_digest(Context context) {
+  if (value_.size() <= kBulkThreshold) {
+    return digested(context, operations_.hash.digest(value_.view()));
+  }
+  operations_.calls.store(
+      context, ComputeDigest{value_},
+      [weak = weak_from_this(), this](Context c, const Result<StoreOutcome>& result) {
+        const auto self = weak.lock();
+        if (!self || !open()) return;
+        const auto* computed = result ? std::get_if<ComputeDigestDone>(&*result) : nullptr;
+        if (computed != nullptr) return digested(c, computed->digest);
+        fail_with(c, result ? Error{} : result.error());
+      });
+}
+
+void WriteOperation::digested(Context context, const Digest& digest) {
+  entry_.digest = digest;
+  attempt(context);
+}
+
+void WriteOperation::on_located(Context context, const Located&, const std::vector<Handle>& peers) {
+  const int stores = distinct_stores(context.directory(), peers);
+  const int least = copies_.at_least > 0 ? copies_.at_least : copies_.k;
+  if (stores < least) {
+    return fail_with(
+        context, {ErrorCode::unavailable, "too few replicas: " + count(copies_.k, "copy wanted, ") +
+                                              count(stores, "distinct store") + " in the ring"});
+  }
+  target_ = std::min(stores, copies_.k);
+  if (complete(context)) return;
+  for (const Handle peer : peers) {
+    if (!contains(acknowledged_, peer) && !contains(outstanding_, peer)) send(context, peer);
+  }
+}
+
+void WriteOperation::send(Context context, Handle peer) {
+  outstanding_.push_back(peer);
+  const Duration timeout = std::min(patience(frame_.size()), remaining(context));
+  operations_.calls.request(
+      context, peer, frame_, timeout,
+      [weak = weak_from_this(), this, peer](Context c, const Result<Frame>& answer) {
+        if (const auto self = weak.lock(); self && open()) answered(c, peer, answer);
+      });
+}
+
+void WriteOperation::answered(Context context, Handle peer, const Result<Frame>& answer) {
+  std::erase(outstanding_, peer);
+  const auto* stored = answer ? std::get_if<Stored>(&answer->message) : nullptr;
+  if (stored != nullptr) {
+    switch (stored->status) {
+      case Answer::ok:
+        return accepted(context, peer);
+      case Answer::conflict:
+        return fail_with(context, {ErrorCode::conflict, "other content is stored under this name"});
+      case Answer::removed:
+        return fail_with(context, {ErrorCode::conflict, "this name was removed; use another salt"});
+      case Answer::full:
+        return fail_with(context, {ErrorCode::full, "a holder of this key has no space left"});
+      case Answer::corrupt:
+        return fail_with(context, {ErrorCode::corrupt, "the value does not match its digest"});
+      default:
+        break;
+    }
+  }
+  // The other requests go on; once all have ended, the root is asked again.
+  if (!outstanding_.empty()) return;
+  retry(context, {ErrorCode::timed_out,
+                  "only " + count(distinct_stores(context.directory(), holders()), "holder") +
+                      " of " + std::to_string(target_) + " acknowledged in time"});
+}
+
+void WriteOperation::accepted(Context context, Handle peer) {
+  if (!contains(acknowledged_, peer)) acknowledged_.push_back(peer);
+  if (complete(context) || !outstanding_.empty()) return;
+  retry(context, {ErrorCode::timed_out, "not enough holders acknowledged in time"});
+}
+
+// Members of the current set that acknowledged.
+std::vector<Handle> WriteOperation::holders() const {
+  std::vector<Handle> nodes;
+  for (const Handle peer : peers_) {
+    if (contains(acknowledged_, peer)) nodes.push_back(peer);
+  }
+  return nodes;
+}
+
+bool WriteOperation::complete(Context context) {
+  const auto nodes = holders();
+  const int stores = distinct_stores(context.directory(), nodes);
+  if (target_ == 0 || stores < target_) return false;
+  PutResult result;
+  result.copies = stores;
+  result.wanted = copies_.k;
+  for (const Handle node : nodes) result.holders.push_back(context.id(node));
+  close(context);
+  done_(as_caller(context), std::move(result));
+  return true;
+}
+
+void WriteOperation::fail_with(Context context, Error error) {
+  close(context);
+  done_(as_caller(context), tl::unexpected(std::move(error)));
+}
+
+}  // namespace pastry::replica
