@@ -37,28 +37,39 @@ bool parse_ipv6(std::string_view host, std::uint64_t& high, std::uint64_t& low) 
   return true;
 }
 
-std::string format_host(const Address& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
+// "tcp://[", the longest name, "]:65535".
+using Spelling = std::array<char, kScheme.size() + kNameMax + 9>;
+
+// Writes the one spelling without allocating; peers are encoded by the thousand.
+std::string_view spell(const Address& address, Spelling& out) {
+  char* at = std::copy(kScheme.begin(), kScheme.end(), out.data());
+  char* const end = out.data() + out.size();
   switch (address.kind) {
-    case Address::Kind::ipv4: {
-      in_addr value{};
-      value.s_addr = htonl(static_cast<std::uint32_t>(address.low));
-      inet_ntop(AF_INET, &value, text.data(), text.size());
-      return text.data();
-    }
+    case Address::Kind::ipv4:
+      for (int shift = 24; shift >= 0; shift -= 8) {
+        at = std::to_chars(at, end, address.low >> shift & 0xff).ptr;
+        if (shift > 0) *at++ = '.';
+      }
+      break;
     case Address::Kind::ipv6: {
       std::array<std::uint8_t, 16> bytes{};
       for (std::size_t i = 0; i < 8; ++i) {
         bytes[i] = static_cast<std::uint8_t>(address.high >> (56 - 8 * i));
         bytes[8 + i] = static_cast<std::uint8_t>(address.low >> (56 - 8 * i));
       }
-      inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
-      return "[" + std::string(text.data()) + "]";
+      *at++ = '[';
+      inet_ntop(AF_INET6, bytes.data(), at, INET6_ADDRSTRLEN);
+      at += std::string_view(at).size();
+      *at++ = ']';
+      break;
     }
     case Address::Kind::name:
+      at = std::copy_n(address.name.data(), std::min(address.name.size(), kNameMax), at);
       break;
   }
-  return address.name;
+  *at++ = ':';
+  at = std::to_chars(at, end, address.port).ptr;
+  return {out.data(), static_cast<std::size_t>(at - out.data())};
 }
 
 }  // namespace
@@ -101,7 +112,13 @@ Result<Address> parse_address(std::string_view text) {
 }
 
 std::string format_address(const Address& address) {
-  return std::string(kScheme) + format_host(address) + ":" + std::to_string(address.port);
+  Spelling space;
+  return std::string(spell(address, space));
+}
+
+bool is_canonical(const Address& address, std::string_view text) {
+  Spelling space;
+  return spell(address, space) == text;
 }
 
 Result<std::string> canonical_address(std::string_view text) {

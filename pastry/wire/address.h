@@ -26,6 +26,9 @@ Result<Address> parse_address(std::string_view text);
 // The one spelling of an address: parse_address(format_address(a)) == a.
 std::string format_address(const Address& address);
 
+// Whether `text` is the one spelling of `address`.
+bool is_canonical(const Address& address, std::string_view text);
+
 // `text` in the one spelling. A process that advertises an address brings it into this form first,
 // because peers compare addresses as text.
 Result<std::string> canonical_address(std::string_view text);

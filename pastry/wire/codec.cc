@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pastry/wire/body.h"
+#include "pastry/wire/hot.h"
 
 namespace pastry::wire {
 namespace {
@@ -41,7 +42,8 @@ struct Codec::State {
       : directory(directory_in),
         peers(directory_in, verifier, options.cache_entries),
         tag(options.overlay_tag),
-        introductions(kIntroductions) {
+        introductions(kIntroductions),
+        general_only(options.general_path_only) {
     const int bits = std::clamp(options.digit_bits, 1, 8);
     geometry.rows = std::min(kRowsMax, static_cast<std::size_t>(digit_count(bits)));
     geometry.entries = std::min(kRowEntriesMax, std::size_t{1} << bits);
@@ -55,11 +57,14 @@ struct Codec::State {
   WordBuffer read_space;
   std::vector<Introduction> introductions;
   CodecCounters counters;
+  Bytes sender_description;
+  bool general_only;
 
   void refresh();
   bool introduce(Handle from, Handle to);
   Result<void> write(Handle from, Handle to, const Message& message, bool describe,
                      capnp::MessageBuilder& builder);
+  bool hot(Handle from, Handle to, const Message& message, bool describe, Bytes& header);
   Result<void> encode(Handle from, Handle to, const Message& message, Frames& out);
   Result<Handle> sender(schema::Envelope::Reader in);
   Result<Decoded> decode(ByteView header, Payload payload);
@@ -99,11 +104,35 @@ Result<void> Codec::State::write(Handle from, Handle to, const Message& message,
   return {};
 }
 
+bool Codec::State::hot(Handle from, Handle to, const Message& message, bool describe,
+                       Bytes& header) {
+  if (!std::holds_alternative<Routed>(message) && !std::holds_alternative<Direct>(message) &&
+      !std::holds_alternative<HopAck>(message))
+    return false;
+  const HotAddress address{tag, directory.id(to), directory.incarnation(to), directory.id(from),
+                           directory.incarnation(from)};
+  ByteView description;
+  if (describe) {
+    const auto encoded = peers.encode(from);
+    if (!encoded) return false;
+    // Encoding another peer may overwrite it.
+    sender_description.assign(encoded->begin(), encoded->end());
+    description = sender_description;
+  }
+  return write_hot(peers, address, from, description, message, header);
+}
+
 Result<void> Codec::State::encode(Handle from, Handle to, const Message& message, Frames& out) {
   refresh();
   if (!directory.valid(from) || !directory.valid(to))
     return fail(ErrorCode::invalid, "encode: sender or receiver is not a valid handle");
   const bool describe = !travels_much(message) || introduce(from, to);
+  if (const auto* routed = std::get_if<Routed>(&message)) out.payload = routed->payload;
+  if (const auto* direct = std::get_if<Direct>(&message)) out.payload = direct->payload;
+  if (!general_only && hot(from, to, message, describe, out.header)) {
+    ++counters.encoded;
+    return {};
+  }
   // One segment only: what does not fit is built again with more room.
   for (std::size_t words = kFirstScratchWords; words <= kHeaderBytesMax / kWordBytes; words *= 4) {
     capnp::MallocMessageBuilder builder(build_space.words(words));
@@ -115,8 +144,6 @@ Result<void> Codec::State::encode(Handle from, Handle to, const Message& message
     put_little_endian_32(out.header.data(), 0);
     put_little_endian_32(out.header.data() + 4, static_cast<std::uint32_t>(segments[0].size()));
     std::memcpy(out.header.data() + kTableBytes, bytes.begin(), bytes.size());
-    if (const auto* routed = std::get_if<Routed>(&message)) out.payload = routed->payload;
-    if (const auto* direct = std::get_if<Direct>(&message)) out.payload = direct->payload;
     ++counters.encoded;
     return {};
   }
@@ -139,7 +166,6 @@ Result<Handle> Codec::State::sender(schema::Envelope::Reader in) {
 }
 
 Result<Decoded> Codec::State::decode(ByteView header, Payload payload) {
-  refresh();
   if (header.size() > kHeaderBytesMax)
     return fail(ErrorCode::too_large, "frame: the header is over 512 KiB");
   if (payload.size() > kPayloadBytesMax)
@@ -189,6 +215,14 @@ Result<void> Codec::encode(Handle from, Handle to, const Message& message, Frame
 }
 
 Result<Decoded> Codec::decode(ByteView header, Payload payload) {
+  state_->refresh();
+  if (!state_->general_only && payload.size() <= kPayloadBytesMax) {
+    Result<Decoded> hot(tl::in_place);
+    if (read_hot(state_->peers, state_->tag, header, payload, *hot)) {
+      ++state_->counters.decoded;
+      return hot;
+    }
+  }
   const WithoutStackTraces quiet;
   const auto decoded = [&]() -> Result<Decoded> {
     try {

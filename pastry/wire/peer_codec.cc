@@ -11,7 +11,7 @@ namespace {
 Result<void> write_address(const std::string& text, schema::Address::Builder out) {
   const auto address = parse_address(text);
   if (!address) return tl::unexpected<Error>(address.error());
-  if (format_address(*address) != text)
+  if (!is_canonical(*address, text))
     return fail(ErrorCode::invalid,
                 "address \"" + text + "\": should be written \"" + format_address(*address) + "\"");
   out.setHigh(address->high);
@@ -170,26 +170,32 @@ Result<ByteView> PeerCodec::build(Handle peer) {
   return ByteView(result, bytes.size());
 }
 
-Result<Handle> PeerCodec::decode(ByteView bytes) {
-  if (bytes.size() > kPeerBytesMax) return fail(ErrorCode::too_large, "peer: over 2048 bytes");
-  if (bytes.size() % kWordBytes != 0 || bytes.size() < 4 * kWordBytes)
-    return fail(ErrorCode::invalid, "peer: not a message");
-
+Handle PeerCodec::cached(ByteView bytes) {
+  if (bytes.size() % kWordBytes != 0 || bytes.size() < 4 * kWordBytes) return kNoHandle;
   // Where a writer of this version puts id and incarnation. Only a hint: what counts is that all
   // bytes are equal.
   std::array<std::uint64_t, 3> identity;
   std::memcpy(identity.data(), bytes.data() + kWordBytes, sizeof identity);
-  Handle& hint = slot(identity[0], identity[1], identity[2]);
-  if (hint != kNoHandle && directory_.valid(hint)) {
-    const auto seen = encode(hint);
-    if (seen && seen->size() == bytes.size() &&
-        std::memcmp(seen->data(), bytes.data(), bytes.size()) == 0) {
-      directory_.mark(hint);  // as intern() does
-      return hint;
-    }
-  }
+  const Handle peer = known(NodeId(identity[0], identity[1]), identity[2]);
+  if (peer == kNoHandle) return kNoHandle;
+  const auto seen = encode(peer);
+  if (!seen || seen->size() != bytes.size() ||
+      std::memcmp(seen->data(), bytes.data(), bytes.size()) != 0)
+    return kNoHandle;
+  directory_.mark(peer);  // as intern() does
+  return peer;
+}
+
+Result<Handle> PeerCodec::decode(ByteView bytes) {
+  if (bytes.size() > kPeerBytesMax) return fail(ErrorCode::too_large, "peer: over 2048 bytes");
+  if (bytes.size() % kWordBytes != 0 || bytes.size() < 4 * kWordBytes)
+    return fail(ErrorCode::invalid, "peer: not a message");
+  if (const Handle peer = cached(bytes); peer != kNoHandle) return peer;
   auto peer = parse(bytes);
-  if (peer) hint = *peer;
+  // Of several descriptions of one incarnation the one seen last is found quickly.
+  if (peer)
+    slot(directory_.id(*peer).high(), directory_.id(*peer).low(), directory_.incarnation(*peer)) =
+        *peer;
   return peer;
 }
 

@@ -41,6 +41,9 @@ class PeerCodec {
   // kj::Exception if the bytes are malformed.
   Result<Handle> decode(ByteView bytes);
 
+  // The same for a peer seen before, or kNoHandle; never throws, needs no alignment.
+  Handle cached(ByteView bytes);
+
   // The handle of a peer that was described before, or kNoHandle.
   Handle known(const NodeId& id, std::uint64_t incarnation);
 
