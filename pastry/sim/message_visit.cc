@@ -82,7 +82,10 @@ struct Scalars {
   void operator()(const RowReply& m) const { hash.add(m.row.index); }
   void operator()(const NeighbourhoodRequest&) const {}
   void operator()(const NeighbourhoodReply&) const {}
-  void operator()(const Announce& m) const { hash.add(m.row.index); }
+  void operator()(const Announce& m) const {
+    hash.add(m.row.index);
+    hash.add(static_cast<std::uint64_t>(m.round_trip.count()));
+  }
   void operator()(const Leave&) const {}
   void operator()(const Direct& m) const {
     hash.add((std::uint64_t{m.request} << 32) | static_cast<std::uint32_t>(m.application));

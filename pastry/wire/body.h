@@ -101,6 +101,7 @@ class BodyReader {
   JoinRequest request(schema::JoinRequest::Reader in);
   JoinGrant join_grant(schema::JoinGrant::Reader in);
   JoinRefused join_refused(schema::JoinRefused::Reader in);
+  Announce announce(schema::Announce::Reader in);
   LeafProbe leaf_probe(schema::LeafProbe::Reader in);
   Direct direct(schema::Direct::Reader in, Payload payload);
 

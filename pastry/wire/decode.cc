@@ -143,6 +143,10 @@ JoinRefused BodyReader::join_refused(schema::JoinRefused::Reader in) {
   return message;
 }
 
+Announce BodyReader::announce(schema::Announce::Reader in) {
+  return {row(in.getRow()), std::clamp(Duration{in.getRoundTripNs()}, Duration{-1}, kRoundTripMax)};
+}
+
 LeafProbe BodyReader::leaf_probe(schema::LeafProbe::Reader in) {
   LeafProbe message;
   message.token = in.getToken();
@@ -220,7 +224,7 @@ Message BodyReader::read(schema::Envelope::Reader in, Payload payload) {
       return NeighbourhoodReply{peers(in.getNeighbourhoodReply().getMembers(), kNeighbourhoodMax,
                                       "neighbourhood_reply.members")};
     case Kind::ANNOUNCE:
-      return Announce{row(in.getAnnounce())};
+      return announce(in.getAnnounce());
     case Kind::LEAVE:
       return Leave{peers(in.getLeave().getLeafSet(), kLeafSetMax, "leave.leaf_set")};
     default:

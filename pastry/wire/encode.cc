@@ -215,7 +215,9 @@ void BodyWriter::write(const NeighbourhoodReply& message, schema::Envelope::Buil
 }
 
 void BodyWriter::write(const Announce& message, schema::Envelope::Builder out) {
-  row(message.row, out.initAnnounce());
+  auto body = out.initAnnounce();
+  row(message.row, body.initRow());
+  body.setRoundTripNs(std::clamp(message.round_trip, Duration{-1}, kRoundTripMax).count());
 }
 
 void BodyWriter::write(const Leave& message, schema::Envelope::Builder out) {

@@ -101,8 +101,7 @@ struct Envelope {
     rowReply @25 :Row;
     neighbourhoodRequest @26 :Void;
     neighbourhoodReply @27 :NeighbourhoodReply;
-    announce @28 :Row;
-    # "I am active; consider me", with the sender's own row for the receiver's table.
+    announce @28 :Announce;
     leave @29 :Leave;
     direct @30 :Direct;
   }
@@ -324,6 +323,13 @@ struct RowRequest {
 
 struct NeighbourhoodReply {
   members @0 :List(Data);
+}
+
+struct Announce {
+  # "I am active; consider me." With the sender's row of the receiver's prefix, and the round-trip
+  # time that the sender measured to the receiver.
+  row @0 :Row;
+  roundTripNs @1 :Int64 = -1;  # negative: not measured; more than an hour counts as an hour
 }
 
 struct Leave {

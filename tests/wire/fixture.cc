@@ -83,7 +83,7 @@ Message MessageSource::message(std::size_t kind) {
     case 18:
       return NeighbourhoodReply{some(kNeighbourhoodMax)};
     case 19:
-      return Announce{row()};
+      return Announce{row(), flag() ? Duration{number()} : Duration{-1}};
     case 20:
       return Leave{some(kLeafSetMax)};
     default:
@@ -204,7 +204,10 @@ class Describer {
   void operator()(const RowReply& m) { (*this)(m.row); }
   void operator()(const NeighbourhoodRequest&) {}
   void operator()(const NeighbourhoodReply& m) { (*this)(m.members); }
-  void operator()(const Announce& m) { (*this)(m.row); }
+  void operator()(const Announce& m) {
+    (*this)(m.row);
+    number(m.round_trip.count());
+  }
   void operator()(const Leave& m) { (*this)(m.leaf_set); }
   void operator()(const Direct& m) {
     number(m.application);
