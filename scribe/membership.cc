@@ -6,6 +6,8 @@
 namespace scribe {
 namespace {
 
+constexpr int kRewindsMax = 32;
+
 // Whether join number `a` is older than `b`; numbers wrap.
 bool older(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
 
@@ -21,7 +23,9 @@ void Membership::send_join(Context context, Topic& topic) {
   if (!context.active()) return;
   ++topic.join_attempts;
   ++topic.join_number;
-  const Join join{topic.group, topic.name, topic.join_number, topic.positioned, topic.head};
+  const auto [positioned, position] =
+      topic.positioned ? std::pair(true, topic.head) : wanted_start(topic);
+  const Join join{topic.group, topic.name, topic.join_number, positioned, position};
   // A refusal (too much pending) is a lost join: it is sent again.
   static_cast<void>(context.route(topic.group, encode_control(join)));
 }
@@ -55,10 +59,39 @@ void Membership::accepted(Context context, Handle from, const JoinAccepted& acce
   }
   if (!topic->positioned) {
     topic->positioned = true;
-    topic->head = accepted.start;
+    topic->start = topic->head = accepted.start;
   }
   ++topic->parent_changes;
   attach(context, *topic, from, accepted.path);
+  rewind_if_wanted(context, *topic);
+}
+
+std::pair<bool, Position> Membership::wanted_start(const Topic& topic) {
+  std::pair<bool, Position> wanted{false, {}};
+  for (const auto& [handle, child] : topic.children) {
+    if (!child.has_position) continue;
+    if (!wanted.first || child.received < wanted.second) wanted = {true, child.received};
+  }
+  return wanted;
+}
+
+// Orphans of a dead forwarder come one by one to a node that is new in the tree. If one of them
+// needs more than this node asked its parent for, it asks again from there.
+void Membership::rewind_if_wanted(Context context, Topic& topic) {
+  if (topic.place != Place::attached || topic.trimmed || topic.rewinds >= kRewindsMax) return;
+  const auto [wanted, position] = wanted_start(topic);
+  if (!wanted || position >= topic.start) return;
+  // What subscribers have already is skipped by the publishers' numbers; so they must have all.
+  for (const auto& [id, local] : topic.locals) {
+    if (local.attached && local.cursor < topic.log.end()) return;
+  }
+  ++topic.rewinds;
+  topic.start = topic.head = position;
+  shared_.bytes -= topic.log.bytes();
+  topic.log.clear();
+  for (auto& [handle, child] : topic.children) child.acked = child.next = topic.log.end();
+  rejoin(context, topic, Duration::zero(), true);
+  send_join(context, topic);
 }
 
 void Membership::attach(Context context, Topic& topic, Handle parent, std::vector<NodeId> path) {
@@ -184,6 +217,7 @@ bool Membership::join_passes(Context context, Handle child, const Join& join, bo
     refuse(context, child, join, JoinRefusal::full);
     return true;
   }
+  rewind_if_wanted(context, *topic);
   if (!as_root && topic->place == Place::joining && topic->join_attempts == 0 &&
       topic->join_at <= context.now()) {
     send_join(context, *topic);

@@ -5,6 +5,8 @@
 // again; paths travel down whenever they change.
 #pragma once
 
+#include <utility>
+
 #include "scribe/shared.h"
 
 namespace scribe {
@@ -40,6 +42,9 @@ class Membership {
   void tick(Context context, Topic& topic);
 
  private:
+  // Begins the stream of a node that is new in the tree where its children need it to.
+  static std::pair<bool, Position> wanted_start(const Topic& topic);
+  void rewind_if_wanted(Context context, Topic& topic);
   bool add_child(Context context, Topic& topic, Handle child, const Join& join);
   void send_accepted(Context context, Topic& topic, Handle handle, Child& child);
   void refuse(Context context, Handle child, const Join& join, JoinRefusal reason);

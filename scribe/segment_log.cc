@@ -45,12 +45,19 @@ std::uint64_t SegmentLog::bytes(std::uint64_t from, std::uint64_t to) const {
   return from < to ? bytes_before(to) - bytes_before(from) : 0;
 }
 
-void SegmentLog::trim(std::uint64_t limit, std::size_t messages_max, std::size_t bytes_max) {
+bool SegmentLog::trim(std::uint64_t limit, std::size_t messages_max, std::size_t bytes_max) {
+  const std::uint64_t before = first_;
   while (!entries_.empty() && first_ < limit &&
          (messages(first_, end()) > messages_max || bytes() > bytes_max)) {
     entries_.pop_front();
     ++first_;
   }
+  return first_ > before;
+}
+
+void SegmentLog::clear() {
+  first_ = end();
+  entries_.clear();
 }
 
 }  // namespace scribe

@@ -45,8 +45,10 @@ class SegmentLog {
   std::uint64_t bytes() const { return bytes(first_, end()); }
 
   // Drops the oldest segments below index `limit` until at most so many messages and bytes are
-  // left.
-  void trim(std::uint64_t limit, std::size_t messages_max, std::size_t bytes_max);
+  // left. True if it dropped something.
+  bool trim(std::uint64_t limit, std::size_t messages_max, std::size_t bytes_max);
+  // Drops everything; indices go on.
+  void clear();
 
  private:
   std::uint64_t messages_before(std::uint64_t index) const;

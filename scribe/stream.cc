@@ -188,8 +188,10 @@ void Stream::trim(Topic& topic) {
   const Settings& settings = shared_.settings();
   const bool over = shared_.bytes > settings.node_bytes;
   shared_.bytes -= topic.log.bytes();
-  topic.log.trim(kept(topic), over ? 0 : settings.history_messages,
-                 over ? 0 : settings.history_bytes);
+  if (topic.log.trim(kept(topic), over ? 0 : settings.history_messages,
+                     over ? 0 : settings.history_bytes)) {
+    topic.trimmed = true;
+  }
   shared_.bytes += topic.log.bytes();
 }
 
@@ -361,7 +363,7 @@ void Stream::tick(Context context, Topic& topic, std::map<Handle, std::vector<Ac
   }
   if (topic.traffic + shared_.settings().idle_limit <= now && topic.log.end() > topic.log.first()) {
     shared_.bytes -= topic.log.bytes();
-    topic.log.trim(kept(topic), 0, 0);
+    if (topic.log.trim(kept(topic), 0, 0)) topic.trimmed = true;
     shared_.bytes += topic.log.bytes();
   }
 }

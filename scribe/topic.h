@@ -114,6 +114,9 @@ struct Topic {
   // --- Stream ---
   SegmentLog log;
   bool positioned = false;
+  Position start;        // where this node's part of the stream began
+  bool trimmed = false;  // it no longer has everything since then
+  int rewinds = 0;
   Position head;
   Position skip_to;             // the parent has nothing up to here
   std::uint64_t gap_index = 0;  // end of the log at the last gap by position
