@@ -15,8 +15,8 @@
 // consecutive ports; address() tells what it found. HOST may be an IPv4 address, an IPv6 address in
 // brackets, or a name. [Wire and sockets: docs of pastry/zmq/transport.h]
 //
-// Threads: everything must be called on the loop's thread (or before run()), except post(), stop()
-// and counters(), which any thread may call. Callbacks run on the loop and must be short.
+// Threads: everything must be called on the loop's thread (or before run()), except post() and
+// stop(), which any thread may call. Callbacks run on the loop and must be short.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,52 @@
+#include "pastry/zmq/seeker.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pastry::host {
+namespace {
+
+constexpr int kJitterPercent = 25;
+
+}  // namespace
+
+// What one round has heard so far.
+struct Seeker::Round {
+  std::size_t outstanding = 0;
+  bool answered = false;
+  std::string reason;
+};
+
+Seeker::Seeker(Transport& transport, std::vector<Endpoint> endpoints, Duration retry_min,
+               Duration retry_max, std::uint64_t seed, Hooks hooks)
+    : transport_(transport),
+      endpoints_(std::move(endpoints)),
+      pause_(retry_min),
+      retry_max_(retry_max),
+      random_(seed),
+      hooks_(std::make_shared<Hooks>(std::move(hooks))) {}
+
+Seeker::~Seeker() { *hooks_ = {}; }
+
+void Seeker::advance(Time now) {
+  if (now < next_round_) return;
+  next_round_ = now + random_.jittered(pause_, kJitterPercent);
+  pause_ = std::min(pause_ * 2, retry_max_);
+  auto round = std::make_shared<Round>();
+  round->outstanding = endpoints_.size();
+  for (const Endpoint& endpoint : endpoints_) {
+    transport_.greet(endpoint, now, [round, hooks = hooks_](Result<wire::HelloAccepted> answer) {
+      --round->outstanding;
+      if (answer) {
+        round->answered = true;
+        if (hooks->accepted) hooks->accepted(*answer);
+      } else if (round->reason.empty()) {
+        round->reason = answer.error().message;
+      }
+      if (round->outstanding == 0 && !round->answered && hooks->failed)
+        hooks->failed(round->reason);
+    });
+  }
+}
+
+}  // namespace pastry::host
