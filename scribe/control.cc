@@ -1,12 +1,6 @@
 #include "scribe/control.h"
 
-#include <capnp/message.h>
-#include <capnp/serialize.h>
-#include <kj/exception.h>
-
-#include <algorithm>
-#include <cstring>
-
+#include "scribe/capnp_message.h"
 #include "scribe/frames.h"
 #include "scribe/schema.h"
 
@@ -18,8 +12,6 @@ using pastry::ErrorCode;
 using pastry::fail;
 
 constexpr std::size_t kPrefix = 8;
-constexpr std::size_t kPayloadMax = 64 * 1024;
-constexpr int kNestingMax = 8;
 
 void set(schema::Id::Builder to, const pastry::Id& id) {
   to.setHigh(id.high());
@@ -189,36 +181,37 @@ Result<Control> read_control(schema::Control::Reader from) {
 Payload encode_control(const Control& message) {
   capnp::MallocMessageBuilder builder(static_cast<unsigned>(words_for(message)));
   std::visit(Writer{builder.initRoot<schema::Control>()}, message);
-  const auto words = capnp::messageToFlatArray(builder);
-  const auto body = words.asBytes();
   Bytes frame(kPrefix);
   frame[0] = static_cast<std::uint8_t>(FrameKind::control);
   frame[1] = kFrameVersion;
-  frame.insert(frame.end(), body.begin(), body.end());
+  append_message(builder, frame);
   return Payload(std::move(frame));
 }
 
 Result<Control> decode_control(pastry::ByteView payload) {
-  if (payload.size() < 2 * kPrefix || payload.size() > kPayloadMax || payload.size() % 8 != 0) {
-    return malformed();
-  }
-  const pastry::ByteView body = payload.subspan(kPrefix);
-  // One segment only: the first word then holds a zero and the segment's size.
-  std::uint32_t segments = 0;
-  std::memcpy(&segments, body.data(), sizeof segments);
-  if (segments != 0) return malformed();
-  std::vector<capnp::word> words(body.size() / sizeof(capnp::word));
-  std::copy(body.begin(), body.end(), reinterpret_cast<std::uint8_t*>(words.data()));
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = 2 * words.size();
-  options.nestingLimit = kNestingMax;
-  Result<Control> result = malformed();
-  const auto exception = kj::runCatchingExceptions([&] {
-    capnp::FlatArrayMessageReader reader(kj::arrayPtr(words.data(), words.size()), options);
-    result = read_control(reader.getRoot<schema::Control>());
-  });
-  if (exception != nullptr) return malformed();
-  return result;
+  if (payload.size() < kPrefix) return malformed();
+  return read_message<schema::Control>(payload.subspan(kPrefix), read_control);
+}
+
+Bytes encode_root_record(const RootRecord& record) {
+  capnp::MallocMessageBuilder builder(64 + (kTopicNameMax + 1) / 8);
+  auto to = builder.initRoot<schema::RootState>();
+  to.setTopic(record.topic);
+  set(to.initCreator(), record.creator);
+  set(to.initPosition(), record.position);
+  Bytes bytes;
+  append_message(builder, bytes);
+  return bytes;
+}
+
+Result<RootRecord> decode_root_record(pastry::ByteView bytes) {
+  return read_message<schema::RootState>(
+      bytes, [](schema::RootState::Reader from) -> Result<RootRecord> {
+        const auto topic = from.getTopic();
+        if (topic.size() > kTopicNameMax) return malformed();
+        return RootRecord{std::string(topic.begin(), topic.size()), value(from.getCreator()),
+                          value(from.getPosition())};
+      });
 }
 
 }  // namespace scribe

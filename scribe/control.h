@@ -1,4 +1,5 @@
-// The control messages of SCRIBE as values, and their codec (specification: scribe.capnp).
+// The control messages and the root's record as values, and their codec (specification:
+// scribe.capnp).
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include "pastry/core/id.h"
 #include "pastry/core/payload.h"
 #include "scribe/position.h"
+#include "scribe/root_registry.h"
 #include "scribe/scribe.h"
 
 namespace scribe {
@@ -77,5 +79,9 @@ using Control = std::variant<Join, JoinAccepted, JoinRefused, Leave, Detach, Pat
 Payload encode_control(const Control& message);
 // Checks every bound; the payload's kind is FrameKind::control.
 Result<Control> decode_control(pastry::ByteView payload);
+
+// The state of a root as the replica layer keeps it (RootState).
+pastry::Bytes encode_root_record(const RootRecord& record);
+Result<RootRecord> decode_root_record(pastry::ByteView bytes);
 
 }  // namespace scribe

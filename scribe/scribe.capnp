@@ -135,3 +135,14 @@ struct TreeMember {
   received @6 :UInt64;
   lost @7 :UInt64;
 }
+
+# What the replica layer keeps of a topic, as a record whose name is the group's 16 bytes followed by
+# the ASCII characters "scribe root v1" and two zero bytes.
+struct RootState {
+  topic @0 :Text;
+  # Empty if the root never learnt it.
+  creator @1 :Id;
+  # The node that was the first root.
+  position @2 :Position;
+  # Epoch of the present root, and an offset that was given out before it.
+}

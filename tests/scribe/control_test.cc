@@ -84,3 +84,17 @@ TEST_CASE("truncated, damaged and random control messages are refused or read wi
     static_cast<void>(decode_control(bytes));
   }
 }
+
+TEST_CASE("the root's record survives the way and is bounded") {
+  const RootRecord record{"weather", {5, 6}, {7, 8}};
+  const Bytes bytes = encode_root_record(record);
+  const auto read = decode_root_record(bytes);
+  REQUIRE(read);
+  CHECK(read->topic == "weather");
+  CHECK(read->creator == record.creator);
+  CHECK(read->position == record.position);
+  for (std::size_t size = 0; size + 1 < bytes.size(); ++size) {
+    CHECK_FALSE(decode_root_record(pastry::ByteView(bytes).first(size)));
+  }
+  CHECK_FALSE(decode_root_record(encode_root_record({std::string(256, 'x'), {}, {}})));
+}
