@@ -4,10 +4,14 @@
 
 namespace pastry::cli {
 
+extern const Command kSimIdleCommand;
+extern const Command kSimRouteCommand;
 extern const Command kStatusCommand;
 
 std::span<const Command* const> all_commands() {
-  static constexpr std::array<const Command*, 1> kCommands{
+  static constexpr std::array<const Command*, 3> kCommands{
+      &kSimIdleCommand,
+      &kSimRouteCommand,
       &kStatusCommand,
   };
   return kCommands;
