@@ -199,7 +199,7 @@ class World {
     return pastry::sim::kNoNode;
   }
   NodeIndex root_of(const std::string& topic) {
-    const Key key = scribe(nodes.back()).group(topic);
+    const Key key = Scribe(settings).group(topic);
     NodeIndex best = pastry::sim::kNoNode;
     for (const auto& [id, node] : simulator().active_nodes()) {
       if (best == pastry::sim::kNoNode || pastry::closer(key, id, simulator().id(best))) {
