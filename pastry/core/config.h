@@ -73,7 +73,8 @@ struct Config {
   Duration leaf_exchange_period = minutes(1);
   // Period of routing-table and neighbourhood-set upkeep [Pastry §2.4, MSPastry §4.3].
   Duration table_upkeep_period = minutes(20);
-  // Delay of the first round of table upkeep after a join; doubles each round up to the period above.
+  // Delay of the first round of table upkeep after a join; doubles each round up to the period
+  // above.
   Duration table_settle_period = seconds(2);
   // Period at which a routing-table entry that was silent is probed (fixed in this version).
   Duration table_probe_period = minutes(5);

@@ -98,7 +98,8 @@ class Directory {
   // Returns how many peers were forgotten.
   std::size_t end_collection();
 
-  // Changes when peers or processes were forgotten: what others derived from handles is then out of date.
+  // Changes when peers or processes were forgotten: what others derived from handles is then out of
+  // date.
   std::uint64_t generation() const { return generation_; }
 
  private:

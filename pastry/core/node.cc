@@ -84,9 +84,7 @@ struct Receiver {
   void operator()(GapReserveReply&& m) {
     if (node.gap) node.gap->receive(node, step, from, m);
   }
-  void operator()(JoinReport&& m) {
-    node.liveness.set_active(node, step, from, m.active);
-  }
+  void operator()(JoinReport&& m) { node.liveness.set_active(node, step, from, m.active); }
   void operator()(GapRelease&& m) {
     if (node.gap) node.gap->receive(node, step, from, m);
   }

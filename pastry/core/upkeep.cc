@@ -152,9 +152,8 @@ void Upkeep::gossip(NodeState& node, Step& step) {
     // every row that this node uses.
     const std::vector<Handle> entries = table.row(index);
     const Handle leaf = leaves.empty() ? kNoHandle : leaves[node.random.below(leaves.size())];
-    const bool leaf_serves =
-        leaf != kNoHandle &&
-        shared_prefix(node.self_id(), node.id(leaf), table.digit_bits()) >= index;
+    const bool leaf_serves = leaf != kNoHandle && shared_prefix(node.self_id(), node.id(leaf),
+                                                                table.digit_bits()) >= index;
     Handle asked = entries.empty() ? kNoHandle : entries[node.random.below(entries.size())];
     if (leaf_serves && (ask_leaf || asked == kNoHandle)) asked = leaf;
     if (asked == kNoHandle) continue;
