@@ -166,7 +166,7 @@ TEST_CASE("random schedules") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
     pastry::Random random(seed * 7919);
-    World world({.seed = 1000 + seed, .nodes = 20});
+    World world({.seed = 1000 + seed, .nodes = 20, .replicated = seed % 4 == 0});
     const std::string topic = "t";
     const bool lossy = random.below(2) == 0;
     const bool crashes = random.below(3) != 0;

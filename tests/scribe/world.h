@@ -11,8 +11,11 @@
 #include <vector>
 
 #include "pastry/core/application_ids.h"
+#include "pastry/replica/memory_store.h"
+#include "pastry/replica/replica.h"
 #include "pastry/sim/simulator.h"
 #include "proximity/topology.h"
+#include "scribe/replica_registry.h"
 #include "scribe/root_registry.h"
 #include "scribe/scribe.h"
 
@@ -113,7 +116,8 @@ struct WorldOptions {
   std::uint64_t seed = 1;
   int nodes = 24;
   int leaf_set = 8;
-  bool registry = true;
+  // The roots' records: kept by the test, or by the replica layer of the nodes.
+  bool replicated = false;
 };
 
 class World {
@@ -126,12 +130,22 @@ class World {
     simulation.config = pastry::Config::lan();
     simulation.config.leaf_set = options.leaf_set;
     simulation.topology = proximity::make_uniform(milliseconds(2));
-    const bool with_registry = options.registry;
-    simulation.applications = [this, with_registry](Simulator& simulator, NodeIndex node,
-                                                    pastry::Node&) {
-      simulator.add_application(
-          node, pastry::kScribeApplication,
-          std::make_unique<Scribe>(settings, with_registry ? &registry : nullptr));
+    simulation.hash = &hash_;
+    simulation.stores = [this](NodeIndex) {
+      return std::make_unique<pastry::replica::MemoryStore>(hash_);
+    };
+    const bool replicated = options.replicated;
+    simulation.applications = [this, replicated](Simulator& simulator, NodeIndex node,
+                                                 pastry::Node&) {
+      RootRegistry* kept_by = &registry;
+      if (replicated) {
+        auto replica = std::make_unique<pastry::replica::Replica>(hash_, replica_options_);
+        registries_.push_back(std::make_unique<ReplicaRegistry>(*replica));
+        kept_by = registries_.back().get();
+        simulator.add_application(node, pastry::kReplicaApplication, std::move(replica));
+      }
+      simulator.add_application(node, pastry::kScribeApplication,
+                                std::make_unique<Scribe>(settings, kept_by));
     };
     simulator_ = std::make_unique<Simulator>(std::move(simulation));
     pointer_ = simulator_.get();
@@ -259,6 +273,8 @@ class World {
 
  private:
   TestHash hash_;
+  pastry::replica::Options replica_options_;
+  std::vector<std::unique_ptr<ReplicaRegistry>> registries_;
   std::unique_ptr<Simulator> simulator_;
 };
 
