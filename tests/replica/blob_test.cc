@@ -1,0 +1,169 @@
+// Blobs on a simulated ring: placement, acknowledgement, reading, removal.
+#include "tests/replica/world.h"
+
+namespace pastry::replica::test {
+
+TEST_CASE("a put lands on the k closest nodes and any node reads it") {
+  World world(1);
+  world.grow(20);
+  for (const std::size_t size : {0, 1, 4096, 4097, 100000, 1 << 20}) {
+    const StoreName name = world.name();
+    const Payload value = world.bytes(size);
+    const auto put = world.put(world.some_active(), name, value);
+    REQUIRE_MESSAGE(put, put.error().message);
+    CHECK(put->copies == 3);
+    CHECK(put->wanted == 3);
+    CHECK(world.on_exactly_its_set(name, 3));
+    const auto blob = world.fetch(world.some_active(), name);
+    REQUIRE_MESSAGE(blob, blob.error().message);
+    CHECK(blob->value == value);
+    CHECK(blob->meta == Bytes{1, 2, 3});
+    CHECK(blob->wanted == 3);
+  }
+}
+
+TEST_CASE("k out of range is invalid, k above the ring is unavailable") {
+  World world(2);
+  world.grow(2);
+  const auto at = world.nodes()[0];
+  CHECK(world.put(at, world.name(), world.bytes(10), 0).error().code == ErrorCode::invalid);
+  CHECK(world.put(at, world.name(), world.bytes(10), 6).error().code == ErrorCode::invalid);
+  const auto put = world.put(at, world.name(), world.bytes(10), 3);
+  REQUIRE(!put);
+  CHECK(put.error().code == ErrorCode::unavailable);
+  CHECK(put.error().message == "too few replicas: 3 copies wanted, 2 distinct stores in the ring");
+  const auto fewer = world.put(at, world.name(), world.bytes(10), 3, 1);
+  REQUIRE(fewer);
+  CHECK(fewer->copies == 2);
+  CHECK(fewer->wanted == 3);
+  CHECK(world.put(at, world.name(), world.bytes((1 << 20) + 1), 1).error().code ==
+        ErrorCode::too_large);
+}
+
+TEST_CASE("a node alone keeps one copy") {
+  World world(3);
+  world.grow(1);
+  const StoreName name = world.name();
+  REQUIRE(world.put(world.nodes()[0], name, world.bytes(10), 1));
+  CHECK(world.fetch(world.nodes()[0], name).has_value());
+  CHECK(world.fetch(world.nodes()[0], world.name()).error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("what nobody has is not found, and so is what was removed") {
+  World world(4);
+  world.grow(12);
+  const StoreName name = world.name();
+  CHECK(world.fetch(world.some_active(), name).error().code == ErrorCode::not_found);
+  CHECK(world.where(world.some_active(), name).error().code == ErrorCode::not_found);
+  CHECK(world.remove(world.some_active(), name).error().code == ErrorCode::not_found);
+  REQUIRE(world.put(world.some_active(), name, world.bytes(5000)));
+  REQUIRE(world.remove(world.some_active(), name));
+  CHECK(world.holders(name).empty());
+  CHECK(world.fetch(world.some_active(), name).error().code == ErrorCode::not_found);
+  CHECK(world.remove(world.some_active(), name).error().code == ErrorCode::not_found);
+  CHECK(world.put(world.some_active(), name, world.bytes(5000)).error().code ==
+        ErrorCode::conflict);
+}
+
+TEST_CASE("putting the same bytes again is fine, other bytes conflict") {
+  World world(5);
+  world.grow(8);
+  const StoreName name = world.name();
+  const Payload value = world.bytes(1000);
+  REQUIRE(world.put(world.some_active(), name, value));
+  CHECK(world.put(world.some_active(), name, value).has_value());
+  CHECK(world.put(world.some_active(), name, world.bytes(1000)).error().code ==
+        ErrorCode::conflict);
+  CHECK(world.fetch(world.some_active(), name)->value == value);
+}
+
+TEST_CASE("where names the holders in the order of distance") {
+  World world(6);
+  world.grow(12);
+  const StoreName name = world.name();
+  REQUIRE(world.put(world.some_active(), name, world.bytes(100)));
+  const auto where = world.where(world.some_active(), name);
+  REQUIRE(where);
+  CHECK(where->copies == 3);
+  CHECK(where->wanted == 3);
+  CHECK(where->size == 100);
+  REQUIRE(where->holders.size() == 3);
+  const auto set = world.closest(name.key(), 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(where->holders[i].id == world->id(set[i]));
+    CHECK(where->holders[i].distance_rank == static_cast<int>(i));
+    CHECK(where->holders[i].state == HolderState::holds);
+  }
+}
+
+TEST_CASE("any k - 1 holders may die at any moment of a put") {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    CAPTURE(seed);
+    World world(100 + seed);
+    world.grow(9);
+    const StoreName name = world.name();
+    const Payload value = world.bytes(20000);
+    const auto set = world.closest(name.key(), 3);
+    NodeIndex client = world.some_active();
+    while (std::find(set.begin(), set.end(), client) != set.end()) client = world.some_active();
+    // Two of the three, after a delay that sweeps over every step of the operation.
+    const std::size_t spared = seed % 3;
+    const Time when = world->now() + milliseconds(3 * static_cast<int>(seed));
+    world->at(when, [&] {
+      for (std::size_t i = 0; i < 3; ++i) {
+        if (i != spared) world.crash(set[i]);
+      }
+    });
+    const auto put = world.put(client, name, value);
+    REQUIRE_MESSAGE(put, put.error().message);
+    CHECK(put->copies == 3);
+    if (world->now() < when) world->run_until(when + milliseconds(1));
+    const auto blob = world.fetch(client, name);
+    REQUIRE_MESSAGE(blob, blob.error().message);
+    CHECK(blob->value == value);
+    world->run_for(seconds(40));
+    CHECK(world.on_exactly_its_set(name, 3));
+  }
+}
+
+TEST_CASE("with a tenth of the messages lost everything still completes") {
+  auto setup = World::defaults(7);
+  World world(7, std::move(setup));
+  world.grow(12);
+  world->network().set_loss(0.1);
+  for (int i = 0; i < 20; ++i) {
+    const StoreName name = world.name();
+    const Payload value = world.bytes(10000);
+    const auto put = world.put(world.some_active(), name, value);
+    REQUIRE_MESSAGE(put, put.error().message);
+    const auto blob = world.fetch(world.some_active(), name);
+    REQUIRE_MESSAGE(blob, blob.error().message);
+    CHECK(blob->value == value);
+  }
+}
+
+TEST_CASE("a full disk is told, and a damaged copy is never returned but healed") {
+  World world(8);
+  world.grow(8);
+  const StoreName name = world.name();
+  const Payload value = world.bytes(50000);
+  REQUIRE(world.put(world.some_active(), name, value));
+  const auto set = world.closest(name.key(), 3);
+  REQUIRE(world.store(set[0]).memory.corrupt_value(world->id(set[0]), name, 1234));
+  REQUIRE(world.store(set[1]).memory.corrupt_value(world->id(set[1]), name, 99));
+  for (int i = 0; i < 6; ++i) {
+    const auto blob = world.fetch(world.some_active(), name);
+    REQUIRE_MESSAGE(blob, blob.error().message);
+    CHECK(blob->value == value);
+  }
+  // Reads at the damaged holders found the damage and fetched good bytes.
+  for (std::size_t i = 0; i < 2; ++i) (void)world.fetch(set[i], name);
+  world->run_for(seconds(10));
+  CHECK(world.replica(set[0]).status().healed + world.replica(set[1]).status().healed == 2);
+
+  const StoreName other = world.name();
+  world.store(world.closest(other.key(), 3)[1]).faults.add_disk_full();
+  CHECK(world.put(world.some_active(), other, value).error().code == ErrorCode::full);
+}
+
+}  // namespace pastry::replica::test
