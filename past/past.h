@@ -115,7 +115,8 @@ class Past {
   // wait for writable(). (Bytes written all the same are refused with `full`.) After a failure of
   // the stream its done() has been or will be called, and this is not_found.
   Result<bool> write(Context context, PutId put, Payload bytes);
-  // No more bytes; done() follows.
+  // No more bytes; done() follows. After an error (invalid: not the size that was announced) the
+  // stream is over without done().
   Result<void> finish(Context context, PutId put);
   // Forgets the stream without done(). Blocks already stored expire.
   void abort(Context context, PutId put);
@@ -153,7 +154,7 @@ class Past {
   pastry::replica::Replica* replica_;
   const pastry::Hash* hash_;
   const Options* options_;
-  std::unique_ptr<Streams> streams_;  // made with the first operation
+  std::unique_ptr<Streams> streams_;  // made with the first operation: an idle node has none
 };
 
 }  // namespace past

@@ -93,10 +93,7 @@ Replica::Parts& Replica::parts() {
 template <typename T>
 bool Replica::refused(Context context, const Result<void>& good, const Callback<T>& done) {
   if (good) return false;
-  parts().calls.after(context.as(kReplicaApplication), Duration::zero(),
-                      [done, error = good.error(), caller = context.application()](Context c) {
-                        done(c.as(caller), tl::unexpected(error));
-                      });
+  soon(context, [done, error = good.error()](Context c) { done(c, tl::unexpected(error)); });
   return true;
 }
 
@@ -201,6 +198,13 @@ void Replica::read_record(Context context, const StoreName& name, Callback<Recor
   all.operations.begin(context.as(kReplicaApplication),
                        std::make_shared<RecordOperation>(all.operations, context.application(),
                                                          request, Bytes(), deadline, finish));
+}
+
+void Replica::soon(Context context, std::function<void(Context)> action) {
+  parts().calls.after(context.as(kReplicaApplication), Duration::zero(),
+                      [action = std::move(action), caller = context.application()](Context c) {
+                        action(c.as(caller));
+                      });
 }
 
 Status Replica::status() const {

@@ -67,6 +67,7 @@ struct BlobOptions {
 struct PutResult {
   int copies = 0;  // distinct stores that acknowledged
   int wanted = 0;  // k
+  Digest digest{};  // of the value
   std::vector<NodeId> holders;
 };
 
@@ -176,6 +177,10 @@ class Replica final : public Application {
   // not_found, unavailable, timed_out.
   void read_record(Context context, const StoreName& name, Callback<Record> done,
                    Duration deadline = {});
+
+  // Calls `action` in a step of its own, with a Context of the same application: for services that
+  // know an answer at once and must not call back from within the downcall.
+  void soon(Context context, std::function<void(Context)> action);
 
   Status status() const;
 

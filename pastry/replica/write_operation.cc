@@ -11,8 +11,11 @@ bool contains(const std::vector<Handle>& nodes, Handle node) {
   return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
 }
 
-std::string count(int number, const char* what) {
-  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+Error too_few(int wanted, int stores) {
+  return {ErrorCode::unavailable, "too few replicas: " + std::to_string(wanted) +
+                                      (wanted == 1 ? " copy" : " copies") + " wanted, " +
+                                      std::to_string(stores) + " distinct store" +
+                                      (stores == 1 ? "" : "s") + " in the ring"};
 }
 
 }  // namespace
@@ -62,9 +65,7 @@ void WriteOperation::on_located(Context context, const Located&, const std::vect
   const int stores = distinct_stores(context.directory(), peers);
   const int least = copies_.at_least > 0 ? copies_.at_least : copies_.k;
   if (stores < least) {
-    return fail_with(
-        context, {ErrorCode::unavailable, "too few replicas: " + count(copies_.k, "copy wanted, ") +
-                                              count(stores, "distinct store") + " in the ring"});
+    return fail_with(context, too_few(copies_.k, stores));
   }
   target_ = std::min(stores, copies_.k);
   if (complete(context)) return;
@@ -104,15 +105,19 @@ void WriteOperation::answered(Context context, Handle peer, const Result<Frame>&
   }
   // The other requests go on; once all have ended, the root is asked again.
   if (!outstanding_.empty()) return;
-  retry(context, {ErrorCode::timed_out,
-                  "only " + count(distinct_stores(context.directory(), holders()), "holder") +
-                      " of " + std::to_string(target_) + " acknowledged in time"});
+  retry(context, too_slow(context));
+}
+
+Error WriteOperation::too_slow(Context context) const {
+  return {ErrorCode::timed_out,
+          "only " + std::to_string(distinct_stores(context.directory(), holders())) + " of " +
+              std::to_string(target_) + " holders acknowledged in time"};
 }
 
 void WriteOperation::accepted(Context context, Handle peer) {
   if (!contains(acknowledged_, peer)) acknowledged_.push_back(peer);
   if (complete(context) || !outstanding_.empty()) return;
-  retry(context, {ErrorCode::timed_out, "not enough holders acknowledged in time"});
+  retry(context, too_slow(context));
 }
 
 // Members of the current set that acknowledged.
@@ -131,6 +136,7 @@ bool WriteOperation::complete(Context context) {
   PutResult result;
   result.copies = stores;
   result.wanted = copies_.k;
+  if (entry_.digest) result.digest = *entry_.digest;
   for (const Handle node : nodes) result.holders.push_back(context.id(node));
   close(context);
   done_(as_caller(context), std::move(result));

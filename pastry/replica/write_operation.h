@@ -30,6 +30,7 @@ class WriteOperation final : public Operation {
   void accepted(Context context, Handle peer);
   std::vector<Handle> holders() const;
   bool complete(Context context);
+  Error too_slow(Context context) const;
 
   EntryInfo entry_;
   Payload value_;  // until it is in frame_
