@@ -159,6 +159,8 @@ void Upkeep::gossip(NodeState& node, Step& step) {
     if (asked == kNoHandle) continue;
     node.send(step, asked, RowRequest{static_cast<std::uint8_t>(index)});
   }
+  // Each answer names many nodes to measure: not in the quick rounds.
+  if (gossip_period_ < node.config->table_upkeep_period) return;
   const std::vector<Handle> near = node.tables.neighbourhood.members();
   if (!near.empty()) {
     node.send(step, near[node.random.below(near.size())], NeighbourhoodRequest{});
