@@ -103,7 +103,9 @@ void Simulator::start(NodeIndex node) {
   target.status = NodeStatus::up;
   trace(kTraceStart, node, incarnation);
   if (told_) told_->tell(node, target.handle);
-  if (options_.applications) options_.applications(*this, node, *target.node);
+  if (!options_.applications) return;
+  options_.applications(*this, node, *target.node);
+  record(node).applications.shrink_to_fit();
 }
 
 void Simulator::found(NodeIndex node) {
@@ -353,24 +355,30 @@ void Simulator::trace(std::uint64_t what, NodeIndex node, std::uint64_t detail) 
 
 bool Simulator::add_application(NodeIndex node, ApplicationId id,
                                 std::unique_ptr<Application> application) {
-  Record& target = record(node);
-  auto traced = std::make_unique<TracedApplication>(*this, node, id, std::move(application));
-  if (!target.node->add_application(id, *traced)) return false;
-  target.applications.push_back(std::move(traced));
-  return true;
+  Application& given = *application;
+  return install(node, id, given, std::move(application));
 }
 
 bool Simulator::add_application(NodeIndex node, ApplicationId id, Application& shared) {
+  return install(node, id, shared, nullptr);
+}
+
+bool Simulator::install(NodeIndex node, ApplicationId id, Application& given,
+                        std::unique_ptr<Application> owned) {
   Record& target = record(node);
-  auto traced = std::make_unique<TracedApplication>(*this, node, id, shared);
-  if (!target.node->add_application(id, *traced)) return false;
-  target.applications.push_back(std::move(traced));
+  Application* seen_by_node = &given;
+  if (options_.trace_upcalls) {
+    owned = std::make_unique<TracedApplication>(*this, node, id, given, std::move(owned));
+    seen_by_node = owned.get();
+  }
+  if (!target.node->add_application(id, *seen_by_node)) return false;
+  target.applications.push_back({id, &given, std::move(owned)});
   return true;
 }
 
 Application* Simulator::application(NodeIndex node, ApplicationId id) const {
-  for (const auto& application : record(node).applications) {
-    if (application->id() == id) return &application->inner();
+  for (const InstalledApplication& installed : record(node).applications) {
+    if (installed.id == id) return installed.given;
   }
   return nullptr;
 }

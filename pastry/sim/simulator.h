@@ -81,6 +81,8 @@ struct SimulatorOptions {
   bool encode = true;
   // Keep, per node, what it was told (told_handles.h). Costs N²/8 bytes.
   bool check_told = false;
+  // Upcalls are part of the trace hash; costs about 50 bytes per application of a node.
+  bool trace_upcalls = true;
   // Virtual time from a storage request to its completion.
   Duration store_delay = milliseconds(2);
   // A node listens on the same address after a restart, so that what is sent to its earlier
@@ -167,7 +169,8 @@ class Simulator {
 
   // --- Applications and downcalls ---
 
-  // For the ApplicationFactory: the node owns it until it goes down. False if the id is taken.
+  // For the ApplicationFactory: the node owns it until it goes down. False if the id is taken. The
+  // delivery hook sees it only with SimulatorOptions::trace_upcalls.
   bool add_application(NodeIndex node, ApplicationId id, std::unique_ptr<Application> application);
   // One application object that serves many nodes; must outlive the simulator.
   bool add_application(NodeIndex node, ApplicationId id, Application& shared);
@@ -241,9 +244,15 @@ class Simulator {
     std::vector<std::uint32_t> storage;  // slots of storage requests
   };
 
+  struct InstalledApplication {
+    ApplicationId id{};
+    Application* given = nullptr;
+    std::unique_ptr<Application> owned;  // what the node must not outlive: `given` or its tracer
+  };
+
   struct Record {
     std::unique_ptr<Node> node;
-    std::vector<std::unique_ptr<TracedApplication>> applications;
+    std::vector<InstalledApplication> applications;
     std::unique_ptr<Store> store;
     std::unique_ptr<Sleep> sleep;
     Time armed = kNever;  // of the deadline event that counts
@@ -259,6 +268,8 @@ class Simulator {
                      std::string domain);
   void start(NodeIndex node);
   void stop(NodeIndex node);
+  bool install(NodeIndex node, ApplicationId id, Application& given,
+               std::unique_ptr<Application> owned);
   Node& begin_step(NodeIndex node);
   void end_step(NodeIndex node);
   void note_activity(NodeIndex node, bool active);

@@ -1,5 +1,6 @@
 // The simulator's network interface and disk: what a node's outbox asks for, carried out.
-#include <cassert>
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "pastry/sim/simulator.h"
@@ -106,6 +107,8 @@ void Simulator::shrink() {
   while (!flights_.empty() && free[flights_.size() - 1]) flights_.pop_back();
   flights_.shrink_to_fit();
   std::erase_if(free_flights_, [this](std::uint32_t slot) { return slot >= flights_.size(); });
+  // Lower slots are taken first from now on, so that the next call finds the upper ones free.
+  std::sort(free_flights_.begin(), free_flights_.end(), std::greater<>());
   free_flights_.shrink_to_fit();
   outbox_ = {};
   queue_.shrink();

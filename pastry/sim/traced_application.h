@@ -9,16 +9,10 @@ namespace pastry::sim {
 
 class Simulator::TracedApplication final : public Application {
  public:
-  TracedApplication(Simulator& simulator, NodeIndex node, ApplicationId id, Application& inner)
-      : simulator_(&simulator), inner_(&inner), node_(node), id_(id) {}
-  TracedApplication(Simulator& simulator, NodeIndex node, ApplicationId id,
+  // `owned` is `inner`, or null if somebody else keeps it.
+  TracedApplication(Simulator& simulator, NodeIndex node, ApplicationId id, Application& inner,
                     std::unique_ptr<Application> owned)
-      : TracedApplication(simulator, node, id, *owned) {
-    owned_ = std::move(owned);
-  }
-
-  ApplicationId id() const { return id_; }
-  Application& inner() const { return *inner_; }
+      : simulator_(&simulator), inner_(&inner), owned_(std::move(owned)), node_(node), id_(id) {}
 
   ForwardDecision forward(Context context, ForwardedMessage& message) override;
   void deliver(Context context, const Delivery& message) override;

@@ -20,6 +20,8 @@ Result<std::uint64_t> heap_at(Simulator& simulator, std::size_t nodes,
   }
   simulator.run_for(experiment.rest);
   simulator.shrink();
+  simulator.run_for(seconds(1));  // what was in flight then has arrived
+  simulator.shrink();
   return heap_in_use();
 }
 
@@ -33,7 +35,9 @@ Result<IdleReport> run_idle_experiment(const IdleExperiment& experiment) {
     return tl::unexpected(valid.error());
   }
   const double wall_before = wall_seconds();
-  Simulator simulator(experiment.simulator);
+  SimulatorOptions options = experiment.simulator;
+  options.trace_upcalls = false;  // the price of watching is not the node's
+  Simulator simulator(std::move(options));
 
   const Result<std::uint64_t> first = heap_at(simulator, experiment.nodes_first, experiment);
   if (!first) return tl::unexpected(first.error());
