@@ -42,7 +42,7 @@ Result<FrameParts> split_frame(const Payload& frame) {
   const std::size_t bytes = words * sizeof(capnp::word);
   if (frame.size() - kFramePrefix < bytes) return fail(ErrorCode::invalid, "frame truncated");
   FrameParts parts;
-  parts.header.resize(words);
+  parts.header = std::vector<capnp::word>(words);  // resize() would need copies of words
   std::memcpy(parts.header.data(), frame.view().data() + kFramePrefix, bytes);
   const std::size_t start = kFramePrefix + bytes;
   if (frame.size() > start) parts.body = frame.part(start, frame.size() - start);
