@@ -59,8 +59,8 @@ Tables::Tables(const Directory& directory, const NodeId& self_id, int digit_bits
 
 NextHop next_hop(const Directory& directory, const Tables& tables, const Key& key,
                  std::span<const Handle> excluded) {
-  const Handle closest = tables.leaf_set.closest(key);
   if (tables.leaf_set.covers(key)) {
+    const Handle closest = tables.leaf_set.closest(key);
     if (closest == kNoHandle) return {RoutingRule::deliver, kNoHandle};
     return {RoutingRule::leaf_set, closest};
   }
@@ -77,8 +77,8 @@ NextHop next_hop(const Directory& directory, const Tables& tables, const Key& ke
     candidates.consider(tables.neighbourhood.at(rank));
   }
   if (candidates.best() != kNoHandle) return {RoutingRule::rare_case, candidates.best()};
-  const bool deliver =
-      closest == kNoHandle && entry == kNoHandle && !candidates.excluded_would_do();
+  const bool deliver = entry == kNoHandle && !candidates.excluded_would_do() &&
+                       tables.leaf_set.closest(key) == kNoHandle;
   return {deliver ? RoutingRule::deliver : RoutingRule::stuck, kNoHandle};
 }
 
