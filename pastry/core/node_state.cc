@@ -41,7 +41,9 @@ void NodeState::send_direct(Step& step, Handle to, Direct&& direct, Priority pri
 
 bool NodeState::knows_replica_set(const Key& key, int k) const {
   const LeafSet& leaves = tables.leaf_set;
-  if (leaves.knows_whole_ring()) return true;
+  // After a death the sides may overlap for a moment although the ring is larger: the set is sure
+  // to be whole only when nobody is left to be asked.
+  if (leaves.knows_whole_ring()) return !liveness.probing_leaves();
   if (!leaves.covers(key)) return false;
   // The arc that the k closest span must end before the leaf set does.
   const std::vector<Handle> closest = leaves.closest(key, static_cast<std::size_t>(k));
