@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/wire/fixture.h"
 
 namespace pastry::wire {
@@ -45,6 +47,92 @@ TEST_CASE("every kind of message survives the way to another process") {
       CHECK(describe(pair.there, decoded->message) == describe(pair.here, message));
     }
   }
+}
+
+TEST_CASE("the short cuts write what the general path writes") {
+  Random random(9);
+  Directory directory;
+  OpenVerifier verifier;
+  std::vector<Handle> peers;
+  for (int i = 0; i < 20; ++i) peers.push_back(directory.intern(random_peer(random)));
+  MessageSource source(random, peers);
+  Codec hot(directory, verifier, {kTag});
+  Codec general(directory, verifier, {kTag, 4, 64, true});
+  Frames a;
+  Frames b;
+  for (int i = 0; i < 3000; ++i) {
+    const std::size_t kinds[] = {0, 1, kind_count() - 1};
+    const Message message = source.message(kinds[i % 3]);
+    const Handle from = source.peer();
+    const Handle to = source.peer();
+    REQUIRE(hot.encode(from, to, message, a));
+    REQUIRE(general.encode(from, to, message, b));
+    REQUIRE(a.header == b.header);
+    REQUIRE(a.payload == b.payload);
+  }
+}
+
+TEST_CASE("every kind has a name of its own") {
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < kind_count(); ++i) names.push_back(kind_name(i));
+  CHECK(kind_of(Message(Routed{})) == "routed");
+  CHECK(kind_of(Message(LeafProbe{})) == "leaf_probe");
+  CHECK(kind_of(Message(Direct{})) == "direct");
+  CHECK(kind_name(kind_count()) == "unknown");
+  std::sort(names.begin(), names.end());
+  CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+}
+
+TEST_CASE("what the codec remembers of peers goes when the directory forgets them") {
+  Pair pair(4, 2);
+  Frames frames;
+  REQUIRE(pair.sender.encode(pair.handles[0], pair.handles[1], Ping{1}, frames));
+  const auto first = pair.receiver.decode(frames.header);
+  REQUIRE(first);
+
+  pair.there.begin_collection();
+  CHECK(pair.there.end_collection() == 1);
+  const Handle other = pair.there.intern(random_peer(pair.random));
+  CHECK(other == first->from);  // the same slot again
+  const auto second = pair.receiver.decode(frames.header);
+  REQUIRE(second);
+  CHECK(second->from != other);
+  CHECK(pair.there.info(second->from) == pair.here.info(pair.handles[0]));
+  CHECK(pair.verifier.calls == 2);
+
+  pair.here.begin_collection();
+  CHECK(pair.here.end_collection() == 2);
+  const PeerInfo a = random_peer(pair.random);
+  const PeerInfo b = random_peer(pair.random);
+  const Handle from = pair.here.intern(a);
+  REQUIRE(pair.sender.encode(from, pair.here.intern(b), Ping{1}, frames));
+  const auto third = pair.receiver.decode(frames.header);
+  REQUIRE(third);
+  CHECK(pair.there.info(third->from) == a);
+  CHECK(third->destination == b.id);
+}
+
+TEST_CASE("two descriptions of one incarnation are two peers") {
+  Pair pair(5, 2);
+  PeerInfo info = random_peer(pair.random);
+  const Handle one = pair.here.intern(info);
+  info.host.domain = "elsewhere";
+  const Handle two = pair.here.intern(info);
+  Frames frames;
+  for (int i = 0; i < 4; ++i) {
+    const Handle sender = i % 2 == 0 ? one : two;
+    REQUIRE(pair.sender.encode(sender, one, Ping{1}, frames));
+    const auto decoded = pair.receiver.decode(frames.header);
+    REQUIRE(decoded);
+    CHECK(pair.there.info(decoded->from) == pair.here.info(sender));
+  }
+  CHECK(pair.there.size() == 2);
+}
+
+TEST_CASE("overlay_tag: differs by name and version") {
+  CHECK(overlay_tag("a") != overlay_tag("b"));
+  CHECK(overlay_tag("a", 1) != overlay_tag("a", 2));
+  CHECK(overlay_tag("", 1) == 0x24ae7d4e);
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 #include "tests/wire/fixture.h"
 
+#include <algorithm>
 #include <sstream>
 
 namespace pastry::wire {
 
 std::vector<Handle> MessageSource::some(std::size_t max) {
-  std::vector<Handle> list(random_.below(max + 1));
+  std::vector<Handle> list(random_.below(std::min(max, longest_) + 1));
   for (Handle& handle : list) handle = peer();
   return list;
 }
@@ -13,7 +14,7 @@ std::vector<Handle> MessageSource::some(std::size_t max) {
 Row MessageSource::row() { return {static_cast<std::uint8_t>(random_.below(32)), some(16)}; }
 
 std::vector<Row> MessageSource::rows() {
-  std::vector<Row> list(random_.below(6));
+  std::vector<Row> list(random_.below(std::min<std::size_t>(5, longest_) + 1));
   for (Row& entry : list) entry = row();
   return list;
 }

@@ -71,8 +71,9 @@ inline PeerInfo plain_peer(Random& random) {
 // Random messages over the peers of one directory.
 class MessageSource {
  public:
-  MessageSource(Random& random, std::vector<Handle> peers)
-      : random_(random), peers_(std::move(peers)) {}
+  // No list will have more than `longest` entries.
+  MessageSource(Random& random, std::vector<Handle> peers, std::size_t longest = SIZE_MAX)
+      : random_(random), peers_(std::move(peers)), longest_(longest) {}
 
   Handle peer() { return peers_[random_.below(peers_.size())]; }
   // A message of the kind with this index in the Message variant.
@@ -86,12 +87,13 @@ class MessageSource {
   bool flag() { return random_.below(2) == 0; }
   std::uint32_t number() { return static_cast<std::uint32_t>(random_.next()); }
   std::uint16_t hops() { return static_cast<std::uint16_t>(random_.below(kHopsMax + 1)); }
-  Payload payload() { return Payload(random_bytes(random_, 2000)); }
+  Payload payload() { return Payload(random_bytes(random_, 300)); }
   Routed routed();
   JoinRequest join_request();
 
   Random& random_;
   std::vector<Handle> peers_;
+  std::size_t longest_;
 };
 
 // `message` in a form that can be compared: peers in full, numbers as text.

@@ -1,0 +1,412 @@
+// Every bound of the protocol: what lies just within is accepted, what lies beyond is refused with
+// an error that names the field, on the way in and on the way out.
+#include <doctest/doctest.h>
+
+#include "tests/wire/raw.h"
+
+namespace pastry::wire {
+namespace {
+
+using Out = schema::Envelope::Builder;
+
+bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
+#define CHECK_REFUSED(answer, field, expected) \
+  do {                                         \
+    const std::string said = (answer);         \
+    CAPTURE(said);                             \
+    CHECK(has(said, field));                   \
+    CHECK(victim.code == (expected));          \
+  } while (false)
+
+// `count` descriptions of one peer: bounds are checked before contents.
+template <typename List>
+void fill(List list, const Bytes& peer) {
+  for (unsigned i = 0; i < list.size(); ++i) list.set(i, data(peer));
+}
+
+TEST_CASE("envelope: version, overlay, kind") {
+  Victim victim;
+  const auto ping = [](Out out) { out.initPing().setToken(1); };
+  CHECK(victim.answer(ping) == "");
+  CHECK_REFUSED(victim.answer([&](Out out) {
+    ping(out);
+    out.setVersion(kProtocolVersion + 1);
+  }),
+                "version", ErrorCode::incompatible);
+  CHECK_REFUSED(victim.answer([&](Out out) {
+    ping(out);
+    out.setOverlayTag(1);
+  }),
+                "overlay", ErrorCode::incompatible);
+  Bytes frame = victim.frame(ping);
+  frame[22] = 200;  // the union's tag: bits 48 … 63 of the envelope's first word
+  CHECK_REFUSED(victim.answer_to(frame), "kind: 200", ErrorCode::incompatible);
+}
+
+TEST_CASE("envelope: the sender must be known or described, and described rightly") {
+  Victim victim;
+  const auto other_sender = [](Out out) {
+    out.setSenderHigh(5);
+    out.initPing();
+  };
+  CHECK_REFUSED(victim.answer(other_sender), "sender", ErrorCode::not_found);
+  CHECK_REFUSED(victim.answer([](Out out) {
+    out.setSenderIncarnation(99);
+    out.initPing();
+  }),
+                "sender", ErrorCode::not_found);
+  const Bytes described = victim.new_peer();
+  CHECK_REFUSED(victim.answer([&](Out out) {
+    out.setSender(data(described));
+    out.initPing();
+  }),
+                "sender", ErrorCode::invalid);
+  CHECK_REFUSED(victim.answer([&](Out out) {
+    out.setSender(data(Bytes{1, 2, 3}));
+    out.initPing();
+  }),
+                "sender", ErrorCode::invalid);
+}
+
+TEST_CASE("envelope: the sender's first message describes it, then now and then") {
+  Random random(3);
+  OpenVerifier verifier;
+  Directory here;
+  Directory there;
+  Codec sender(here, verifier, {1});
+  Codec receiver(there, verifier, {1});
+  const Handle a = here.intern(plain_peer(random));
+  const Handle b = here.intern(plain_peer(random));
+  Frames frames;
+  std::vector<int> described;
+  std::size_t small = SIZE_MAX;
+  for (int i = 1; i <= 200; ++i) {
+    REQUIRE(sender.encode(a, b, Heartbeat{true}, frames));
+    small = std::min(small, frames.header.size());
+    if (frames.header.size() > small) described.push_back(i);
+    if (i == 1) small = frames.header.size();
+    const auto decoded = receiver.decode(frames.header);
+    REQUIRE(decoded);
+    CHECK(there.info(decoded->from) == here.info(a));
+  }
+  // The first two are equal in size, so the loop sees the third as the first that is small.
+  CHECK(described == std::vector<int>{4, 8, 16, 32, 64, 128, 192});
+  CHECK(verifier.calls == 1);
+}
+
+TEST_CASE("routed: bounds") {
+  Victim victim;
+  const Bytes peer = victim.new_peer();
+  const auto routed = [&](auto&& change, Payload payload = {}) {
+    return victim.answer(
+        [&](Out out) {
+          auto body = out.initRouted();
+          body.setReplicas(1);
+          body.setSource(data(peer));
+          change(body);
+        },
+        std::move(payload));
+  };
+  using Routed = schema::Routed::Builder;
+  CHECK(routed([](Routed body) { body.setHops(kHopsMax); }) == "");
+  CHECK_REFUSED(routed([](Routed body) { body.setHops(kHopsMax + 1); }), "routed.hops",
+                ErrorCode::too_large);
+  CHECK(routed([](Routed body) { body.setReplicas(kReplicasMax); }) == "");
+  CHECK_REFUSED(routed([](Routed body) { body.setReplicas(kReplicasMax + 1); }), "routed.replicas",
+                ErrorCode::invalid);
+  CHECK_REFUSED(routed([](Routed body) { body.setReplicas(0); }), "routed.replicas",
+                ErrorCode::invalid);
+  CHECK_REFUSED(routed([](Routed body) { body.setKind(static_cast<schema::LookupKind>(2)); }),
+                "routed.kind", ErrorCode::incompatible);
+  CHECK(routed([&](Routed body) { fill(body.initAvoid(kAvoidMax), peer); }) == "");
+  CHECK_REFUSED(routed([&](Routed body) { fill(body.initAvoid(kAvoidMax + 1), peer); }),
+                "routed.avoid", ErrorCode::too_large);
+  CHECK_REFUSED(routed([](Routed body) { body.disownSource(); }), "routed.source",
+                ErrorCode::invalid);
+  CHECK(routed([](Routed body) { body.setPayloadSize(3); }, Payload(Bytes{1, 2, 3})) == "");
+  CHECK_REFUSED(routed([](Routed body) { body.setPayloadSize(4); }, Payload(Bytes{1, 2, 3})),
+                "routed.payload", ErrorCode::invalid);
+  CHECK_REFUSED(routed([](Routed body) { body.setPayloadSize(4); }), "routed.payload",
+                ErrorCode::invalid);
+  CHECK_REFUSED(routed([](Routed body) { body.setPayloadSize(kPayloadBytesMax + 1); },
+                       Payload(Bytes(kPayloadBytesMax + 1))),
+                "payload", ErrorCode::too_large);
+}
+
+TEST_CASE("hop_ack, outcome: bounds") {
+  Victim victim;
+  const auto ack = [&](unsigned ranges, std::uint32_t count) {
+    return victim.answer([&](Out out) {
+      auto list = out.initHopAck().initRanges(ranges);
+      for (auto range : list) range.setCount(count);
+    });
+  };
+  CHECK(ack(kAckRangesMax, 1) == "");
+  CHECK(ack(0, 1) == "");
+  CHECK_REFUSED(ack(kAckRangesMax + 1, 1), "hop_ack.ranges", ErrorCode::too_large);
+  CHECK_REFUSED(ack(1, 0), "hop_ack.ranges.count", ErrorCode::invalid);
+  CHECK(ack(1, kAcknowledgedMax) == "");
+  CHECK_REFUSED(ack(2, kAcknowledgedMax), "hop_ack.ranges", ErrorCode::too_large);
+  CHECK_REFUSED(ack(kAckRangesMax, UINT32_MAX), "hop_ack.ranges", ErrorCode::too_large);
+  CHECK_REFUSED(victim.answer([](Out out) {
+    out.initOutcome().setResult(static_cast<schema::Outcome::Result>(4));
+  }),
+                "outcome.result", ErrorCode::incompatible);
+  CHECK_REFUSED(victim.answer([](Out out) { out.initOutcome().setHops(kHopsMax + 1); }),
+                "outcome.hops", ErrorCode::too_large);
+}
+
+TEST_CASE("lists of peers: bounds") {
+  Victim victim;
+  const Bytes peer = victim.new_peer();
+  const auto check = [&](const char* field, std::size_t max, auto&& init) {
+    CAPTURE(field);
+    const auto with = [&](std::size_t count) {
+      return victim.answer([&](Out out) { fill(init(out, static_cast<unsigned>(count)), peer); });
+    };
+    CHECK(with(max) == "");
+    CHECK_REFUSED(with(max + 1), field, ErrorCode::too_large);
+  };
+  check("gap_reserve.joiners", kBatchMax,
+        [](Out out, unsigned n) { return out.initGapReserve().initJoiners(n); });
+  check("join_grant.batch_joiners", kBatchMax,
+        [](Out out, unsigned n) { return out.initJoinGrant().initBatchJoiners(n); });
+  check("join_grant.leaf_set", kLeafSetMax,
+        [](Out out, unsigned n) { return out.initJoinGrant().initLeafSet(n); });
+  check("leaf_probe.leaf_set", kLeafSetMax,
+        [](Out out, unsigned n) { return out.initLeafProbe().initLeafSet(n); });
+  check("leaf_probe.failed", kFailedMax,
+        [](Out out, unsigned n) { return out.initLeafProbe().initFailed(n); });
+  check("neighbourhood_reply.members", kNeighbourhoodMax,
+        [](Out out, unsigned n) { return out.initNeighbourhoodReply().initMembers(n); });
+  check("leave.leaf_set", kLeafSetMax,
+        [](Out out, unsigned n) { return out.initLeave().initLeafSet(n); });
+  check("direct.peers", kIntroducedMax,
+        [](Out out, unsigned n) { return out.initDirect().initPeers(n); });
+  check("row.entries", 16, [](Out out, unsigned n) { return out.initRowReply().initEntries(n); });
+  check("row.entries", 16, [](Out out, unsigned n) { return out.initAnnounce().initEntries(n); });
+}
+
+TEST_CASE("rows: bounds") {
+  Victim victim;
+  const Bytes peer = victim.new_peer();
+  const auto rows = [&](unsigned count) {
+    return victim.answer([&](Out out) {
+      auto body = out.initJoinRequest();
+      body.setJoiner(data(peer));
+      body.initRows(count);
+    });
+  };
+  CHECK(rows(32) == "");
+  CHECK_REFUSED(rows(33), "join_request.rows", ErrorCode::too_large);
+  CHECK_REFUSED(victim.answer([](Out out) { out.initRowReply().setIndex(32); }), "row.index",
+                ErrorCode::invalid);
+  CHECK(victim.answer([](Out out) { out.initRowRequest().setRow(31); }) == "");
+  CHECK_REFUSED(victim.answer([](Out out) { out.initRowRequest().setRow(32); }), "row_request.row",
+                ErrorCode::invalid);
+  CHECK_REFUSED(victim.answer([](Out out) { out.initJoinRequest(); }), "join_request.joiner",
+                ErrorCode::invalid);
+  CHECK_REFUSED(victim.answer([&](Out out) {
+    auto body = out.initJoinTransfer();
+    body.setJoiner(data(peer));
+    body.setHops(kHopsMax + 1);
+  }),
+                "join_request.hops", ErrorCode::too_large);
+}
+
+TEST_CASE("rows: all lists of a message together, and other values of b") {
+  Victim victim(8);
+  const Bytes peer = victim.new_peer();
+  const auto grant = [&](unsigned full_rows) {
+    return victim.answer([&](Out out) {
+      auto list = out.initJoinGrant().initRows(full_rows);
+      for (auto row : list) fill(row.initEntries(256), peer);
+    });
+  };
+  CHECK(grant(7) == "");
+  CHECK_REFUSED(grant(9), "peers mentioned", ErrorCode::too_large);
+  CHECK_REFUSED(victim.answer([](Out out) { out.initRowRequest().setRow(16); }), "row_request.row",
+                ErrorCode::invalid);
+}
+
+TEST_CASE("optional peers and durations") {
+  Victim victim;
+  const auto reserve = victim.codec.decode(
+      victim.frame([](Out out) { out.initGapReserveReply().setGranted(true); }));
+  REQUIRE(reserve);
+  CHECK(std::get<GapReserveReply>(reserve->message).predecessor == kNoHandle);
+  const auto refused = victim.codec.decode(
+      victim.frame([](Out out) { out.initJoinRefused().setRetryAfterMs(UINT32_MAX); }));
+  REQUIRE(refused);
+  CHECK(std::get<JoinRefused>(refused->message).retry_after == kRetryAfterMax);
+  CHECK_REFUSED(victim.answer([](Out out) { out.initPing(); }, Payload(Bytes{1})), "payload",
+                ErrorCode::invalid);
+}
+
+TEST_CASE("peers: bounds") {
+  Victim victim;
+  using Peer = schema::Peer::Builder;
+  const auto peer = [&](auto&& change) { return victim.answer_to_peer(victim.peer(change)); };
+  const auto address = [&](auto&& change) {
+    return peer([&](Peer out) {
+      auto entry = out.initHost().initAddresses(1)[0];
+      entry.setLow(0x7f000001);
+      entry.setPort(1);
+      change(entry);
+    });
+  };
+  using Address = schema::Address::Builder;
+  CHECK(peer([](Peer) {}) == "");
+  CHECK(address([](Address) {}) == "");
+  CHECK_REFUSED(peer([](Peer out) { out.initHost().initAddresses(5); }), "host.addresses",
+                ErrorCode::too_large);
+  CHECK_REFUSED(address([](Address out) { out.setPort(0); }), "address.port", ErrorCode::invalid);
+  CHECK_REFUSED(address([](Address out) { out.setHigh(1); }), "address.low", ErrorCode::invalid);
+  CHECK_REFUSED(address([](Address out) { out.setKind(static_cast<schema::Address::Kind>(3)); }),
+                "address.kind", ErrorCode::invalid);
+  const auto name = [&](const std::string& text) {
+    return address([&](Address out) {
+      out.setKind(schema::Address::Kind::NAME);
+      out.setName(text.c_str());
+    });
+  };
+  CHECK(name(std::string(240, 'a')) == "");
+  for (const std::string& text : {std::string(241, 'a'), std::string(), std::string("a b"),
+                                  std::string("a/b"), std::string("127.0.0.1"), std::string("[")})
+    CHECK_REFUSED(name(text), "address.name", ErrorCode::invalid);
+  const auto domain = [&](const std::string& text) {
+    return peer([&](Peer out) { out.initHost().setDomain(text.c_str()); });
+  };
+  CHECK(domain(std::string(64, '~')) == "");
+  CHECK_REFUSED(domain(std::string(65, 'a')), "host.domain", ErrorCode::invalid);
+  CHECK_REFUSED(domain("a\n"), "host.domain", ErrorCode::invalid);
+  CHECK_REFUSED(domain("\xc3\xa4"), "host.domain", ErrorCode::invalid);
+  CHECK(peer([](Peer out) { out.setSignature(data(Bytes(128))); }) == "");
+  CHECK_REFUSED(peer([](Peer out) { out.setSignature(data(Bytes(129))); }), "peer.signature",
+                ErrorCode::too_large);
+  CHECK_REFUSED(victim.answer_to_peer(Bytes(2056)), "peer", ErrorCode::too_large);
+  CHECK_REFUSED(victim.answer_to_peer(Bytes(63)), "peer", ErrorCode::invalid);
+  CHECK_REFUSED(victim.answer_to_peer(Bytes(8)), "peer", ErrorCode::invalid);
+  CHECK_REFUSED(victim.answer_to_peer(Bytes()), "no peer", ErrorCode::invalid);
+  CHECK_REFUSED(victim.answer_to_peer(Bytes(64, 0xff)), "message", ErrorCode::invalid);
+}
+
+TEST_CASE("peers: the verifier and the directory have the last word") {
+  Victim victim(4, 3);
+  CHECK(victim.answer_to_peer(victim.new_peer()) == "");
+  CHECK_REFUSED(victim.answer_to_peer(victim.new_peer()), "directory is full", ErrorCode::full);
+
+  const InsecureLoopbackVerifier loopback;
+  Directory directory;
+  Codec codec(directory, loopback, {Victim::kTag});
+  PeerInfo remote = plain_peer(victim.random);
+  remote.host.addresses = {"tcp://192.0.2.1:5000"};
+  Directory theirs;
+  Codec sender(theirs, victim.verifier, {Victim::kTag});
+  const Handle handle = theirs.intern(remote);
+  Frames frames;
+  REQUIRE(sender.encode(handle, handle, Ping{}, frames));
+  const auto decoded = codec.decode(frames.header);
+  REQUIRE_FALSE(decoded);
+  CHECK(decoded.error().code == ErrorCode::refused);
+  CHECK(has(decoded.error().message, "sender"));
+  CHECK(directory.size() == 0);
+}
+
+TEST_CASE("encode refuses what decode would refuse") {
+  Victim victim;
+  Frames frames;
+  const auto code = [&](const Message& message) {
+    const auto encoded = victim.codec.encode(victim.from, victim.to, message, frames);
+    if (encoded) return std::string();
+    CHECK(frames.header.empty());
+    return encoded.error().message;
+  };
+  const auto many = [&](std::size_t count) { return std::vector<Handle>(count, victim.to); };
+  Routed routed;
+  routed.header.source = victim.from;
+  CHECK(code(routed) == "");
+  routed.header.hops = kHopsMax + 1;
+  CHECK(has(code(routed), "routed.hops"));
+  routed.header.hops = 0;
+  routed.header.replicas = 0;
+  CHECK(has(code(routed), "routed.replicas"));
+  routed.header.replicas = 1;
+  routed.header.source = kNoHandle;
+  CHECK(has(code(routed), "routed.source"));
+  routed.header.source = Handle{12345};
+  CHECK(has(code(routed), "routed.source"));
+  routed.header.source = victim.from;
+  routed.header.avoid = many(kAvoidMax + 1);
+  CHECK(has(code(routed), "routed.avoid"));
+  routed.header.avoid.clear();
+  routed.payload = Payload(Bytes(kPayloadBytesMax + 1));
+  CHECK(has(code(routed), "routed.payload"));
+  CHECK(has(code(HopAck{{{1, 0}}}), "hop_ack"));
+  CHECK(has(code(Leave{many(kLeafSetMax + 1)}), "leave.leaf_set"));
+  CHECK(has(code(Leave{{kNoHandle}}), "leave.leaf_set"));
+  CHECK(has(code(RowReply{{32, {}}}), "row.index"));
+  CHECK(has(code(JoinRequest{}), "join_request.joiner"));
+  CHECK(code(GapReserveReply{}) == "");
+  CHECK_FALSE(victim.codec.encode(kNoHandle, victim.to, Ping{}, frames));
+  CHECK_FALSE(victim.codec.encode(victim.from, Handle{999}, Ping{}, frames));
+
+  PeerInfo bad = plain_peer(victim.random);
+  const auto refused = [&] {
+    const auto encoded =
+        victim.codec.encode(victim.directory.intern(bad), victim.to, Ping{}, frames);
+    return encoded ? std::string() : encoded.error().message;
+  };
+  CHECK(refused() == "");
+  bad.host.addresses = {"tcp://127.0.0.1:05"};
+  CHECK(has(refused(), "should be written"));
+  bad.host.addresses = {"nowhere"};
+  CHECK(has(refused(), "nowhere"));
+  bad.host.addresses = std::vector<std::string>(5, "tcp://127.0.0.1:5");
+  CHECK(has(refused(), "host.addresses"));
+  bad.host.addresses.clear();
+  bad.host.domain = std::string(65, 'a');
+  CHECK(has(refused(), "host.domain"));
+  bad.host.domain.clear();
+  bad.signature = Bytes(129);
+  CHECK(has(refused(), "peer.signature"));
+}
+
+TEST_CASE("the largest message that the bounds allow goes through") {
+  Random random(5);
+  OpenVerifier verifier;
+  Directory here;
+  Directory there;
+  Codec sender(here, verifier, {1, 8});
+  Codec receiver(there, verifier, {1, 8});
+  std::vector<Handle> peers;
+  for (std::size_t i = 0; i < 1700; ++i) peers.push_back(here.intern(plain_peer(random)));
+  JoinGrant grant;
+  for (std::uint8_t row = 0; row < 6; ++row)
+    grant.rows.push_back({row, {peers.begin() + 256 * row, peers.begin() + 256 * (row + 1)}});
+  grant.batch_joiners.assign(peers.begin(), peers.begin() + 64);
+  grant.leaf_set.assign(peers.begin(), peers.begin() + 128);
+  Frames frames;
+  REQUIRE(sender.encode(peers[0], peers[1], grant, frames));
+  const auto decoded = receiver.decode(frames.header);
+  REQUIRE(decoded);
+  CHECK(describe(there, decoded->message) == describe(here, Message(grant)));
+
+  // Descriptions as large as they can be: too large for the frame, and an error.
+  grant.rows.clear();
+  for (std::size_t i = 0; i < 512; ++i) {
+    PeerInfo peer = plain_peer(random);
+    const std::string name = "tcp://" + std::string(230, 'n') + std::to_string(i) + ":1";
+    peer.host.addresses = {name + "1", name + "2", name + "3", name};
+    peers[i] = here.intern(peer);
+  }
+  grant.rows.push_back({0, {peers.begin(), peers.begin() + 256}});
+  grant.rows.push_back({1, {peers.begin() + 256, peers.begin() + 512}});
+  const auto encoded = sender.encode(peers[0], peers[1], grant, frames);
+  REQUIRE_FALSE(encoded);
+  CHECK(encoded.error().code == ErrorCode::too_large);
+}
+
+}  // namespace
+}  // namespace pastry::wire
