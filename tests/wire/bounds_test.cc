@@ -185,7 +185,8 @@ TEST_CASE("lists of peers: bounds") {
   check("direct.peers", kIntroducedMax,
         [](Out out, unsigned n) { return out.initDirect().initPeers(n); });
   check("row.entries", 16, [](Out out, unsigned n) { return out.initRowReply().initEntries(n); });
-  check("row.entries", 16, [](Out out, unsigned n) { return out.initAnnounce().initEntries(n); });
+  check("row.entries", 16,
+        [](Out out, unsigned n) { return out.initAnnounce().initRow().initEntries(n); });
 }
 
 TEST_CASE("rows: bounds") {
@@ -240,6 +241,14 @@ TEST_CASE("optional peers and durations") {
       victim.frame([](Out out) { out.initJoinRefused().setRetryAfterMs(UINT32_MAX); }));
   REQUIRE(refused);
   CHECK(std::get<JoinRefused>(refused->message).retry_after == kRetryAfterMax);
+  const auto announce = victim.codec.decode(
+      victim.frame([](Out out) { out.initAnnounce().setRoundTripNs(INT64_MAX); }));
+  REQUIRE(announce);
+  CHECK(std::get<Announce>(announce->message).round_trip == kRoundTripMax);
+  const auto negative = victim.codec.decode(
+      victim.frame([](Out out) { out.initAnnounce().setRoundTripNs(INT64_MIN); }));
+  REQUIRE(negative);
+  CHECK(std::get<Announce>(negative->message).round_trip == Duration{-1});
   CHECK_REFUSED(victim.answer([](Out out) { out.initPing(); }, Payload(Bytes{1})), "payload",
                 ErrorCode::invalid);
 }
