@@ -1,0 +1,274 @@
+// One forwarding hop through a production process, beside a ZeroMQ-only forwarder.
+//
+// Three processes each: source, forwarder, sink, all on loopback without security. The rival is a
+// PULL to PUSH loop that passes two-frame messages (header, payload) on without looking at them,
+// with the same high-water mark. Ours are hosts with one node each, production codec, every hop
+// acknowledged; the source routes to the sink's id by way of the forwarder. Prints one JSON
+// document; `ratio` is ours / rival in messages per second.
+//
+//   bench_forward [--seconds S] [--window W]
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+#include <zmq.hpp>
+
+#include "pastry/zmq/host.h"
+
+namespace {
+
+using namespace pastry;
+using Clock = std::chrono::steady_clock;
+
+constexpr ApplicationId kBench = application_id("bench");
+constexpr std::size_t kRivalHeader = 128;
+constexpr int kHighWaterMark = 1000;
+
+// What the processes tell each other.
+struct Shared {
+  std::atomic<std::uint64_t> received;
+  std::atomic<std::uint64_t> bytes;
+  std::atomic<int> ready;
+  std::atomic<bool> stop;
+  std::atomic<int> port;
+  std::atomic<bool> through;  // the sink saw messages come from the forwarder
+};
+
+Shared* make_shared_memory() {
+  void* at =
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) std::abort();
+  return new (at) Shared{};
+}
+
+pid_t spawn(const std::function<void()>& body) {
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  body();
+  _exit(0);
+}
+
+void wait_for(const std::function<bool()>& condition) {
+  const auto end = Clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (Clock::now() > end) {
+      std::fprintf(stderr, "bench_forward: the processes did not get ready\n");
+      std::exit(1);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+// Messages per second that reach the sink, after a warm-up.
+double measure(Shared& shared, double seconds) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const std::uint64_t before = shared.received;
+  const auto start = Clock::now();
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  const std::uint64_t after = shared.received;
+  return static_cast<double>(after - before) /
+         std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+zmq::socket_t rival_socket(zmq::context_t& context, zmq::socket_type type) {
+  zmq::socket_t socket(context, type);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::sndhwm, kHighWaterMark);
+  socket.set(zmq::sockopt::rcvhwm, kHighWaterMark);
+  return socket;
+}
+
+double run_rival(std::size_t size, double seconds) {
+  Shared& shared = *make_shared_memory();
+  zmq::context_t context;
+  std::vector<pid_t> children;
+  // Ports are chosen by the kernel and passed on through shared memory.
+  Shared& sink_port = *make_shared_memory();
+  children.push_back(spawn([&] {
+    zmq::context_t mine;
+    zmq::socket_t pull = rival_socket(mine, zmq::socket_type::pull);
+    pull.bind("tcp://127.0.0.1:*");
+    const std::string at = pull.get(zmq::sockopt::last_endpoint);
+    sink_port.port = std::stoi(at.substr(at.rfind(':') + 1));
+    zmq::message_t header;
+    zmq::message_t payload;
+    for (;;) {
+      if (!pull.recv(header) || !pull.recv(payload)) continue;
+      shared.received.fetch_add(1, std::memory_order_relaxed);
+    }
+  }));
+  wait_for([&] { return sink_port.port != 0; });
+  children.push_back(spawn([&] {
+    zmq::context_t mine;
+    zmq::socket_t pull = rival_socket(mine, zmq::socket_type::pull);
+    zmq::socket_t push = rival_socket(mine, zmq::socket_type::push);
+    pull.bind("tcp://127.0.0.1:*");
+    push.connect("tcp://127.0.0.1:" + std::to_string(sink_port.port));
+    const std::string at = pull.get(zmq::sockopt::last_endpoint);
+    shared.port = std::stoi(at.substr(at.rfind(':') + 1));
+    zmq::message_t header;
+    zmq::message_t payload;
+    for (;;) {
+      if (!pull.recv(header) || !pull.recv(payload)) continue;
+      push.send(header, zmq::send_flags::sndmore);
+      push.send(payload, zmq::send_flags::none);
+    }
+  }));
+  wait_for([&] { return shared.port != 0; });
+  children.push_back(spawn([&] {
+    zmq::context_t mine;
+    zmq::socket_t push = rival_socket(mine, zmq::socket_type::push);
+    push.connect("tcp://127.0.0.1:" + std::to_string(shared.port));
+    const std::string header(kRivalHeader, 'h');
+    const std::string payload(size, 'p');
+    for (;;) {
+      push.send(zmq::buffer(header), zmq::send_flags::sndmore);
+      push.send(zmq::buffer(payload), zmq::send_flags::none);
+    }
+  }));
+  const double rate = measure(shared, seconds);
+  for (const pid_t child : children) kill(child, SIGKILL);
+  for (const pid_t child : children) waitpid(child, nullptr, 0);
+  return rate;
+}
+
+class Sink final : public Application {
+ public:
+  Sink(Shared& shared, NodeId forwarder) : shared_(shared), forwarder_(forwarder) {}
+  void deliver(Context context, const Delivery& message) override {
+    if (message.previous != kNoHandle && context.id(message.previous) == forwarder_)
+      shared_.through = true;
+    shared_.received.fetch_add(1, std::memory_order_relaxed);
+    shared_.bytes.fetch_add(message.payload.size(), std::memory_order_relaxed);
+  }
+
+ private:
+  Shared& shared_;
+  NodeId forwarder_;
+};
+
+class Quiet final : public Application {
+ public:
+  void deliver(Context, const Delivery&) override {}
+};
+
+host::Options host_options(std::uint64_t id, std::size_t window) {
+  host::Options options;
+  options.config = Config::lan();
+  options.config.leaf_set = 8;
+  options.config.rto_min = std::chrono::milliseconds(500);
+  options.config.unacknowledged_max = 4 * window;
+  options.nodes.push_back({NodeId(id, 0), 1, id});
+  options.transport.data_high_water_mark = kHighWaterMark;
+  return options;
+}
+
+// Keeps `window` messages between itself and the sink.
+void run_source(Shared& shared, const std::string& seed_address, std::size_t size,
+                std::size_t window, NodeId forwarder, NodeId sink) {
+  auto opened = host::Host::open(host_options(0x1000000000000000ULL, window));
+  if (!opened) std::abort();
+  host::Host& host = **opened;
+  Quiet quiet;
+  host.node(0).add_application(kBench, quiet);
+  if (!host.join(0, {seed_address})) std::abort();
+  const Payload payload(Bytes(size, 1));
+  std::uint64_t sent = 0;
+  std::function<void()> pump = [&] {
+    const Handle hop = host.directory().find(forwarder);
+    if (host.node(0).active() && hop != kNoHandle) {
+      host.run_on_node(0, kBench, [&](Context context) {
+        RouteOptions route;
+        route.hint = hop;
+        for (int i = 0; i < 512 && sent < shared.received + window; ++i)
+          if (context.route(sink, payload, route)) ++sent;
+      });
+    } else {
+      sent = shared.received;
+    }
+    if (!shared.stop) host.post(pump);
+  };
+  host.after(std::chrono::seconds(1), pump);
+  host.run();
+}
+
+double run_ours(std::size_t size, double seconds, std::size_t window) {
+  Shared& shared = *make_shared_memory();
+  const NodeId forwarder(0x5000000000000000ULL, 0);
+  const NodeId sink(0x9000000000000000ULL, 0);
+  std::vector<pid_t> children;
+  children.push_back(spawn([&] {
+    auto opened = host::Host::open(host_options(forwarder.high(), window));
+    if (!opened) std::abort();
+    host::Host& host = **opened;
+    Quiet quiet;
+    host.node(0).add_application(kBench, quiet);
+    const std::string& address = host.address();
+    host.found(0);
+    shared.port = std::stoi(address.substr(address.rfind(':') + 1));
+    host.run();
+  }));
+  wait_for([&] { return shared.port != 0; });
+  const std::string seed = "tcp://127.0.0.1:" + std::to_string(shared.port);
+  children.push_back(spawn([&] {
+    auto opened = host::Host::open(host_options(sink.high(), window));
+    if (!opened) std::abort();
+    host::Host& host = **opened;
+    Sink application(shared, forwarder);
+    host.node(0).add_application(kBench, application);
+    if (!host.join(0, {seed})) std::abort();
+    host.on_event([&](std::size_t, const NodeEvent& event) {
+      if (std::holds_alternative<NodeActivated>(event)) ++shared.ready;
+    });
+    host.run();
+  }));
+  wait_for([&] { return shared.ready == 1; });
+  children.push_back(spawn([&] { run_source(shared, seed, size, window, forwarder, sink); }));
+  wait_for([&] { return shared.through.load(); });
+  const double rate = measure(shared, seconds);
+  for (const pid_t child : children) kill(child, SIGKILL);
+  for (const pid_t child : children) waitpid(child, nullptr, 0);
+  return rate;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  double seconds = 3;
+  std::size_t window = 8192;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atof(argv[i + 1]);
+    if (std::strcmp(argv[i], "--window") == 0)
+      window = static_cast<std::size_t>(std::atoll(argv[i + 1]));
+  }
+  nlohmann::json results = nlohmann::json::array();
+  for (const std::size_t size : {64, 256, 1024}) {
+    const double rival = run_rival(size, seconds);
+    const double ours = run_ours(size, seconds, window);
+    results.push_back({{"payload_bytes", size},
+                       {"messages_per_second", std::llround(ours)},
+                       {"zeromq_messages_per_second", std::llround(rival)},
+                       {"ratio", ours / rival}});
+  }
+  const nlohmann::json document = {
+      {"benchmark", "forward"},   {"security", "insecure"},
+      {"processes", 3},           {"cores", std::thread::hardware_concurrency()},
+      {"acknowledgements", true}, {"high_water_mark", kHighWaterMark},
+      {"results", results}};
+  std::printf("%s\n", document.dump(2).c_str());
+  return 0;
+}
