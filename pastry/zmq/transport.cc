@@ -7,6 +7,8 @@ namespace pastry::host {
 namespace {
 
 constexpr Duration kTick = milliseconds(50);
+// What a stranger sends between two looks at it is memory that he decides about.
+constexpr Duration kTickWithStrangers = milliseconds(10);
 constexpr std::size_t kOverlayMax = wire::kOverlayNameBytesMax;
 
 Result<Endpoint> own_endpoint(const std::string& text, std::string_view what,
@@ -116,7 +118,10 @@ void Transport::add_poll_items(std::vector<zmq_pollitem_t>& items, bool reading)
 void Transport::tick(Time now) {
   if (now < next_tick_) return;
   now_ = now;
-  next_tick_ = now + kTick;
+  const bool strangers = listeners_.admission.doorkeeper.has_unproven() ||
+                         listeners_.data.doorkeeper.has_unproven() ||
+                         listeners_.bulk.doorkeeper.has_unproven();
+  next_tick_ = now + (strangers ? kTickWithStrangers : kTick);
   greeter_.work(now);
   for (const Channel channel : {Channel::admission, Channel::data, Channel::bulk})
     listeners_.at(channel).doorkeeper.sweep(now);

@@ -166,23 +166,24 @@ class Quiet final : public Application {
   void deliver(Context, const Delivery&) override {}
 };
 
-host::Options host_options(std::uint64_t id, std::size_t window) {
+std::unique_ptr<host::Host> open_host(std::uint64_t id, std::size_t window) {
   host::Options options;
   options.config = Config::lan();
   options.config.leaf_set = 8;
-  options.config.rto_min = std::chrono::milliseconds(500);
   options.config.unacknowledged_max = 4 * window;
   options.nodes.push_back({NodeId(id, 0), 1, id});
   options.transport.data_high_water_mark = kHighWaterMark;
-  return options;
+  auto opened = host::Host::open(std::move(options));
+  if (opened) return std::move(*opened);
+  std::fprintf(stderr, "bench_forward: %s\n", opened.error().message.c_str());
+  _exit(1);
 }
 
 // Keeps `window` messages between itself and the sink.
 void run_source(Shared& shared, const std::string& seed_address, std::size_t size,
                 std::size_t window, NodeId forwarder, NodeId sink) {
-  auto opened = host::Host::open(host_options(0x1000000000000000ULL, window));
-  if (!opened) std::abort();
-  host::Host& host = **opened;
+  const auto opened = open_host(0x1000000000000000ULL, window);
+  host::Host& host = *opened;
   Quiet quiet;
   host.node(0).add_application(kBench, quiet);
   if (!host.join(0, {seed_address})) std::abort();
@@ -212,9 +213,8 @@ double run_ours(std::size_t size, double seconds, std::size_t window) {
   const NodeId sink(0x9000000000000000ULL, 0);
   std::vector<pid_t> children;
   children.push_back(spawn([&] {
-    auto opened = host::Host::open(host_options(forwarder.high(), window));
-    if (!opened) std::abort();
-    host::Host& host = **opened;
+    const auto opened = open_host(forwarder.high(), window);
+    host::Host& host = *opened;
     Quiet quiet;
     host.node(0).add_application(kBench, quiet);
     const std::string& address = host.address();
@@ -225,9 +225,8 @@ double run_ours(std::size_t size, double seconds, std::size_t window) {
   wait_for([&] { return shared.port != 0; });
   const std::string seed = "tcp://127.0.0.1:" + std::to_string(shared.port);
   children.push_back(spawn([&] {
-    auto opened = host::Host::open(host_options(sink.high(), window));
-    if (!opened) std::abort();
-    host::Host& host = **opened;
+    const auto opened = open_host(sink.high(), window);
+    host::Host& host = *opened;
     Sink application(shared, forwarder);
     host.node(0).add_application(kBench, application);
     if (!host.join(0, {seed})) std::abort();
