@@ -65,8 +65,8 @@ struct BlobOptions {
 };
 
 struct PutResult {
-  int copies = 0;  // distinct stores that acknowledged
-  int wanted = 0;  // k
+  int copies = 0;   // distinct stores that acknowledged
+  int wanted = 0;   // k
   Digest digest{};  // of the value
   std::vector<NodeId> holders;
 };
