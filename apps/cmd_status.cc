@@ -1,28 +1,52 @@
-// pastry status: how this node and the ring are doing.
+// pastry status: how the ring and its files are doing.
+#include <chrono>
+#include <thread>
+
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
-#include "apps/control/target.h"
+#include "apps/session.h"
 
 namespace pastry::cli {
 namespace {
 
+std::string text_of(const control::Json& status) {
+  const auto number = [&](const char* name) {
+    return std::to_string(status.value(name, std::uint64_t{0}));
+  };
+  std::string text = "verdict           " + status.value("verdict", "") + "\n";
+  text += "advice            " + status.value("advice", "") + "\n";
+  text += "nodes             " + number("nodes") + "\n";
+  text += "files             " + number("files") + "\n";
+  text += "stored            " + size_text(status.value("bytes", std::uint64_t{0})) + " in " +
+          number("copies") + " copies and " + number("records") + " records\n";
+  text += "under-replicated  " + number("under_replicated") + " (" +
+          size_text(status.value("bytes_to_repair", std::uint64_t{0})) + " to copy)\n";
+  return text;
+}
+
 Result<Exit> run(const Invocation& invocation) {
-  const auto deadline = control::Deadline::in(invocation.timeout);
-  auto target = control::find_node(invocation.options.text("runtime-dir"),
-                                   invocation.options.text("node"), deadline);
-  if (!target) return tl::unexpected<Error>(target.error());
-  const auto answer = target->client->ask("status", {{"node", target->node}}, deadline);
-  if (!answer) return tl::unexpected<Error>(answer.error());
-  return print(*answer);
+  const bool watch = invocation.options.flag("watch");
+  const auto limit = control::Deadline::in(
+      watch && !invocation.options.given("timeout") ? Duration::zero() : invocation.timeout);
+  while (true) {
+    const auto answer = ask(invocation, "status", {});
+    if (!answer) return tl::unexpected<Error>(answer.error());
+    const auto printed =
+        invocation.json ? print(*answer) : print_text(text_of(*answer) + (watch ? "\n" : ""));
+    if (!printed || !watch || limit.passed()) return printed;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
 }
 
 }  // namespace
 
 extern const Command kStatusCommand;
-const Command kStatusCommand{.name = "status",
-                             .summary = "Verdict on the ring and its files, with advice.",
-                             .example = "pastry status --json",
-                             .options = node_options({}),
-                             .run = run};
+const Command kStatusCommand{
+    .name = "status",
+    .summary = "Verdict on the ring and its files, with advice.",
+    .details = "Adds up what all nodes of the overlay say about themselves.",
+    .example = "pastry status --json",
+    .options = node_options({{"watch", 0, "", "again each second (until --timeout if given)"}}),
+    .run = run};
 
 }  // namespace pastry::cli

@@ -4,15 +4,49 @@
 
 namespace pastry::cli {
 
-extern const Command kSimIdleCommand;
-extern const Command kSimRouteCommand;
+extern const Command kNodeCommand;
+extern const Command kClusterCommand;
+extern const Command kClusterKillCommand;
+extern const Command kClusterRestartCommand;
+extern const Command kClusterAddCommand;
+extern const Command kClusterPauseCommand;
+extern const Command kClusterWaitHealthyCommand;
+extern const Command kPutCommand;
+extern const Command kGetCommand;
+extern const Command kRmCommand;
+extern const Command kWhereCommand;
+extern const Command kPubCommand;
+extern const Command kSubCommand;
+extern const Command kTopicCommand;
+extern const Command kLookupCommand;
+extern const Command kTraceCommand;
+extern const Command kRingCommand;
 extern const Command kStatusCommand;
+extern const Command kSimRouteCommand;
+extern const Command kSimIdleCommand;
 
 std::span<const Command* const> all_commands() {
-  static constexpr std::array<const Command*, 3> kCommands{
-      &kSimIdleCommand,
-      &kSimRouteCommand,
+  static constexpr std::array kCommands{
+      &kNodeCommand,
+      &kClusterCommand,
+      &kClusterKillCommand,
+      &kClusterRestartCommand,
+      &kClusterAddCommand,
+      &kClusterPauseCommand,
+      &kClusterWaitHealthyCommand,
+      &kPutCommand,
+      &kGetCommand,
+      &kRmCommand,
+      &kWhereCommand,
+      &kPubCommand,
+      &kSubCommand,
+      &kTopicCommand,
+      &kLookupCommand,
+      &kTraceCommand,
+      &kRingCommand,
       &kStatusCommand,
+      &kSimRouteCommand,
+      &kSimIdleCommand,
   };
   return kCommands;
 }

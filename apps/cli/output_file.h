@@ -1,0 +1,35 @@
+// A file that appears under its name only when it is complete.
+#pragma once
+
+#include <string>
+
+#include "pastry/core/error.h"
+#include "pastry/core/payload.h"
+
+namespace pastry::cli {
+
+class OutputFile {
+ public:
+  // "-": standard output. Otherwise a new file without a name in the directory of `path`, or, where
+  // the file system has no such thing, under a temporary one. Error: failed.
+  static Result<OutputFile> open(const std::string& path);
+  // Throws away what was not committed.
+  ~OutputFile();
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+
+  Result<void> write(ByteView bytes) const;
+  // Syncs nothing: the overlay still has the data. Replaces an existing file.
+  Result<void> commit();
+
+  bool is_standard_output() const { return path_ == "-"; }
+
+ private:
+  OutputFile() = default;
+
+  std::string path_;
+  std::string temporary_;  // empty while the file has no name
+  int fd_ = -1;
+};
+
+}  // namespace pastry::cli

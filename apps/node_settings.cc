@@ -1,0 +1,53 @@
+#include "apps/node_settings.h"
+
+#include <array>
+
+#include "proximity/topology.h"
+
+namespace pastry::cli {
+namespace {
+
+constexpr std::array<const char*, 9> kNames{"profile",       "leaf-set", "digit-bits",
+                                            "neighbourhood", "overlay",  "topology",
+                                            "topology-seed", "capacity", "log-level"};
+
+}  // namespace
+
+std::vector<OptionSpec> overlay_options(const std::string& profile) {
+  return {
+      {"profile", 0, "lan|wan", "periods and time-outs", profile},
+      {"leaf-set", 'l', "L", "size of the leaf set, even", "32"},
+      {"digit-bits", 'b', "B", "bits per digit", "4"},
+      {"neighbourhood", 0, "M", "size of the neighbourhood set", "32"},
+      {"overlay", 0, "NAME", "name of the overlay; others are refused", "pastry"},
+      {"topology", 0, "T", "emulated delays: none, uniform:2ms, plane, plane:50ms", "none"},
+      {"topology-seed", 0, "S", "places the nodes in the topology", "1"},
+      {"capacity", 0, "MIB", "bytes that a process may store, in MiB (0: 64 GiB)", "0"},
+      {"log-level", 0, "LEVEL", "debug, info, warn, error or off", "warn"},
+  };
+}
+
+Config read_config(const Options& options, Reader& reader) {
+  const bool wan = reader.choice("profile", {"lan", "wan"}) == 1;
+  Config config = wan ? Config::wan() : Config::lan();
+  config.leaf_set = static_cast<int>(reader.integer("leaf-set", 2, 128));
+  config.digit_bits = static_cast<int>(reader.integer("digit-bits", 1, 8));
+  config.neighbourhood = static_cast<int>(reader.integer("neighbourhood", 0, 128));
+  reader.integer("capacity", 0, INT64_MAX >> 20);
+  reader.choice("log-level", {"debug", "info", "warn", "error", "off"});
+  const auto seed = static_cast<std::uint64_t>(reader.integer("topology-seed", 0, INT64_MAX));
+  if (const auto valid = config.validate(); !valid) reader.note(valid.error());
+  if (const auto topology = proximity::parse_topology(options.text("topology"), seed); !topology) {
+    reader.note({ErrorCode::invalid, "--topology: " + topology.error()});
+  }
+  return config;
+}
+
+std::vector<std::string> overlay_flags(const Options& options) {
+  std::vector<std::string> flags;
+  for (const char* name : kNames)
+    flags.push_back(std::string("--") + name + "=" + options.text(name));
+  return flags;
+}
+
+}  // namespace pastry::cli

@@ -1,0 +1,68 @@
+#include "apps/service/data_dir.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace fs = std::filesystem;
+
+namespace pastry::service {
+namespace {
+
+std::string reason(int code) { return std::generic_category().message(code); }
+
+// The topmost ancestor of `path`, itself included, that does not exist yet.
+fs::path topmost_missing(fs::path path) {
+  std::error_code ignored;
+  fs::path missing;
+  while (!path.empty() && !fs::exists(path, ignored)) {
+    missing = path;
+    if (path == path.parent_path()) break;
+    path = path.parent_path();
+  }
+  return missing;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DataDir>> DataDir::open(const fs::path& path) {
+  std::unique_ptr<DataDir> directory(new DataDir);
+  std::error_code error;
+  directory->path_ = fs::absolute(path, error).lexically_normal();
+  const std::string name = "data directory '" + path.string() + "'";
+  directory->made_ = topmost_missing(directory->path_);
+  fs::create_directories(directory->path_, error);
+  if (error || !fs::is_directory(directory->path_, error)) {
+    directory->keep_ = true;
+    const std::string why = error ? error.message() : reason(ENOTDIR);
+    return fail(ErrorCode::failed, "cannot make " + name + ": " + why);
+  }
+  directory->was_empty_ = fs::is_empty(directory->path_, error);
+  const fs::path lock = directory->path_ / "lock";
+  directory->lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (directory->lock_ < 0) {
+    return fail(ErrorCode::failed, name + " is not writable: " + reason(errno));
+  }
+  if (::flock(directory->lock_, LOCK_EX | LOCK_NB) != 0) {
+    directory->keep_ = true;
+    return fail(ErrorCode::conflict, name + " is in use by another process");
+  }
+  return directory;
+}
+
+DataDir::~DataDir() {
+  std::error_code ignored;
+  if (!keep_ && !made_.empty()) {
+    fs::remove_all(made_, ignored);
+  } else if (!keep_ && was_empty_) {
+    for (const auto& entry : fs::directory_iterator(path_, ignored)) {
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
+  if (lock_ >= 0) ::close(lock_);
+}
+
+}  // namespace pastry::service

@@ -1,0 +1,101 @@
+// The application behind `pastry lookup`, `trace`, `ring` and `status`: who is the root of a key,
+// how does a message get there, and what do all nodes say about themselves.
+//
+// Every node asks over the overlay itself, no node knows the ring: a census starts from the node's
+// own tables and routes a question to each id it hears of, until no new id turns up. Messages can
+// be lost with the node that holds them, so every question is repeated until its deadline.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "apps/service/lookup_codec.h"
+#include "pastry/core/application.h"
+#include "pastry/core/node.h"
+
+namespace pastry::service {
+
+template <typename T>
+using Callback = std::function<void(Context, Result<T>)>;
+
+struct LookupResult {
+  Key key;
+  NodeId root;
+  std::string endpoint;
+  int hops = 0;
+};
+
+struct Census {
+  std::map<NodeId, NodeReport> nodes;
+  std::vector<NodeId> unreachable;  // named by somebody, but silent
+  bool truncated = false;           // more nodes than kCensusMax
+};
+
+inline constexpr std::size_t kCensusMax = 4096;
+
+class LookupApplication final : public Application {
+ public:
+  // `node` is the one it is registered on; must outlive this.
+  explicit LookupApplication(const Node& node) : node_(&node) {}
+
+  // Fills in what this node knows beside the overlay.
+  std::function<void(NodeStatistics&)> statistics;
+
+  // Each calls `done` exactly once. Errors: timed_out, unavailable (the node is not active), full.
+  void lookup(Context context, const Key& key, Duration deadline, Callback<LookupResult> done);
+  void trace(Context context, const Key& key, Duration deadline,
+             Callback<std::vector<TraceHop>> done);
+  void census(Context context, Duration deadline, Callback<Census> done);
+
+  NodeReport report(Context context, const Key& asked) const;
+
+  // --- Upcalls ---
+  ForwardDecision forward(Context context, ForwardedMessage& message) override;
+  void deliver(Context context, const Delivery& message) override;
+  void route_outcome(Context context, OperationId operation, const RouteOutcome& outcome) override;
+  void receive(Context context, const Incoming& message) override;
+  void timer(Context context, std::uint64_t cookie) override;
+
+ private:
+  struct Lookup {
+    Key key;
+    Time deadline;
+    Callback<LookupResult> done;
+  };
+  struct Trace {
+    Key key;
+    Time deadline;
+    Callback<std::vector<TraceHop>> done;
+  };
+  struct Question {
+    Time asked;
+    int attempts = 0;
+  };
+  struct CensusRun {
+    Time deadline;
+    Callback<Census> done;
+    Census result;
+    std::set<NodeId> heard;              // every id ever named
+    std::vector<NodeId> waiting;         // not asked yet
+    std::map<NodeId, Question> pending;  // asked
+  };
+
+  void start_lookup(Context context, Lookup lookup);
+  void send_trace(Context context, std::uint64_t call, const Trace& trace);
+  void hear(CensusRun& run, const NodeReport& report);
+  void ask_more(Context context, std::uint64_t call, CensusRun& run);
+  void ask(Context context, std::uint64_t call, CensusRun& run, const NodeId& id);
+  void repeat_questions(Context context, std::uint64_t call, CensusRun& run);
+  void finish_census(Context context, std::uint64_t call);
+
+  const Node* node_;
+  std::uint64_t last_call_ = 0;
+  std::map<OperationId, Lookup> lookups_;
+  std::map<std::uint64_t, Trace> traces_;
+  std::map<std::uint64_t, CensusRun> censuses_;
+};
+
+}  // namespace pastry::service

@@ -1,0 +1,29 @@
+#include "apps/service/node_stack.h"
+
+#include "pastry/core/application_ids.h"
+
+namespace pastry::service {
+
+NodeStack::NodeStack(Node& node, const Hash& hash, const ServiceOptions& options)
+    : lookup(node),
+      replica(hash, options.replica),
+      past(replica, hash, options.past),
+      scribe(options.scribe) {
+  node.add_application(kLookupApplication, lookup);
+  node.add_application(kReplicaApplication, replica);
+  node.add_application(kScribeApplication, scribe);
+  lookup.statistics = [this](NodeStatistics& statistics) {
+    const replica::Status status = replica.status();
+    statistics.blobs = status.blobs;
+    statistics.records = status.records;
+    statistics.bytes = status.bytes;
+    statistics.under_replicated = status.under_replicated;
+    statistics.bytes_to_repair = status.bytes_to_repair;
+    statistics.pending_pulls = status.pending_pulls;
+    statistics.pending_pull_bytes = status.pending_pull_bytes;
+    statistics.settled = status.settled;
+    statistics.topics = scribe.topic_count();
+  };
+}
+
+}  // namespace pastry::service

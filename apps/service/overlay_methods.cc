@@ -1,0 +1,160 @@
+// hello, lookup, trace, ring, status: what a node tells about the overlay.
+#include <unistd.h>
+
+#include <utility>
+
+#include "apps/service/census_json.h"
+#include "apps/service/methods.h"
+#include "apps/service/process.h"
+
+namespace pastry::service {
+namespace {
+
+using control::Call;
+using control::Json;
+
+constexpr std::size_t kKeysMax = 4096;
+constexpr std::size_t kLookupWindow = 64;
+constexpr Duration kDefaultTimeout = seconds(30);
+
+void hello(Process& process, const std::shared_ptr<Call>& call) {
+  Json nodes = Json::array();
+  for (std::size_t i = 0; i < process.host().node_count(); ++i) {
+    const Node& node = process.host().node(i);
+    nodes.push_back({{"id", node.id().hex()},
+                     {"active", node.active()},
+                     {"endpoint", process.host().address()}});
+  }
+  call->result({{"kind", "node"},
+                {"pid", ::getpid()},
+                {"overlay", process.settings().overlay},
+                {"leaf_set", process.settings().config.leaf_set},
+                {"nodes", std::move(nodes)}});
+}
+
+// Some keys looked up at a time; the answers go out in the order of the keys.
+struct LookupCall : std::enable_shared_from_this<LookupCall> {
+  Process& process;
+  std::shared_ptr<Call> call;
+  Json params;
+  EventQueue events;
+  std::vector<Key> keys;
+  std::vector<Json> answers;
+  std::size_t started = 0;
+  std::size_t running = 0;
+  std::size_t sent = 0;
+  Duration timeout{};
+
+  LookupCall(Process& of, std::shared_ptr<Call> for_call)
+      : process(of), call(for_call), events(std::move(for_call)) {}
+
+  void answer(std::size_t index, const Result<LookupResult>& result) {
+    Json& event = answers[index];
+    if (result) {
+      event = {{"key", result->key.hex()},
+               {"root", result->root.hex()},
+               {"endpoint", result->endpoint},
+               {"hops", result->hops}};
+    } else {
+      event = {{"key", keys[index].hex()},
+               {"error", result.error().message},
+               {"code", name(result.error().code)}};
+    }
+    --running;
+    for (; sent < keys.size() && !answers[sent].is_null(); ++sent) {
+      events.push(std::move(answers[sent]));
+      answers[sent] = false;  // gone out
+    }
+    if (sent == keys.size()) events.finish(Json::object());
+  }
+
+  void start_more(Context context, std::size_t node) {
+    while (call->open() && started < keys.size() && running < kLookupWindow) {
+      const std::size_t index = started++;
+      ++running;
+      process.stack(node).lookup.lookup(
+          context, keys[index], timeout,
+          [self = shared_from_this(), index, node](Context later, Result<LookupResult> result) {
+            self->answer(index, result);
+            self->start_more(later, node);
+          });
+    }
+  }
+};
+
+void lookup(Process& process, const std::shared_ptr<Call>& call, const Json& params) {
+  auto running = std::make_shared<LookupCall>(process, call);
+  const auto keys = params.find("keys");
+  if (keys == params.end() || !keys->is_array() || keys->empty() || keys->size() > kKeysMax) {
+    return call->error(
+        {ErrorCode::invalid, "keys: an array of 1 to " + std::to_string(kKeysMax) + " keys"});
+  }
+  for (const Json& text : *keys) {
+    const auto key = Id::parse(text.is_string() ? text.get<std::string>() : "");
+    if (!key) return call->error(key.error());
+    running->keys.push_back(*key);
+  }
+  running->answers.resize(running->keys.size());
+  running->timeout = seconds_param(params, "timeout", kDefaultTimeout);
+  call->on_credit = [running] { running->events.flush(); };
+  on_node(process, call, params,
+          [running](Context context, std::size_t node) { running->start_more(context, node); });
+}
+
+void trace(Process& process, const std::shared_ptr<Call>& call, const Json& params) {
+  const auto key = Id::parse(text_param(params, "key"));
+  if (!key) return call->error(key.error());
+  const Duration timeout = seconds_param(params, "timeout", kDefaultTimeout);
+  on_node(process, call, params, [&process, call, key, timeout](Context context, std::size_t node) {
+    process.stack(node).lookup.trace(
+        context, *key, timeout,
+        [call, key = *key](Context later, Result<std::vector<TraceHop>> path) {
+          if (!path) return call->error(path.error());
+          Json hops = Json::array();
+          for (const TraceHop& hop : *path) {
+            const int digits = shared_prefix(hop.id, key, later.config().digit_bits);
+            Json delay;
+            if (hop.delay) delay = std::chrono::duration<double>(*hop.delay).count();
+            hops.push_back({{"id", hop.id.hex()},
+                            {"endpoint", hop.endpoint},
+                            {"prefix_digits", digits},
+                            {"delay", delay}});
+          }
+          call->result({{"key", key.hex()}, {"path", std::move(hops)}});
+        });
+  });
+}
+
+void census(Process& process, const std::shared_ptr<Call>& call, const Json& params,
+            Json (*render)(const Census&)) {
+  const Duration timeout = seconds_param(params, "timeout", kDefaultTimeout);
+  on_node(process, call, params,
+          [&process, call, timeout, render](Context context, std::size_t node) {
+            // A census always ends with what it has: leave time to send it.
+            process.stack(node).lookup.census(context, timeout * 8 / 10,
+                                              [call, render](Context, Result<Census> result) {
+                                                if (!result) return call->error(result.error());
+                                                call->result(render(*result));
+                                              });
+          });
+}
+
+}  // namespace
+
+void add_overlay_methods(Process& process) {
+  control::Server& server = process.server();
+  server.add_method("hello", [&process](const auto& call, const Json&) { hello(process, call); });
+  server.add_method("lookup", [&process](const auto& call, const Json& params) {
+    lookup(process, call, params);
+  });
+  server.add_method(
+      "trace", [&process](const auto& call, const Json& params) { trace(process, call, params); });
+  server.add_method("ring", [&process](const auto& call, const Json& params) {
+    census(process, call, params, ring_json);
+  });
+  server.add_method("status", [&process](const auto& call, const Json& params) {
+    census(process, call, params, status_json);
+  });
+}
+
+}  // namespace pastry::service
