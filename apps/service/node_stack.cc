@@ -8,7 +8,8 @@ NodeStack::NodeStack(Node& node, const Hash& hash, const ServiceOptions& options
     : lookup(node),
       replica(hash, options.replica),
       past(replica, hash, options.past),
-      scribe(options.scribe) {
+      registry(replica),
+      scribe(options.scribe, &registry) {
   node.add_application(kLookupApplication, lookup);
   node.add_application(kReplicaApplication, replica);
   node.add_application(kScribeApplication, scribe);

@@ -27,6 +27,7 @@ class NodeStack {
   LookupApplication lookup;
   replica::Replica replica;
   past::Past past;
+  scribe::ReplicaRegistry registry;
   scribe::Scribe scribe;
 };
 
