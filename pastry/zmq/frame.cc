@@ -1,5 +1,6 @@
 #include "pastry/zmq/frame.h"
 
+#include <array>
 #include <bit>
 
 namespace pastry::host {
@@ -23,15 +24,12 @@ void store_u32(std::uint8_t* at, std::uint32_t value) { std::memcpy(at, &value, 
 void store_u64(std::uint8_t* at, std::uint64_t value) { std::memcpy(at, &value, sizeof value); }
 
 void append_record(Bytes& frame, ByteView header, ByteView payload, bool detached) {
-  const std::size_t at = frame.size();
-  frame.resize(at + kRecordPrefix + header.size() + (detached ? 0 : payload.size()));
-  std::uint8_t* out = frame.data() + at;
-  store_u32(out, static_cast<std::uint32_t>(header.size()));
-  store_u32(out + 4, detached ? kDetached : static_cast<std::uint32_t>(payload.size()));
-  out += kRecordPrefix;
-  if (!header.empty()) std::memcpy(out, header.data(), header.size());
-  if (!detached && !payload.empty())
-    std::memcpy(out + header.size(), payload.data(), payload.size());
+  std::array<std::uint8_t, kRecordPrefix> prefix;
+  store_u32(prefix.data(), static_cast<std::uint32_t>(header.size()));
+  store_u32(prefix.data() + 4, detached ? kDetached : static_cast<std::uint32_t>(payload.size()));
+  frame.insert(frame.end(), prefix.begin(), prefix.end());
+  frame.insert(frame.end(), header.begin(), header.end());
+  if (!detached) frame.insert(frame.end(), payload.begin(), payload.end());
 }
 
 RecordReader::RecordReader(ByteView frame) {

@@ -46,6 +46,7 @@ class Host::Impl final : public TransportEvents {
   struct LocalNode {
     std::unique_ptr<Node> node;
     Handle handle = kNoHandle;
+    // As of its last turn: what came in since is looked at when the turn ends.
     Time deadline = kNever;
     bool touched = false;  // has acknowledgements to flush, perhaps
     std::unique_ptr<Seeker> seeker;
@@ -91,7 +92,8 @@ class Host::Impl final : public TransportEvents {
   void carry_out_send(std::size_t index, Send& send);
   void carry_out_storage(StorageRequest& request);
   void complete(const StorageRequest& request, ErrorCode code, const char* why);
-  void deliver(std::size_t index, Handle from, Message message);
+  void deliver(std::size_t index, Handle from, Message&& message);
+  void advance(std::size_t index);
   void note_contact(std::size_t index, Handle peer, HostIndex host);
   void welcomed(std::size_t index, const wire::HelloAccepted& answer, bool remembered);
   bool lost_locally();

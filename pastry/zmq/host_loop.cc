@@ -15,7 +15,8 @@ Time Host::Impl::read_clock() {
 }
 
 Time Host::Impl::next_deadline() const {
-  if (!deferred_.empty() || !completions_.empty() || !unreachable_.empty() || !events_.empty())
+  if (!touched_.empty() || !deferred_.empty() || !completions_.empty() || !unreachable_.empty() ||
+      !events_.empty())
     return Time::min();
   Time next = std::min(transport_->next_deadline(), next_collection_);
   for (const LocalNode& local : nodes_) {

@@ -27,7 +27,6 @@ void Host::Impl::step(std::size_t index, Input&& input) {
     touched_.push_back(index);
   }
   if (!outbox_.empty()) carry_out(index);
-  local.deadline = local.node->next_deadline();
 }
 
 void Host::Impl::carry_out(std::size_t index) {
@@ -130,9 +129,9 @@ bool Host::Impl::arrived(const AdmittedProcess& from, ByteView header, Payload p
   return true;
 }
 
-void Host::Impl::deliver(std::size_t index, Handle from, Message message) {
+void Host::Impl::deliver(std::size_t index, Handle from, Message&& message) {
   // Timers that came due while this process did not run come first: a lease may have ended.
-  if (nodes_[index].deadline <= now_) step(index, [&](Node& node) { node.advance(now_, outbox_); });
+  if (nodes_[index].deadline <= now_) advance(index);
   step(index, [&](Node& node) { node.receive(now_, from, std::move(message), outbox_); });
 }
 
@@ -239,9 +238,14 @@ void Host::Impl::deliver_due() {
     deliver(next.node, next.from, std::move(next.message));
 }
 
+void Host::Impl::advance(std::size_t index) {
+  step(index, [&](Node& node) { node.advance(now_, outbox_); });
+  nodes_[index].deadline = nodes_[index].node->next_deadline();
+}
+
 void Host::Impl::advance_nodes() {
   for (std::size_t i = 0; i < nodes_.size(); ++i)
-    if (nodes_[i].deadline <= now_) step(i, [&](Node& node) { node.advance(now_, outbox_); });
+    if (nodes_[i].deadline <= now_) advance(i);
 }
 
 void Host::Impl::flush_nodes() {
