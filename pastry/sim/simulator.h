@@ -304,12 +304,12 @@ class Simulator {
   Outbox outbox_;
   bool stepping_ = false;
 
-  std::vector<Record> nodes_;
+  std::deque<Record> nodes_;
   std::vector<std::uint32_t> node_of_handle_;
   std::map<NodeId, NodeIndex> active_;
 
   std::deque<Flight> flights_;
-  std::vector<std::uint32_t> free_flights_;
+  std::vector<std::uint32_t> free_flights_;  // a heap: the lowest slot is taken first
   std::vector<Bytes> spare_frames_;
   std::size_t messages_in_flight_ = 0;
   std::deque<PendingStorage> storage_;

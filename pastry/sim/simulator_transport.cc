@@ -82,6 +82,7 @@ void Simulator::launch(NodeIndex receiver, Flight flight) {
     slot = static_cast<std::uint32_t>(flights_.size());
     flights_.push_back(std::move(flight));
   } else {
+    std::pop_heap(free_flights_.begin(), free_flights_.end(), std::greater<>());
     slot = free_flights_.back();
     free_flights_.pop_back();
     flights_[slot] = std::move(flight);
@@ -97,6 +98,7 @@ void Simulator::release_flight(std::uint32_t slot) {
   }
   flight = Flight{};
   free_flights_.push_back(slot);
+  std::push_heap(free_flights_.begin(), free_flights_.end(), std::greater<>());
   --messages_in_flight_;
 }
 
@@ -107,8 +109,7 @@ void Simulator::shrink() {
   while (!flights_.empty() && free[flights_.size() - 1]) flights_.pop_back();
   flights_.shrink_to_fit();
   std::erase_if(free_flights_, [this](std::uint32_t slot) { return slot >= flights_.size(); });
-  // Lower slots are taken first from now on, so that the next call finds the upper ones free.
-  std::sort(free_flights_.begin(), free_flights_.end(), std::greater<>());
+  std::make_heap(free_flights_.begin(), free_flights_.end(), std::greater<>());
   free_flights_.shrink_to_fit();
   outbox_ = {};
   queue_.shrink();
