@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "pastry/replica/hand_over_operation.h"
+
 namespace pastry::replica {
 
 namespace {
@@ -11,6 +13,9 @@ namespace {
 // What a client has just begun to store is on its way to the others; not worth an offer yet.
 constexpr std::int64_t kYoungSeconds = 5;
 constexpr Duration kPeerTimeout = seconds(3);
+// Entries far from their place that are given away at a time, and how long each may take.
+constexpr std::size_t kHandOversMax = 64;
+constexpr Duration kHandOverDeadline = seconds(30);
 
 bool contains(const std::vector<Handle>& nodes, Handle node) {
   return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
@@ -39,10 +44,11 @@ struct Maintenance::Page {
   std::size_t waiting = 0;
 };
 
-Maintenance::Maintenance(const Options& options, Calls& calls, Custodian& custodian, Puller& puller,
-                         Leases& leases)
+Maintenance::Maintenance(const Options& options, Operations& operations, Custodian& custodian,
+                         Puller& puller, Leases& leases)
     : options_(&options),
-      calls_(&calls),
+      operations_(&operations),
+      calls_(&operations.calls),
       custodian_(&custodian),
       puller_(&puller),
       leases_(&leases),
@@ -160,6 +166,9 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
   line.member = contains(line.set, context.self());
   const std::int64_t age = context.wall_time().unix_seconds - entry.meta.created;
   line.young = age >= 0 && age < kYoungSeconds;
+  if (!line.member && !context.knows_replica_set(entry.name.key(), entry.meta.replicas)) {
+    return hand_over(context, entry);
+  }
   for (const Handle node : line.set) {
     if (node == context.self()) continue;
     Page::Peer& peer = page.peers[node];
@@ -246,16 +255,30 @@ void Maintenance::judge(Context context, Page& page) {
       counted_.bytes_to_repair += line.entry.size * (k - copies);
     }
     if (line.member || line.confirmed.size() < others || others == 0) continue;
-    if (!context.active() ||
-        !context.knows_replica_set(line.entry.name.key(), static_cast<int>(k))) {
-      continue;
-    }
-    custodian_->drop(context, line.entry.name, line.entry.version, [this](Context, bool dropped) {
-      if (dropped) ++handed_over_;
-    });
+    if (context.active()) drop(context, line.entry.name, line.entry.version);
   }
   if (cursor_ == first_name()) return end_round(context);
   next_page(context);
+}
+
+void Maintenance::hand_over(Context context, const EntryInfo& entry) {
+  missing_ = true;
+  if (handing_over_.size() >= kHandOversMax || !handing_over_.insert(entry.name).second) return;
+  operations_->begin(
+      context, std::make_shared<HandOverOperation>(
+                   *operations_, kReplicaApplication, entry, kHandOverDeadline,
+                   [this, name = entry.name, version = entry.version](Context c, bool confirmed) {
+                     handing_over_.erase(name);
+                     if (confirmed) drop(c, name, version);
+                   }));
+}
+
+void Maintenance::drop(Context context, const StoreName& name, std::uint64_t version) {
+  custodian_->drop(context, name, version, [this](Context, bool dropped) {
+    if (!dropped) return;
+    ++handed_over_;
+    pause_ = options_->maintenance_period_busy;  // there is progress; go on soon
+  });
 }
 
 void Maintenance::report(Status& status) const {

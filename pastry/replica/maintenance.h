@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "pastry/replica/custodian.h"
@@ -22,7 +23,7 @@ namespace pastry::replica {
 class Maintenance {
  public:
   // All must outlive this.
-  Maintenance(const Options& options, Calls& calls, Custodian& custodian, Puller& puller,
+  Maintenance(const Options& options, Operations& operations, Custodian& custodian, Puller& puller,
               Leases& leases);
 
   // The leaf set changed or the node became active: compare soon.
@@ -48,7 +49,11 @@ class Maintenance {
   void compared(Context context, const std::shared_ptr<Page>& page);
   void judge(Context context, Page& page);
 
+  void hand_over(Context context, const EntryInfo& entry);
+  void drop(Context context, const StoreName& name, std::uint64_t version);
+
   const Options* options_;
+  Operations* operations_;
   Calls* calls_;
   Custodian* custodian_;
   Puller* puller_;
@@ -56,6 +61,7 @@ class Maintenance {
   Status shown_;    // of the last complete round
   Status counted_;  // of the round under way
   std::uint64_t handed_over_ = 0;
+  std::set<StoreName> handing_over_;  // entries far from this node's place, on their way
   std::uint64_t expired_ = 0;
   StoreName cursor_;
   Duration pause_{};  // until the next round while something is missing

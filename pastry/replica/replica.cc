@@ -42,7 +42,7 @@ struct Replica::Parts {
                  return !entry.meta.parent || !leases.expired(*entry.meta.parent);
                }),
         comparison(options, calls, custodian, puller),
-        maintenance(options, calls, custodian, puller, leases),
+        maintenance(options, operations, custodian, puller, leases),
         records(hash, options, calls, custodian) {}
 
   Calls calls;

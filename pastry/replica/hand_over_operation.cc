@@ -1,0 +1,46 @@
+#include "pastry/replica/hand_over_operation.h"
+
+#include <algorithm>
+
+namespace pastry::replica {
+
+void HandOverOperation::attempt(Context context) {
+  locate(context, LookupKind::consistent, line_.replicas, false);
+}
+
+void HandOverOperation::on_located(Context context, const Located& located,
+                                   const std::vector<Handle>& peers) {
+  const bool member = std::find(peers.begin(), peers.end(), context.self()) != peers.end();
+  if (member || !located.sure) return finish(context, false);
+  waiting_ = peers.size();
+  confirmed_ = 0;
+  for (const Handle peer : peers) {
+    operations_.calls.request(
+        context, peer, Offer{{line_}}, patience(0),
+        [weak = weak_from_this(), this](Context c, const Result<Frame>& answer) {
+          if (const auto self = weak.lock(); self && open()) {
+            answered(c, answer);
+          }
+        });
+  }
+}
+
+void HandOverOperation::answered(Context context, const Result<Frame>& answer) {
+  const auto* judged = answer ? std::get_if<OfferAnswer>(&answer->message) : nullptr;
+  const bool holds = judged != nullptr && judged->answers.size() == 1 &&
+                     judged->answers[0] == static_cast<std::uint8_t>(OfferStatus::holds);
+  if (holds) ++confirmed_;
+  if (--waiting_ > 0) return;
+  if (confirmed_ == peers_.size()) return finish(context, true);
+  // Those that lack it are fetching it now.
+  retry(context, {ErrorCode::unavailable, "not all members have it yet"});
+}
+
+void HandOverOperation::finish(Context context, bool confirmed) {
+  close(context);
+  done_(as_caller(context), confirmed);
+}
+
+void HandOverOperation::fail_with(Context context, Error) { finish(context, false); }
+
+}  // namespace pastry::replica

@@ -1,0 +1,194 @@
+// Maintenance: k copies again after deaths, hand-over to new members, nothing removed comes back.
+#include "tests/replica/world.h"
+
+namespace pastry::replica::test {
+
+namespace {
+
+struct Stored {
+  StoreName name;
+  Payload value;
+};
+
+std::vector<Stored> fill(World& world, std::size_t count, std::size_t size) {
+  std::vector<Stored> all;
+  for (std::size_t i = 0; i < count; ++i) {
+    Stored one{world.name(), world.bytes(world.chance().below(size))};
+    const auto put = world.put(world.some_active(), one.name, one.value);
+    REQUIRE_MESSAGE(put, put.error().message);
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+std::size_t misplaced(World& world, const std::vector<Stored>& all) {
+  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const Stored& one) {
+    return !world.on_exactly_its_set(one.name, 3);
+  }));
+}
+
+}  // namespace
+
+TEST_CASE("after two deaths every entry is on its three nodes again, and status says so") {
+  World world(41);
+  world.grow(16);
+  const auto all = fill(world, 60, 20000);
+  const auto dead = world.closest(all[0].name.key(), 2);
+  for (const NodeIndex node : dead) world.crash(node);
+  world->run_for(seconds(25));
+  CHECK(misplaced(world, all) == 0);
+  world->run_for(seconds(60));
+  for (const auto& [id, node] : world->active_nodes()) {
+    const Status status = world.replica(node).status();
+    CHECK(status.under_replicated == 0);
+    CHECK(status.bytes_to_repair == 0);
+    CHECK(status.pending_pulls == 0);
+    CHECK(status.settled);
+  }
+}
+
+TEST_CASE("joining nodes take their share, reads go on meanwhile, and old holders let go") {
+  World world(42);
+  world.grow(6);
+  const auto all = fill(world, 40, 5000);
+  for (int i = 0; i < 10; ++i) {
+    world.grow(1);
+    for (int j = 0; j < 4; ++j) {
+      const Stored& one = all[world.chance().below(all.size())];
+      const auto blob = world.fetch(world.some_active(), one.name);
+      REQUIRE_MESSAGE(blob, blob.error().message);
+      CHECK(blob->value == one.value);
+    }
+  }
+  world->run_for(seconds(40));
+  CHECK(misplaced(world, all) == 0);
+}
+
+TEST_CASE("a restarted holder goes on with what it has; an emptied one is filled again") {
+  World world(43);
+  world.grow(10);
+  const auto all = fill(world, 30, 5000);
+  const auto set = world.closest(all[0].name.key(), 3);
+  std::uint64_t pulled = 0;
+  world.crash(set[0]);
+  world->run_for(milliseconds(500));
+  world.restart(set[0]);
+  world->run_for(seconds(20));
+  for (const auto& [id, node] : world->active_nodes())
+    pulled += world.replica(node).status().pulled;
+  CHECK(pulled == 0);
+  CHECK(misplaced(world, all) == 0);
+
+  world.crash(set[1]);
+  world.store(set[1]).memory.wipe();
+  world.restart(set[1]);
+  world->run_for(seconds(30));
+  CHECK(misplaced(world, all) == 0);
+}
+
+TEST_CASE("all nodes go down and come back: everything is there") {
+  World world(44);
+  world.grow(3);
+  const auto all = fill(world, 10, 3000);
+  for (const NodeIndex node : world.nodes()) world.crash(node);
+  world->run_for(seconds(2));
+  for (const NodeIndex node : world.nodes()) world->restart(node);
+  REQUIRE(world->run_until([&] { return world->active_nodes().size() == 3; },
+                           world->now() + minutes(2)));
+  for (const Stored& one : all) {
+    const auto blob = world.fetch(world.some_active(), one.name);
+    REQUIRE_MESSAGE(blob, blob.error().message);
+    CHECK(blob->value == one.value);
+  }
+}
+
+TEST_CASE("what was removed while a holder was away does not come back with it") {
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    CAPTURE(seed);
+    World world(450 + seed);
+    world.grow(10);
+    const auto all = fill(world, 8, 3000);
+    const auto set = world.closest(all[0].name.key(), 3);
+    world.crash(set[seed % 3]);
+    world->run_for(seconds(10));
+    for (const Stored& one : all) REQUIRE(world.remove(world.some_active(), one.name));
+    world.restart(set[seed % 3]);
+    world->run_for(seconds(90));
+    for (const Stored& one : all) {
+      CHECK(world.holders(one.name).empty());
+      CHECK(world.fetch(world.some_active(), one.name).error().code == ErrorCode::not_found);
+    }
+  }
+}
+
+TEST_CASE("failing disks and lost messages delay repair but do not stop it") {
+  World world(46);
+  world.grow(10);
+  const auto all = fill(world, 30, 3000);
+  world->network().set_loss(0.05);
+  for (const NodeIndex node : world.nodes()) {
+    StoreFault fault;
+    fault.puts = fault.gets = fault.scans = true;
+    fault.skip = 20;
+    fault.count = 5;
+    world.store(node).faults.add(fault);
+  }
+  world.crash(world.closest(all[3].name.key(), 1)[0]);
+  world->run_for(seconds(60));
+  world->network().set_loss(0);
+  world->run_for(seconds(90));
+  CHECK(misplaced(world, all) == 0);
+}
+
+// Acknowledged entries against a dumb model, while nodes crash, restart and join.
+TEST_CASE("random schedules lose nothing and resurrect nothing") {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    CAPTURE(seed);
+    World world(9000 + seed);
+    world.grow(10);
+    std::vector<Stored> live;
+    std::vector<Stored> gone;
+    std::vector<NodeIndex> down;
+    for (int step = 0; step < 120; ++step) {
+      CAPTURE(step);
+      const std::uint64_t dice = world.chance().below(10);
+      if (dice < 4) {
+        Stored one{world.name(), world.bytes(world.chance().below(9000))};
+        if (world.put(world.some_active(), one.name, one.value)) live.push_back(one);
+      } else if (dice < 6 && !live.empty()) {
+        const Stored& one = live[world.chance().below(live.size())];
+        const auto blob = world.fetch(world.some_active(), one.name);
+        REQUIRE_MESSAGE(blob, blob.error().message);
+        CHECK(blob->value == one.value);
+      } else if (dice < 7 && !live.empty()) {
+        const auto which = world.chance().below(live.size());
+        const Stored one = live[which];
+        const auto removed = world.remove(world.some_active(), one.name);
+        live.erase(live.begin() + static_cast<std::ptrdiff_t>(which));
+        if (removed) gone.push_back(one);
+      } else if (dice < 8 && down.size() < 3) {
+        // At most two of a set at once, with time to repair before the next.
+        if (down.size() == 2) world->run_for(seconds(30));
+        const NodeIndex victim = world.some_active();
+        world.crash(victim);
+        down.push_back(victim);
+      } else if (dice < 9 && !down.empty()) {
+        world.restart(down.back());
+        down.pop_back();
+        world->run_for(seconds(5));
+      } else {
+        world->run_for(milliseconds(static_cast<int>(world.chance().below(3000))));
+      }
+    }
+    world->run_for(seconds(120));
+    CHECK(misplaced(world, live) == 0);
+    for (const Stored& one : live) {
+      const auto blob = world.fetch(world.some_active(), one.name);
+      REQUIRE_MESSAGE(blob, blob.error().message);
+      CHECK(blob->value == one.value);
+    }
+    for (const Stored& one : gone) CHECK(world.holders(one.name).empty());
+  }
+}
+
+}  // namespace pastry::replica::test
