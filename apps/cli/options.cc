@@ -61,12 +61,10 @@ using Values = std::map<std::string, std::vector<std::string>>;
 Result<void> read_words(const Options::Grammar& grammar, std::span<const std::string> words,
                         Values& values, std::vector<std::string>& arguments) {
   const po::options_description options = description(grammar.specs);
-  po::positional_options_description positional;
   try {
     const po::parsed_options parsed =
         po::command_line_parser(std::vector<std::string>(words.begin(), words.end()))
             .options(options)
-            .positional(positional)
             .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
             .allow_unregistered()
             .run();

@@ -164,7 +164,7 @@ def show_file(pastry, ready):
     dead = {victim["id"] for victim in victims}
     while True:
         where = pastry.json("where", put["file_id"], "--node", reader)
-        live = [h for h in where["holders"] if h["id"] not in dead and h["state"] == "stored"]
+        live = [h for h in where["holders"] if h["id"] not in dead and h["state"] == "holds"]
         if len(live) >= COPIES:
             break
         if time.monotonic() - started > 30:
