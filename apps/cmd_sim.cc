@@ -1,10 +1,14 @@
 // pastry sim EXPERIMENT: simulations of many nodes with the production protocol.
 #include <charconv>
+#include <deque>
 #include <iomanip>
 #include <sstream>
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
+#include "apps/service/node_stack.h"
+#include "pastry/identity/sha256.h"
+#include "pastry/replica/memory_store.h"
 #include "pastry/sim/experiments/idle.h"
 #include "pastry/sim/experiments/route.h"
 
@@ -201,12 +205,38 @@ std::string to_text(const IdleReport& report) {
   return text.str();
 }
 
+// What a real node runs, for every simulated node; must outlive the simulation.
+class Services {
+ public:
+  Services() {
+    options_.scribe.hash = &hash_;
+    options_.scribe.overlay = "simulation";
+  }
+
+  void install(sim::SimulatorOptions& simulator) {
+    simulator.hash = &hash_;
+    simulator.applications = [this](sim::Simulator&, sim::NodeIndex, Node& node) {
+      stacks_.emplace_back(node, hash_, options_);
+    };
+    simulator.stores = [this](sim::NodeIndex) {
+      return std::make_unique<replica::MemoryStore>(hash_);
+    };
+  }
+
+ private:
+  identity::Sha256 hash_;
+  service::ServiceOptions options_;
+  std::deque<service::NodeStack> stacks_;
+};
+
 Result<Exit> run_idle(const Invocation& invocation) {
   const Options& options = invocation.options;
   Reader reader(options);
   PhaseProgress progress;
+  Services services;
   IdleExperiment experiment;
   experiment.simulator = simulator_options(reader, options);
+  if (!options.flag("bare")) services.install(experiment.simulator);
   experiment.nodes = static_cast<std::size_t>(reader.integer("nodes", 2, kNodesMax));
   experiment.nodes_first = experiment.nodes / 2;
   const std::int64_t limit = reader.integer("limit", 0, INT32_MAX);
@@ -251,7 +281,9 @@ const Command kSimIdleCommand{
     .example = "pastry sim idle --nodes 10000 --limit 2048",
     .timeout = "0",
     .options = simulation_options(
-        {{"limit", 0, "BYTES", "exit code 10 if a node costs more (0: no limit)", "0"}}, "32"),
+        {{"bare", 0, "", "nodes without files, topics and lookups on them"},
+         {"limit", 0, "BYTES", "exit code 10 if a node costs more (0: no limit)", "0"}},
+        "32"),
     .run = run_idle};
 
 }  // namespace pastry::cli
