@@ -1,5 +1,6 @@
 #include "scribe/frames.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "scribe/bytes.h"
@@ -118,7 +119,7 @@ Payload encode_publish(const Publish& publish, std::span<const Payload> messages
                            .put(publish.session)
                            .put(publish.first_sequence)
                            .put(publish.base);
-  std::memcpy(writer.at(), publish.name.data(), publish.name.size());
+  std::copy(publish.name.begin(), publish.name.end(), writer.at());
   writer = FieldWriter(writer.at() + publish.name.size());
   for (const Payload& message : messages) writer.put(static_cast<std::uint32_t>(message.size()));
   std::uint8_t* at = writer.at();

@@ -239,7 +239,9 @@ class World {
       TopicView seen = view(node, topic);
       if (seen.in_tree) views[simulator().id(node)] = seen;
     }
-    for (const auto& [id, seen] : views) {
+    for (const auto& entry : views) {
+      const NodeId& id = entry.first;
+      const TopicView& seen = entry.second;
       CAPTURE(id.hex());
       CHECK(seen.attached);
       CHECK(seen.root == (id == simulator().id(root)));
