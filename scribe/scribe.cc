@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "pastry/core/application_ids.h"
 #include "scribe/control.h"
 #include "scribe/frames.h"
 #include "scribe/membership.h"
@@ -70,6 +71,7 @@ Key Scribe::group(std::string_view topic) const { return Shared(*settings_, null
 Result<SubscriptionId> Scribe::subscribe(Context context, std::string_view topic,
                                          Subscriber& subscriber, std::size_t credit) {
   if (auto valid = check_name(topic); !valid) return tl::unexpected(valid.error());
+  context = context.as(pastry::kScribeApplication);
   State& my = state();
   const bool known = my.shared.find(group(topic)) != nullptr;
   Topic* entry = my.shared.find_or_create(context, group(topic));
@@ -97,6 +99,7 @@ LocalSubscriber* Scribe::State::local(SubscriptionId subscription, Topic** topic
 
 void Scribe::unsubscribe(Context context, SubscriptionId subscription) {
   if (!state_) return;
+  context = context.as(pastry::kScribeApplication);
   Topic* topic = nullptr;
   LocalSubscriber* local = state_->local(subscription, &topic);
   state_->subscriptions.erase(subscription);
@@ -107,6 +110,7 @@ void Scribe::unsubscribe(Context context, SubscriptionId subscription) {
 
 void Scribe::consumed(Context context, SubscriptionId subscription, std::size_t count) {
   if (!state_) return;
+  context = context.as(pastry::kScribeApplication);
   Topic* topic = nullptr;
   LocalSubscriber* local = state_->local(subscription, &topic);
   if (local == nullptr) return;
@@ -117,6 +121,7 @@ void Scribe::consumed(Context context, SubscriptionId subscription, std::size_t 
 Result<std::uint64_t> Scribe::publish(Context context, std::string_view topic, Payload payload,
                                       PublishCallback done) {
   if (auto valid = check_name(topic); !valid) return tl::unexpected(valid.error());
+  context = context.as(pastry::kScribeApplication);
   return state().publishing.publish(context, topic, std::move(payload), std::move(done));
 }
 
@@ -150,6 +155,7 @@ TopicView Scribe::topic_info(Context context, std::string_view topic) const {
 }
 
 void Scribe::collect_tree(Context context, std::string_view topic, TreeCallback done) {
+  context = context.as(pastry::kScribeApplication);
   state().walks.collect(context, group(topic), std::move(done));
 }
 

@@ -298,7 +298,8 @@ def show_topic(pastry, ready, dead):
     time.sleep(MESSAGES / RATE_PER_S / 3)
     pastry.run("cluster", "kill", victim)
     feeder.join(90)
-    output, _ = process.communicate(timeout=90)
+    output = process.stdout.read()  # ends with the process, which has a timeout of its own
+    process.wait(10)
     published = json.loads(output.strip().splitlines()[-1])
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline and any(len(set(s.numbers)) < MESSAGES for s in subscribers):
