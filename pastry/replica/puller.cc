@@ -109,6 +109,7 @@ void Puller::forget(Context context, const StoreName& name) {
   running_bytes_ -= pull->second.entry.size;
   pending_bytes_ -= pull->second.entry.size;
   pulls_.erase(pull);
+  if (pulls_.empty()) return drained_(context);
   start_some(context);
 }
 

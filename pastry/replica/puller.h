@@ -19,10 +19,15 @@ class Puller {
  public:
   // Whether an entry that arrived is still wanted.
   using Wanted = std::function<bool(const EntryInfo&)>;
+  using Drained = std::function<void(Context)>;
 
-  // All must outlive this.
-  Puller(const Options& options, Calls& calls, Custodian& custodian, Wanted wanted)
-      : options_(&options), calls_(&calls), custodian_(&custodian), wanted_(std::move(wanted)) {}
+  // All must outlive this. `drained` is called when the last pull has ended.
+  Puller(const Options& options, Calls& calls, Custodian& custodian, Wanted wanted, Drained drained)
+      : options_(&options),
+        calls_(&calls),
+        custodian_(&custodian),
+        wanted_(std::move(wanted)),
+        drained_(std::move(drained)) {}
 
   // `source` has the entry; false if there is no room for more.
   bool want(Context context, const Offered& entry, Handle source);
@@ -57,6 +62,7 @@ class Puller {
   Calls* calls_;
   Custodian* custodian_;
   Wanted wanted_;
+  Drained drained_;
   std::map<StoreName, Pull> pulls_;
   std::set<std::pair<std::size_t, StoreName>> queue_;  // (known copies, name) of those not running
   std::size_t running_ = 0;

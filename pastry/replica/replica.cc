@@ -37,10 +37,12 @@ struct Replica::Parts {
                   [this](Context c, const EntryInfo& entry) { puller.heal(c, entry.name); }),
         operations(hash, options, calls),
         leases(operations),
-        puller(options, calls, custodian,
-               [this](const EntryInfo& entry) {
-                 return !entry.meta.parent || !leases.expired(*entry.meta.parent);
-               }),
+        puller(
+            options, calls, custodian,
+            [this](const EntryInfo& entry) {
+              return !entry.meta.parent || !leases.expired(*entry.meta.parent);
+            },
+            [this](Context c) { maintenance.membership_changed(c); }),
         comparison(options, calls, custodian, puller),
         maintenance(options, operations, custodian, puller, leases),
         records(hash, options, calls, custodian) {}
