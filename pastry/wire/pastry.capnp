@@ -29,7 +29,7 @@
 #   entries of a row                2^b        acknowledged ranges                    4096
 #   messages acknowledged at once   2^20       hops                                   1024
 #   introduced by direct            128        replicas                               1 ... 65
-#   retryAfterMs                    3,600,000 (longer ones are cut)
+#   retryAfterMs, roundTripNs       an hour (longer ones are cut)
 #
 # Text is printable ASCII. Numbers without a limit here may have any value. An enumerant or kind that
 # a reader does not know makes the message refused; fields it does not know are ignored (Cap'n Proto
@@ -329,7 +329,8 @@ struct Announce {
   # "I am active; consider me." With the sender's row of the receiver's prefix, and the round-trip
   # time that the sender measured to the receiver.
   row @0 :Row;
-  roundTripNs @1 :Int64 = -1;  # negative: not measured; more than an hour counts as an hour
+  roundTripNs @1 :Int64 = -1;
+  # Negative: not measured. More than an hour counts as an hour.
 }
 
 struct Leave {
