@@ -16,13 +16,16 @@ NodeStack::NodeStack(Node& node, const Hash& hash, const ServiceOptions& options
   lookup.statistics = [this](NodeStatistics& statistics) {
     const replica::Status status = replica.status();
     statistics.blobs = status.blobs;
+    statistics.files = status.files;
     statistics.records = status.records;
     statistics.bytes = status.bytes;
     statistics.under_replicated = status.under_replicated;
     statistics.bytes_to_repair = status.bytes_to_repair;
     statistics.pending_pulls = status.pending_pulls;
     statistics.pending_pull_bytes = status.pending_pull_bytes;
-    statistics.settled = status.settled;
+    // A node that never held anything has nothing to compare.
+    const bool empty = status.blobs + status.records + status.tombstones == 0;
+    statistics.settled = !status.scanning && (status.settled || empty);
     statistics.topics = scribe.topic_count();
   };
 }

@@ -58,6 +58,8 @@ Maintenance::Maintenance(const Options& options, Operations& operations, Custodi
 
 void Maintenance::membership_changed(Context context) {
   pause_ = options_->maintenance_period_busy;
+  // What the last round found holds no longer.
+  shown_.settled = false;
   if (running_) {
     again_ = true;
   } else {
@@ -250,6 +252,9 @@ void Maintenance::judge(Context context, Page& page) {
       return (line.member && node == context.self()) || contains(line.confirmed, node);
     });
     const bool counts_here = first == line.set.end() || *first == context.self();
+    const EntryMeta& meta = line.entry.meta;
+    const bool file = meta.kind == EntryKind::blob && !meta.tombstone && !meta.parent;
+    if (file && counts_here) ++counted_.files;
     if (copies < k && counts_here && !line.young) {
       ++counted_.under_replicated;
       counted_.bytes_to_repair += line.entry.size * (k - copies);

@@ -120,6 +120,9 @@ struct RecordResult {
 // What `status` shows of one node; entries as of the last scan of its store.
 struct Status {
   std::uint64_t blobs = 0;
+  // Blobs without a parent of which this node is the first holder: added up over all nodes, the
+  // files.
+  std::uint64_t files = 0;
   std::uint64_t records = 0;
   std::uint64_t tombstones = 0;
   std::uint64_t bytes = 0;

@@ -1,0 +1,146 @@
+"""Bad input: one clear line on stderr, the right exit code, nothing left behind."""
+
+import json
+import os
+import socket
+
+import pytest
+
+from harness import check, stop
+
+HEX = "0" * 32
+FILE_ID = "0" * 64
+
+
+def fails(space, code, *words, **options):
+    """The command fails with this exit code and one line; the same with --json as an object."""
+    done = space.pastry(*words, **options)
+    assert (done.code, done.out) == (code, b""), done
+    assert done.err.count("\n") == 1 and done.err.startswith("pastry"), done.err
+    as_json = space.pastry(*words, "--json", **options)
+    assert as_json.code == code
+    error = check(json.loads(as_json.err), "error")
+    return error
+
+
+@pytest.mark.parametrize("words", [
+    ["put", "--colour", "blue", "x"],
+    ["put"],
+    ["put", "/etc/hostname", "-k", "0"],
+    ["put", "/etc/hostname", "-k", "three"],
+    ["put", "/nonexistent/file"],
+    ["put", "/etc"],
+    ["get", "xyz"],
+    ["get", HEX],
+    ["get", FILE_ID, "--range", "5-2"],
+    ["rm", "g" * 64],
+    ["where", ""],
+    ["lookup", "123"],
+    ["lookup", HEX + "0"],
+    ["trace", "not-hex"],
+    ["pub", "topic", "@/nonexistent"],
+    ["sub", "topic", "--count", "-1"],
+    ["status", "--timeout", "soon"],
+    ["status", "--config", "/nonexistent"],
+    ["ring", "extra"],
+    ["ring", "--node", "nothing?"],
+    ["cluster", "--nodes", "0"],
+    ["cluster", "--nodes", "4", "--leaf-set", "7"],
+    ["cluster", "--nodes", "4", "--topology", "klein-bottle"],
+    ["cluster", "--nodes", "2", "--hosts", "3"],
+    ["cluster", "kill"],
+    ["node", "--create"],
+    ["dance"],
+])
+def test_usage(space, words):
+    assert fails(space, 2, *words)["code"] == "invalid"
+
+
+@pytest.mark.parametrize("words", [
+    ["get", FILE_ID, "-o", "out"], ["put", "/etc/hostname"], ["lookup", HEX], ["trace", HEX],
+    ["ring"], ["status"], ["pub", "t", "x"], ["sub", "t"], ["topic", "t"], ["rm", FILE_ID],
+    ["where", FILE_ID], ["cluster", "kill", "--random"], ["ring", "--node", "/nonexistent.sock"],
+    ["ring", "--node", "abcd"],
+])
+def test_no_node_reachable(space, words):
+    assert fails(space, 4, *words)["code"] == "unavailable"
+    assert not os.path.exists("out")
+
+
+def test_every_command_has_help_with_an_example(space):
+    overview = space.run("--help").decode()
+    commands = [line.split("  ")[1].strip() for line in overview.splitlines()
+                if line.startswith("  ") and not line.startswith("   ") and "pastry" not in line]
+    assert len(commands) >= 18
+    for command in commands:
+        text = space.run(*command.split(), "--help").decode()
+        assert "Example:\n  pastry " in text
+        assert "--timeout" in text and "--json" in text
+
+
+def listening():
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    return server, server.getsockname()[1]
+
+
+def test_port_taken(space):
+    server, port = listening()
+    with server:
+        data = space.path / "data"
+        error = fails(space, 1, "node", "--create", "--listen", f"tcp://127.0.0.1:{port}",
+                      "--data", data)
+        assert str(port) in error["error"]
+        assert not data.exists()
+        fails(space, 1, "cluster", "--nodes", "3", "--base-port", port)
+    assert list((space.path / "run").iterdir()) == []
+
+
+def test_data_directory_in_the_way_or_in_use(space):
+    blocked = space.path / "file"
+    blocked.write_text("mine")
+    fails(space, 1, "node", "--create", "--data", blocked)
+    fails(space, 1, "node", "--create", "--data", "/proc/pastry")
+    assert blocked.read_text() == "mine"
+
+    data = space.path / "data"
+    node = space.start("node", "--create", "--data", data, "--json")
+    check(json.loads(node.stdout.readline()), "node")
+    assert "in use" in fails(space, 1, "node", "--create", "--data", data)["error"]
+    assert space.json("status")["nodes"] == 1
+    assert stop(node) == 0
+    assert list((space.path / "run").iterdir()) == []
+
+
+def test_only_loopback_without_identity(space):
+    fails(space, 1, "node", "--create", "--listen", "tcp://0.0.0.0:0", "--data", space.path / "data")
+    assert not (space.path / "data").exists()
+
+
+def test_nobody_to_join(space):
+    server, port = listening()
+    server.close()
+    fails(space, 4, "node", "--join", f"tcp://127.0.0.1:{port}", "--data", space.path / "data",
+          "--profile", "lan", "--timeout", "3")
+
+
+def test_the_node_says_that_it_is_insecure(space):
+    node = space.start("node", "--create", "--data", space.path / "data", "--json")
+    node.stdout.readline()
+    stop_text = node.stderr.readline().decode()
+    assert "insecure" in stop_text
+    assert stop(node) == 0
+
+
+def test_option_precedence(space):
+    config = space.path / "config-file"
+    config.write_text("timeout = bad-in-file\n")
+    environment = {"PASTRY_TIMEOUT": "bad-in-environment"}
+    by_flag = space.pastry("ring", "--config", config, "--timeout", "bad-in-flag",
+                           environment=environment)
+    assert "bad-in-flag" in by_flag.err
+    assert "bad-in-environment" in space.pastry("ring", "--config", config,
+                                                environment=environment).err
+    assert "bad-in-file" in space.pastry("ring", "--config", config).err
+    assert space.pastry("ring").code == 4

@@ -1,0 +1,105 @@
+"""Rings that go down and come back, and clusters that leave nothing behind."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from harness import Cluster, Failed, alive, check, check_ring, stop, until
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+def test_small_rings_come_back(space, nodes):
+    cluster = Cluster(space, nodes, "--leaf-set", 8)
+    data = os.urandom(1000)
+    file_id = space.json("put", "-", "-k", nodes, data=data)["file_id"]
+    if nodes > 1:
+        cluster.kill(cluster.ids[0])
+        assert space.run("get", file_id, "--timeout", 30) == data
+        cluster.restart()
+        cluster.wait_healthy()
+    cluster.kill(*cluster.ids)
+    assert space.pastry("get", file_id, "--timeout", 5).code == 4
+    cluster.restart()
+    cluster.wait_healthy()
+    check_ring(space.json("ring"), cluster.ids)
+    assert space.run("get", file_id) == data
+    assert cluster.stop() == 0
+
+
+def test_more_copies_than_nodes(space):
+    cluster = Cluster(space, 2, "--leaf-set", 8)
+    done = space.pastry("put", "-", "-k", 3, "--json", "--timeout", 30, data=b"x", timeout=60)
+    assert done.code == 4
+    assert check(json.loads(done.err), "error")["code"] == "unavailable"
+    assert space.json("put", "-", "-k", 3, "--at-least", 2, data=b"x")["copies"] == 2
+    assert cluster.stop() == 0
+
+
+def test_nothing_is_left_after_a_stop(space):
+    cluster = Cluster(space, 4)
+    pids = [node["pid"] for node in cluster.nodes]
+    assert cluster.stop(signal.SIGINT) == 0
+    assert not any(map(alive, pids))
+    assert sorted(p.name for p in space.path.iterdir()) == ["cluster.log", "run"]
+    assert list((space.path / "run").iterdir()) == []
+
+
+def test_nothing_is_left_after_a_crash_of_the_supervisor(space):
+    cluster = Cluster(space, 4)
+    pids = [node["pid"] for node in cluster.nodes]
+    cluster.stop(signal.SIGKILL)
+    until(lambda: not any(map(alive, pids)), 5, "all nodes gone")
+    assert space.pastry("ring").code == 4  # the next command cleans up
+    assert sorted(p.name for p in space.path.iterdir()) == ["cluster.log", "run"]
+    assert list((space.path / "run").iterdir()) == []
+
+
+def test_data_outlives_the_cluster(space):
+    data_dir = space.path / "data"
+    cluster = Cluster(space, 3, "--data", data_dir)
+    file_id = space.json("put", "-", data=b"to stay")["file_id"]
+    ids = sorted(cluster.ids)
+    second = space.pastry("cluster", "--nodes", 3, "--data", data_dir)
+    assert second.code == 1 and "in use" in second.err
+    assert cluster.stop() == 0
+    again = Cluster(space, 3, "--data", data_dir)
+    assert sorted(again.ids) == ids
+    assert space.run("get", file_id) == b"to stay"
+    assert again.stop() == 0
+
+
+def test_hosts_group_nodes(space):
+    cluster = Cluster(space, 12, "--hosts", 3, "--leaf-set", 8)
+    assert len({node["pid"] for node in cluster.nodes}) == 3
+    check_ring(space.json("ring"), cluster.ids)
+    file_id = space.json("put", "-", data=b"spread")["file_id"]
+    holders = [h for h in space.json("where", file_id)["holders"] if h["state"] == "holds"]
+    assert len({h["pid"] for h in holders}) == 3
+    assert cluster.stop() == 0
+
+
+def test_nodes_without_a_supervisor(space):
+    def node(*words):
+        process = space.start("node", "--json", "--profile", "lan", *words)
+        line = process.stdout.readline()
+        if not line:
+            raise Failed(process.stderr.read().decode())
+        return process, check(json.loads(line), "node")
+
+    first, ready = node("--create", "--data", space.path / "a")
+    address = ready["nodes"][0]["endpoint"]
+    second, other = node("--join", address, "--data", space.path / "b")
+    several = space.pastry("ring")
+    assert several.code == 2 and "--node" in several.err
+    ids = [ready["nodes"][0]["id"], other["nodes"][0]["id"]]
+    until(lambda: space.json("ring", "--node", ids[0])["complete"], 20, "a ring of two")
+    check_ring(space.json("ring", "--node", ids[1][:8]), ids)
+    assert stop(second) == 0
+    # It comes back by the peers that it remembers.
+    third, again = node("--data", space.path / "b")
+    assert again["nodes"][0]["id"] == ids[1]
+    until(lambda: space.json("ring", "--node", ids[0])["complete"], 20, "the ring of two again")
+    check_ring(space.json("ring", "--node", ids[0]), ids)
+    assert stop(third) == 0 and stop(first) == 0
