@@ -117,7 +117,8 @@ Result<Exit> run(const Invocation& invocation) {
     if (::read(signals, received.data(), sizeof(received)) <= 0) return;
     if (stopping) std::_Exit(static_cast<int>(Exit::failed));
     stopping = true;
-    process.stop(true);
+    // A whole cluster that stops is no reason to hand anything over.
+    process.stop(process.settings().cluster == 0);
   });
   const auto done = process.run();
   if (!done) return tl::unexpected<Error>(done.error());
