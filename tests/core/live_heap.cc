@@ -22,12 +22,18 @@ void release(void* block) {
 
 std::size_t pastry::test::live_heap_bytes() { return live_bytes; }
 
-void* operator new(std::size_t size) {
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   void* block = std::malloc(size == 0 ? 1 : size);
+  if (block != nullptr) live_bytes += cost(block);
+  return block;
+}
+
+void* operator new(std::size_t size) {
+  void* block = operator new(size, std::nothrow);
   if (block == nullptr) throw std::bad_alloc();
-  live_bytes += cost(block);
   return block;
 }
 
 void operator delete(void* block) noexcept { release(block); }
 void operator delete(void* block, std::size_t) noexcept { release(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { release(block); }
