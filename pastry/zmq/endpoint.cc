@@ -91,10 +91,12 @@ bool Endpoint::loopback() const {
 }
 
 Result<Endpoint> Endpoint::resolved() const {
+  // Always this machine (RFC 6761), also where no file or server says so.
+  if (host == "localhost") return Endpoint{"127.0.0.1", port};
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   std::array<char, INET6_ADDRSTRLEN> text{};
-  // IPv4 first: "localhost" stands for both, and all processes must choose the same.
+  // IPv4 first: a name may stand for both, and all processes must choose the same.
   for (const int family : {AF_INET, AF_INET6}) {
     hints.ai_family = family;
     addrinfo* found = nullptr;
