@@ -28,7 +28,7 @@ void log_event(const NodeId& id, const NodeEvent& event) {
   } else if (std::holds_alternative<NodeAlone>(event)) {
     spdlog::warn("node {} is alone: every known peer is dead", node);
   } else if (const auto* failed = std::get_if<JoinFailed>(&event)) {
-    spdlog::warn("node {} could not join, tries again: {}", node, failed->reason);
+    spdlog::info("node {} could not join, tries again: {}", node, failed->reason);
   } else if (const auto* dropped = std::get_if<MessageDropped>(&event)) {
     spdlog::debug("node {} gave up a message for {}: {}", node, dropped->key.hex(),
                   dropped->reason);
@@ -43,7 +43,7 @@ Result<std::unique_ptr<Process>> Process::open(ProcessSettings settings) {
   std::unique_ptr<Process> process(new Process(std::move(settings)));
   if (auto opened = process->open_nodes(); !opened) return tl::unexpected<Error>(opened.error());
   if (auto opened = process->open_control(); !opened) return tl::unexpected<Error>(opened.error());
-  process->data_->keep();
+  if (process->was_member_) process->data_->keep();
   return process;
 }
 
@@ -193,6 +193,7 @@ void Process::on_event(std::size_t node, const NodeEvent& event) {
     if (!host_->node(i).active()) return;
   }
   ready_ = true;
+  data_->keep();
   if (on_ready) on_ready();
 }
 

@@ -43,8 +43,9 @@ struct ProcessSettings {
 
 class Process {
  public:
-  // Opens everything; a failure leaves nothing behind. Errors: those of Host::open, DataDir::open,
-  // LmdbStore::open, start_nodes; invalid (nothing to create or join).
+  // Opens everything; a failure leaves nothing behind, nor does a first start that never got ready.
+  // Errors: those of Host::open, DataDir::open, LmdbStore::open, start_nodes; invalid (nothing to
+  // create or join).
   static Result<std::unique_ptr<Process>> open(ProcessSettings settings);
   ~Process();
   Process(const Process&) = delete;
