@@ -15,7 +15,7 @@ namespace pastry::service {
 namespace {
 
 constexpr Duration kTick = seconds(1);
-constexpr Duration kRememberDelay = milliseconds(500);
+constexpr Duration kRememberDelay = milliseconds(200);
 constexpr Duration kRememberPeriod = seconds(30);
 constexpr std::size_t kPeersRemembered = 64;
 
@@ -69,6 +69,13 @@ Result<void> Process::open_nodes() {
                      : identity::start_nodes(data_->path(), settings_.nodes);
   if (!started) return tl::unexpected<Error>(started.error());
   was_member_ = started->remembered;
+  if (was_member_ && remembered_.empty() && !settings_.seeds.empty()) {
+    // It went down before it had written down whom it knew. That it was a member matters all the
+    // same: if all went down, somebody has to be the first.
+    PeerInfo anybody;
+    anybody.host.addresses = settings_.seeds;
+    remembered_.push_back(std::move(anybody));
+  }
   if (!settings_.create && settings_.seeds.empty() && !was_member_) {
     return fail(ErrorCode::invalid,
                 "this node is new: found an overlay with --create or join one with --join ADDRESS");
