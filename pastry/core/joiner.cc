@@ -38,17 +38,18 @@ bool Joiner::learn_seed(NodeState& node, Handle seed) {
 
 void Joiner::attempt(NodeState& node, Step& step) {
   ++attempt_;
-  const Duration wait = node.random.jittered(backoff_, 50);
-  retry_at_ = step.now + wait;
-  backoff_ = std::min(backoff_ * 2, node.config->join_retry_max);
-  if (should_found(node, step.now)) {
-    node.activate(step);  // ends this object
-    return;
+  if (should_found(node, step.now)) return found_again(node, step);  // ends this object
+  if (remembered_) {
+    // Until it is clear whether the others live, one round of probes follows the other: the first
+    // ones may be lost while the processes still make each other's acquaintance.
+    backoff_ = std::clamp((step.now - started_) / 8, node.config->probe_timeout,
+                          node.config->join_retry_max);
   }
+  retry_at_ = step.now + node.random.jittered(backoff_, 50);
+  backoff_ = std::min(backoff_ * 2, node.config->join_retry_max);
   if (seeds_.empty()) return;
   if (remembered_) {
     // Who answers, and whether anybody is active, decides who founds the ring again.
-    inactive_peers_.clear();
     for (const Handle seed : seeds_) node.send(step, seed, Ping{0});
   }
   const Handle seed =
@@ -58,18 +59,40 @@ void Joiner::attempt(NodeState& node, Step& step) {
   node.send(step, seed, NeighbourhoodRequest{});
 }
 
-bool Joiner::should_found(const NodeState& node, Time now) const {
-  if (!remembered_ || admitted_ || active_seed_ != kNoHandle) return false;
-  // Long enough for a probe and all its retries, and for the others to come up.
-  const Duration grace = node.config->probe_timeout * (node.config->probe_retries + 2);
-  if (now - started_ < grace) return false;
-  return std::none_of(inactive_peers_.begin(), inactive_peers_.end(),
-                      [&](Handle peer) { return node.id(peer) < node.self_id(); });
+// Long enough for a probe and all its retries, and for the others to come up.
+Duration Joiner::grace(const NodeState& node) const {
+  return node.config->probe_timeout * (node.config->probe_retries + 2);
 }
 
-void Joiner::saw_inactive(NodeState& node, Handle peer) {
-  if (admitted_ || holds(inactive_peers_, peer) || inactive_peers_.size() == kSeedsMax) return;
-  inactive_peers_.push_back(peer);
+// Of the members that are up and not active the one with the smallest id founds the ring again.
+// Silence proves less than an answer: who heard nobody waits twice as long.
+bool Joiner::should_found(const NodeState& node, Time now) const {
+  if (!remembered_ || admitted_ || active_seed_ != kNoHandle) return false;
+  const Duration patience = grace(node);
+  if (now - started_ < (inactive_peers_.empty() ? patience * 2 : patience)) return false;
+  return std::none_of(inactive_peers_.begin(), inactive_peers_.end(), [&](const auto& seen) {
+    return now - seen.second < patience && node.id(seen.first) < node.self_id();
+  });
+}
+
+// Whoever was not heard may have founded a ring of its own: they are tried again like those that
+// died long ago, so that the rings become one.
+void Joiner::found_again(NodeState& node, Step& step) {
+  const Time long_ago = step.now - node.config->failed_memory;
+  for (const Handle seed : seeds_) node.liveness.remember_dead(node, long_ago, seed);
+  node.activate(step);
+}
+
+void Joiner::saw_inactive(NodeState& node, Time now, Handle peer) {
+  if (admitted_) return;
+  const auto known = std::find_if(inactive_peers_.begin(), inactive_peers_.end(),
+                                  [peer](const auto& seen) { return seen.first == peer; });
+  if (known != inactive_peers_.end()) {
+    known->second = now;
+    return;
+  }
+  if (inactive_peers_.size() == kSeedsMax) return;
+  inactive_peers_.emplace_back(peer, now);
   learn_seed(node, peer);
 }
 
@@ -102,7 +125,7 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant
 
 void Joiner::receive(NodeState& node, Step& step, Handle from, const JoinRefused& refused) {
   if (admitted_ || refused.attempt != attempt_) return;
-  saw_inactive(node, from);
+  saw_inactive(node, step.now, from);
   const Duration wait =
       std::clamp(refused.retry_after, node.config->join_retry_min / 4, node.config->join_retry_max);
   retry_at_ = std::min(retry_at_, step.now + node.random.jittered(wait, 50));
@@ -121,7 +144,7 @@ void Joiner::advance(NodeState& node, Step& step) {
 
 void Joiner::mark_handles(Directory& directory) const {
   for (const Handle seed : seeds_) directory.mark(seed);
-  for (const Handle peer : inactive_peers_) directory.mark(peer);
+  for (const auto& [peer, seen] : inactive_peers_) directory.mark(peer);
   for (const Handle peer : {owner_, successor_}) {
     if (peer != kNoHandle) directory.mark(peer);
   }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "pastry/core/message.h"
@@ -25,7 +26,7 @@ class Joiner {
   void receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant);
   void receive(NodeState& node, Step& step, Handle from, const JoinRefused& refused);
   // A peer said that it is not active itself.
-  void saw_inactive(NodeState& node, Handle peer);
+  void saw_inactive(NodeState& node, Time now, Handle peer);
   // A peer said that it is active: a joiner that was a member before asks it next.
   void saw_active(NodeState& node, Time now, Handle peer);
 
@@ -41,10 +42,13 @@ class Joiner {
 
  private:
   bool learn_seed(NodeState& node, Handle seed);
+  Duration grace(const NodeState& node) const;
   bool should_found(const NodeState& node, Time now) const;
+  void found_again(NodeState& node, Step& step);
 
   std::vector<Handle> seeds_;
-  std::vector<Handle> inactive_peers_;  // answered, but not active
+  // Answered that they are not active, and when they did so last.
+  std::vector<std::pair<Handle, Time>> inactive_peers_;
   std::size_t next_seed_ = 0;
   Handle active_seed_ = kNoHandle;
   Handle owner_ = kNoHandle;

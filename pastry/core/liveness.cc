@@ -71,7 +71,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pon
     set_active(node, step, from, true);
     if (node.joiner) node.joiner->saw_active(node, step.now, from);
   } else if (node.joiner) {
-    node.joiner->saw_inactive(node, from);
+    node.joiner->saw_inactive(node, step.now, from);
   }
   answered(node, step, from, pong.token, pong.active);
 }

@@ -61,6 +61,8 @@ class Liveness {
   void set_active(NodeState& node, Step& step, Handle peer, bool active);
 
   std::vector<Handle> failed(const NodeState& node, Time now) const;
+  // Keeps `peer` among those that are tried now and then (Upkeep::seek_reunion).
+  void remember_dead(NodeState& node, Time now, Handle peer);
   // Every dead peer still remembered.
   const std::vector<std::pair<Handle, Time>>& remembered() const { return dead_; }
 
@@ -82,7 +84,6 @@ class Liveness {
   void start_probe(NodeState& node, Step& step, Handle peer, bool leaf, bool spread);
   void send_probe(NodeState& node, Step& step, Probe& probe);
   void answered(NodeState& node, Step& step, Handle from, std::uint32_t token, bool active);
-  void remember_dead(NodeState& node, Time now, Handle peer);
   void probe_failed(NodeState& node, Step& step, const Probe& probe);
   LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
   bool among_nearest(const NodeState& node, const NodeId& id) const;
