@@ -18,7 +18,7 @@ Result<control::Json> target_params(const Invocation& invocation) {
   const int ways =
       (random ? 1 : 0) + (options.flag("all") ? 1 : 0) + (options.arguments().empty() ? 0 : 1);
   if (ways != 1) {
-    reader.note({ErrorCode::invalid, "name nodes by id or pid, or give --random or --all"});
+    reader.note({ErrorCode::invalid, "choose by id or pid, --random or --all: one of the three"});
   }
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   return control::Json{{"targets", options.arguments()},

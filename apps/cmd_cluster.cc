@@ -1,4 +1,5 @@
 // pastry cluster: a test cluster of real nodes on this machine.
+#include <algorithm>
 #include <chrono>
 
 #include "apps/cli/command.h"
@@ -25,7 +26,9 @@ Result<cluster::ClusterSettings> read_settings(const Options& options) {
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   settings.node_flags = overlay_flags(options);
   if (settings.seed != 0 && !options.given("topology-seed")) {
-    settings.node_flags.push_back("--topology-seed=" + std::to_string(settings.seed));
+    std::replace(settings.node_flags.begin(), settings.node_flags.end(),
+                 "--topology-seed=" + options.text("topology-seed"),
+                 "--topology-seed=" + std::to_string(settings.seed));
   }
   return settings;
 }
@@ -86,8 +89,9 @@ const Command kClusterCommand{
     .name = "cluster",
     .summary = "A test cluster of real nodes on this machine.",
     .details =
-        "Prints one 'ready' line when all nodes are active and the ring is right, runs until "
-        "Ctrl-C, and takes every process down with it. --timeout bounds the start. See also "
+        "Lists the nodes when all are active and the ring is right (--json: one 'ready' line), "
+        "runs "
+        "until Ctrl-C, and takes every process down with it. --timeout bounds the start. See also "
         "'pastry cluster kill', 'restart', 'add', 'pause', 'wait-healthy'.",
     .example = "pastry cluster --nodes 16 --leaf-set 8 --topology plane:20ms --json",
     .timeout = "120",

@@ -27,6 +27,7 @@ const Command kClusterPauseCommand{.name = "cluster pause",
                                    .summary =
                                        "Stops processes of the cluster (SIGSTOP); --resume: "
                                        "lets them go on.",
+                                   .details = "Of an id the first four digits are enough.",
                                    .example = "pastry cluster pause --random",
                                    .options = options(),
                                    .run = run};

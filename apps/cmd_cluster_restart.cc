@@ -18,6 +18,7 @@ const Command kClusterRestartCommand{
     .arguments = "ID|PID…|--random|--all",
     .arguments_max = 4096,
     .summary = "Starts killed processes again; done when they are active.",
+    .details = "Of an id the first four digits are enough.",
     .example = "pastry cluster restart --all",
     .timeout = "60",
     .options = target_options(),

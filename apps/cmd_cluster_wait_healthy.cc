@@ -22,10 +22,8 @@ std::size_t living(const control::Json& members) {
 }
 
 // The status if all is well.
-Result<control::Json> look(const Invocation& invocation) {
-  const auto cluster = connect_cluster(invocation);
-  if (!cluster) return tl::unexpected<Error>(cluster.error());
-  const auto members = cluster->client().ask("members", control::Json::object(), cluster->deadline);
+Result<control::Json> look(const Invocation& invocation, const Session& cluster) {
+  const auto members = cluster.client().ask("members", control::Json::object(), cluster.deadline);
   if (!members) return tl::unexpected<Error>(members.error());
   const std::size_t expected = living(members->value("members", control::Json::array()));
   auto status = ask(invocation, "status", {});
@@ -43,9 +41,12 @@ Result<control::Json> look(const Invocation& invocation) {
 Result<Exit> run(const Invocation& invocation) {
   const auto begin = std::chrono::steady_clock::now();
   const auto deadline = control::Deadline::in(invocation.timeout);
+  // Nothing that one could wait for will happen without a supervisor.
+  const auto cluster = connect_cluster(invocation);
+  if (!cluster) return tl::unexpected<Error>(cluster.error());
   int healthy = 0;
   while (true) {
-    auto status = look(invocation);
+    auto status = look(invocation, *cluster);
     healthy = status ? healthy + 1 : 0;
     if (healthy == kTimes) {
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;

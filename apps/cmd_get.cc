@@ -3,10 +3,10 @@
 #include <chrono>
 
 #include "apps/cli/command.h"
+#include "apps/cli/file_id.h"
 #include "apps/cli/output.h"
 #include "apps/cli/output_file.h"
 #include "apps/session.h"
-#include "pastry/core/storage.h"
 
 namespace pastry::cli {
 namespace {
@@ -65,7 +65,7 @@ Result<std::uint64_t> download(const Session& session, control::Json params, Out
 
 Result<Exit> run(const Invocation& invocation) {
   const Options& options = invocation.options;
-  const auto file_id = StoreName::parse(options.arguments().front());
+  const auto file_id = parse_file_id(options.arguments().front());
   if (!file_id) return tl::unexpected<Error>(file_id.error());
   const auto range = parse_range(options.text("range"));
   if (!range) return tl::unexpected<Error>(range.error());

@@ -20,6 +20,11 @@ namespace {
 using service::Process;
 using service::ProcessSettings;
 
+// Who reaches the control socket may do anything with the node.
+bool on_loopback(const std::string& endpoint) {
+  return endpoint.starts_with("tcp://127.0.0.1:") || endpoint.starts_with("tcp://[::1]:");
+}
+
 Result<ProcessSettings> read_settings(const Invocation& invocation) {
   const Options& options = invocation.options;
   Reader reader(options);
@@ -40,6 +45,11 @@ Result<ProcessSettings> read_settings(const Invocation& invocation) {
   settings.capacity_bytes =
       reader.error() ? 0
                      : static_cast<std::uint64_t>(reader.integer("capacity", 0, INT64_MAX)) << 20;
+  if (!settings.control.empty() && !on_loopback(settings.control)) {
+    reader.note(
+        {ErrorCode::invalid, "--control takes tcp://127.0.0.1:PORT or tcp://[::1]:PORT, not '" +
+                                 settings.control + "'"});
+  }
   if (settings.data_dir.empty()) reader.note({ErrorCode::invalid, "--data DIR is missing"});
   if (settings.create && !settings.seeds.empty()) {
     reader.note({ErrorCode::invalid, "--create and --join exclude each other"});

@@ -1,8 +1,10 @@
 // pastry sim EXPERIMENT: simulations of many nodes with the production protocol.
 #include <charconv>
+#include <cstdlib>
 #include <deque>
 #include <iomanip>
 #include <sstream>
+#include <thread>
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
@@ -152,6 +154,15 @@ std::string to_text(const RouteReport& report) {
   return text.str();
 }
 
+// Ends the process when the time is up: a simulation owns nothing outside of it.
+void give_up_after(const Invocation& invocation) {
+  if (invocation.timeout <= Duration::zero()) return;
+  std::thread([command = invocation.command, json = invocation.json, time = invocation.timeout] {
+    std::this_thread::sleep_for(time);
+    std::_Exit(report(command, {ErrorCode::timed_out, "timed out"}, json));
+  }).detach();
+}
+
 Result<Exit> run_route(const Invocation& invocation) {
   const Options& options = invocation.options;
   Reader reader(options);
@@ -168,6 +179,7 @@ Result<Exit> run_route(const Invocation& invocation) {
   experiment.rest = reader.duration("rest");
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   if (!invocation.json) experiment.progress = std::ref(progress);
+  give_up_after(invocation);
 
   const Result<RouteReport> report = sim::run_route_experiment(experiment);
   if (!report) return tl::unexpected<Error>(report.error());
@@ -242,6 +254,7 @@ Result<Exit> run_idle(const Invocation& invocation) {
   const std::int64_t limit = reader.integer("limit", 0, INT32_MAX);
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   if (!invocation.json) experiment.progress = std::ref(progress);
+  give_up_after(invocation);
 
   const Result<IdleReport> report = sim::run_idle_experiment(experiment);
   if (!report) return tl::unexpected<Error>(report.error());

@@ -1,14 +1,14 @@
 // pastry where: who holds a file.
 #include "apps/cli/command.h"
+#include "apps/cli/file_id.h"
 #include "apps/cli/output.h"
 #include "apps/session.h"
-#include "pastry/core/storage.h"
 
 namespace pastry::cli {
 namespace {
 
 Result<Exit> run(const Invocation& invocation) {
-  const auto file = StoreName::parse(invocation.options.arguments().front());
+  const auto file = parse_file_id(invocation.options.arguments().front());
   if (!file) return tl::unexpected<Error>(file.error());
   const auto session = connect(invocation);
   if (!session) return tl::unexpected<Error>(session.error());

@@ -1,7 +1,9 @@
 #include "apps/node_settings.h"
 
+#include <algorithm>
 #include <array>
 
+#include "pastry/wire/limits.h"
 #include "proximity/topology.h"
 
 namespace pastry::cli {
@@ -34,6 +36,13 @@ Config read_config(const Options& options, Reader& reader) {
   config.digit_bits = static_cast<int>(reader.integer("digit-bits", 1, 8));
   config.neighbourhood = static_cast<int>(reader.integer("neighbourhood", 0, 128));
   reader.integer("capacity", 0, INT64_MAX >> 20);
+  const std::string overlay = options.text("overlay");
+  if (overlay.empty() || overlay.size() > wire::kOverlayNameBytesMax ||
+      !std::all_of(overlay.begin(), overlay.end(), [](char c) { return c >= ' ' && c <= '~'; })) {
+    reader.note({ErrorCode::invalid, "--overlay takes 1 to " +
+                                         std::to_string(wire::kOverlayNameBytesMax) +
+                                         " printable ASCII characters"});
+  }
   reader.choice("log-level", {"debug", "info", "warn", "error", "off"});
   const auto seed = static_cast<std::uint64_t>(reader.integer("topology-seed", 0, INT64_MAX));
   if (const auto valid = config.validate(); !valid) reader.note(valid.error());

@@ -33,6 +33,17 @@ Found find_command(std::span<const Command* const> commands, std::span<const std
   return found;
 }
 
+// Why no command is what the words name.
+std::string unknown(std::span<const Command* const> commands, std::span<const std::string> words) {
+  std::string group;
+  for (const Command* command : commands) {
+    if (!command->name.starts_with(words[0] + " ")) continue;
+    group += (group.empty() ? "" : ", ") + ("'" + command->name + "'");
+  }
+  if (!group.empty()) return "'" + words[0] + "' needs one more word: " + group;
+  return "no such command '" + words[0] + "'; see 'pastry --help'";
+}
+
 bool asks_for_json(std::span<const std::string> words, const Environment& environment) {
   const char* variable = environment("PASTRY_JSON");
   if (variable != nullptr &&
@@ -85,8 +96,8 @@ std::vector<OptionSpec> with_common_options(const Command& command) {
 std::vector<OptionSpec> node_options(std::vector<OptionSpec> own) {
   own.push_back(
       {"node", 0, "NODE",
-       "node to talk to: id or its first digits, control socket, or cluster (default: the "
-       "only one running)"});
+       "node to talk to: id or its first digits, pid, or control socket (default: any of the "
+       "only cluster or node that runs)"});
   own.push_back({"runtime-dir", 0, "DIR", "where running nodes are listed"});
   return own;
 }
@@ -120,12 +131,18 @@ std::string overview(std::span<const Command* const> commands) {
   text +=
       "\nOptions come from flags, PASTRY_* in the environment, --config FILE, defaults, in this "
       "order.\nExit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 unavailable, 5 timed out, "
-      "10 invariant violated.\n\nExample:\n  pastry cluster --nodes 8 & pastry put README.md\n";
+      "10 invariant violated.\n\nExample:\n  pastry cluster --nodes 8    and in another terminal:  "
+      "  pastry put README.md\n";
   return text;
 }
 
 int dispatch(std::span<const Command* const> commands, std::span<const std::string> words,
              const Environment& environment) {
+  if (words.size() > 1 && words[0] == "help") {
+    std::vector<std::string> asked(words.begin() + 1, words.end());
+    asked.emplace_back("--help");
+    return dispatch(commands, asked, environment);
+  }
   if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
     const bool asked = !words.empty();
     if (!asked) {
@@ -139,8 +156,7 @@ int dispatch(std::span<const Command* const> commands, std::span<const std::stri
   }
   const Found found = find_command(commands, words);
   if (found.command == nullptr) {
-    return report("",
-                  {ErrorCode::invalid, "no such command '" + words[0] + "'; see 'pastry --help'"},
+    return report("", {ErrorCode::invalid, unknown(commands, words)},
                   asks_for_json(words, environment));
   }
   try {
