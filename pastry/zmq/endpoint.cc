@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "pastry/core/hex.h"
 
@@ -107,6 +108,11 @@ Result<Endpoint> Endpoint::resolved() const {
     if (failed == 0) return Endpoint{text.data(), port};
   }
   return fail(ErrorCode::invalid, "cannot resolve the host of " + quoted(this->text()));
+}
+
+Endpoint Endpoint::dialled() const {
+  auto numeric = resolved();
+  return numeric ? std::move(*numeric) : *this;
 }
 
 bool Endpoint::needs_ipv6() const {

@@ -30,6 +30,9 @@ struct Endpoint {
   // The same with a numeric host, as sockets that listen need it. Looks names up (blocking).
   // Error: invalid (no such name).
   Result<Endpoint> resolved() const;
+  // The same for sockets that connect: a name that cannot be resolved is left to ZeroMQ, which goes
+  // on trying. Looks names up (blocking).
+  Endpoint dialled() const;
   // Whether ZeroMQ's sockets must be told to use IPv6 for this host. Looks names up (blocking).
   bool needs_ipv6() const;
 

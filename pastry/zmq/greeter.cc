@@ -78,8 +78,9 @@ void Greeter::greet(const Endpoint& to, const wire::Hello& hello, Time now, Done
 
 void Greeter::start(Greeting greeting, Time now) {
   greeting.deadline = now + options_.handshake_timeout;
+  const Endpoint dialled = greeting.to.dialled();
   const SocketRequest request{zmq::socket_type::dealer, 2, wire::kHelloBytesMax,
-                              greeting.to.needs_ipv6()};
+                              dialled.needs_ipv6()};
   auto socket = make_socket(context_, request, options_);
   auto bytes = wire::encode(greeting.hello);
   std::string failure;
@@ -93,7 +94,7 @@ void Greeter::start(Greeting greeting, Time now) {
       failure = monitor.error().message;
   }
   if (failure.empty() &&
-      (zmq_connect(greeting.socket->handle(), greeting.to.text().c_str()) != 0 ||
+      (zmq_connect(greeting.socket->handle(), dialled.text().c_str()) != 0 ||
        zmq_send(greeting.socket->handle(), bytes->data(), bytes->size(), ZMQ_DONTWAIT) < 0))
     failure = zmq_strerror(zmq_errno());
   if (failure.empty()) {
