@@ -24,12 +24,12 @@ Result<Bytes> frame_bytes(capnp::MessageBuilder& header, ByteView body) {
     return fail(ErrorCode::too_large, "the header of a message exceeds its limit");
   }
   const auto words = segments[0].asBytes();
-  Bytes frame(kFramePrefix + words.size() + body.size());
+  // A body may be a large value: its place is not filled with zeros first.
+  Bytes frame(kFramePrefix);
   put_u32(frame.data(), static_cast<std::uint32_t>(segments[0].size()));
-  std::memcpy(frame.data() + kFramePrefix, words.begin(), words.size());
-  if (!body.empty()) {
-    std::memcpy(frame.data() + kFramePrefix + words.size(), body.data(), body.size());
-  }
+  frame.reserve(kFramePrefix + words.size() + body.size());
+  frame.insert(frame.end(), words.begin(), words.end());
+  frame.insert(frame.end(), body.begin(), body.end());
   return frame;
 }
 

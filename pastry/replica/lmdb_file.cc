@@ -199,21 +199,22 @@ bool LmdbFile::file_offset(const MDB_val& value, std::uint64_t& offset) const {
   return offset % page_bytes_ == kPageHeader;
 }
 
-Result<Bytes> LmdbFile::read(const MDB_val& value, std::uint64_t offset, std::uint64_t length,
-                             bool committed) {
-  Bytes bytes(length);
-  if (length == 0) return bytes;
+Result<Payload> LmdbFile::read(const MDB_val& value, std::uint64_t offset, std::uint64_t length,
+                               bool committed) {
+  if (length == 0) return Payload();
+  const auto bytes = std::make_shared_for_overwrite<std::uint8_t[]>(length);
+  const Payload result(bytes, ByteView(bytes.get(), length));
   if (value.mv_size >= kLargeValue) {
     if (map_ == nullptr && committed) learn_map(value);
     std::uint64_t begin = 0;
     if (file_offset(value, begin)) {
-      if (read_fully(fd_, bytes.data(), length, begin + offset)) return bytes;
+      if (read_fully(fd_, bytes.get(), length, begin + offset)) return result;
       return fail(ErrorCode::failed,
                   path_.string() + ": cannot read a value: " + std::strerror(errno));
     }
   }
-  std::memcpy(bytes.data(), static_cast<const std::uint8_t*>(value.mv_data) + offset, length);
-  return bytes;
+  std::memcpy(bytes.get(), static_cast<const std::uint8_t*>(value.mv_data) + offset, length);
+  return result;
 }
 
 bool LmdbFile::means_full(int error) const {

@@ -53,8 +53,8 @@ class LmdbFile {
 
   // A part of a value that a get of a transaction returned; it must lie within it. `committed`: of
   // a read transaction, so that the value is surely in the file.
-  Result<Bytes> read(const MDB_val& value, std::uint64_t offset, std::uint64_t length,
-                     bool committed);
+  Result<Payload> read(const MDB_val& value, std::uint64_t offset, std::uint64_t length,
+                       bool committed);
 
   // Whether the error means that space ran out. LMDB reports a short write as EIO, so that one
   // means it too when the file system has nothing left.

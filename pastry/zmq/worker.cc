@@ -1,5 +1,6 @@
 #include "pastry/zmq/worker.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -12,6 +13,11 @@ std::size_t bytes_of(const StorageRequest& request) {
   if (const auto* digest = std::get_if<ComputeDigest>(&request.operation))
     return digest->bytes.size();
   return 0;
+}
+
+bool writes(const StorageRequest& request) {
+  return std::holds_alternative<StorePut>(request.operation) ||
+         std::holds_alternative<StoreErase>(request.operation);
 }
 
 }  // namespace
@@ -58,7 +64,6 @@ void Worker::take(std::vector<StorageCompletion>& completions) {
 
 void Worker::run() {
   std::vector<StorageRequest> batch;
-  std::vector<StorageCompletion> completions;
   for (;;) {
     {
       std::unique_lock lock(mutex_);
@@ -66,39 +71,56 @@ void Worker::run() {
       if (queue_.empty()) return;
       batch.swap(queue_);
     }
-    const std::size_t count = batch.size();
-    std::size_t bytes = 0;
-    for (const StorageRequest& request : batch) bytes += bytes_of(request);
-    work_(batch, completions);
-    batch.clear();  // before the bound is lowered: its values are memory
-    {
-      const std::lock_guard lock(mutex_);
-      pending_ -= count;
-      bytes_ -= bytes;
-      done_.insert(done_.end(), std::make_move_iterator(completions.begin()),
-                   std::make_move_iterator(completions.end()));
+    std::span<StorageRequest> rest(batch);
+    while (!rest.empty()) {
+      const std::size_t count = work_.together(rest);
+      carry_out(rest.first(count));
+      rest = rest.subspan(count);
     }
-    completions.clear();
-    wake_();
+    batch.clear();
   }
 }
 
+void Worker::carry_out(std::span<StorageRequest> requests) {
+  std::vector<StorageCompletion> completions;
+  work_.run(requests, completions);
+  std::size_t bytes = 0;
+  for (StorageRequest& request : requests) {
+    bytes += bytes_of(request);
+    request.operation = {};  // before the bound is lowered: its value is memory
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    pending_ -= requests.size();
+    bytes_ -= bytes;
+    done_.insert(done_.end(), std::make_move_iterator(completions.begin()),
+                 std::make_move_iterator(completions.end()));
+  }
+  wake_();
+}
+
 Worker::Work storage_work(Store& store) {
-  return
-      [&store](std::vector<StorageRequest>& requests, std::vector<StorageCompletion>& completions) {
-        store.apply(requests, completions);
-      };
+  const auto run = [&store](std::span<const StorageRequest> requests,
+                            std::vector<StorageCompletion>& completions) {
+    store.apply(requests, completions);
+  };
+  // A write pays for a sync, in which everything behind it takes part.
+  const auto together = [](std::span<const StorageRequest> requests) {
+    return std::any_of(requests.begin(), requests.end(), writes) ? requests.size() : 1;
+  };
+  return {run, together};
 }
 
 Worker::Work digest_work(const Hash& hash) {
-  return [&hash](std::vector<StorageRequest>& requests,
-                 std::vector<StorageCompletion>& completions) {
-    for (StorageRequest& request : requests) {
+  const auto run = [&hash](std::span<const StorageRequest> requests,
+                           std::vector<StorageCompletion>& completions) {
+    for (const StorageRequest& request : requests) {
       const auto& compute = std::get<ComputeDigest>(request.operation);
       completions.push_back({request.node, request.application, request.tag,
                              StoreOutcome(ComputeDigestDone{hash.digest(compute.bytes.view())})});
     }
   };
+  return {run, [](std::span<const StorageRequest>) { return std::size_t{1}; }};
 }
 
 }  // namespace pastry::host

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -12,11 +13,17 @@
 
 namespace pastry::host {
 
-// Takes everything that is queued at once, carries it out, and hands all completions back in one
-// go: with a Store that is one group commit.
+// Takes everything that is queued at once and carries it out. What belongs together (the writes of
+// a group commit) is handed back in one go; everything else as soon as it is done, so that whoever
+// streams large values does not wait for the whole queue.
 class Worker {
  public:
-  using Work = std::function<void(std::vector<StorageRequest>&, std::vector<StorageCompletion>&)>;
+  struct Work {
+    // Carries out the requests in order and appends their completions.
+    std::function<void(std::span<const StorageRequest>, std::vector<StorageCompletion>&)> run;
+    // How many requests from the first one on belong together; at least 1.
+    std::function<std::size_t(std::span<const StorageRequest>)> together;
+  };
 
   // `work` and `wake` run on the worker's thread; wake says that completions wait for take().
   Worker(Work work, std::function<void()> wake, std::size_t requests_max, std::size_t bytes_max);
@@ -34,6 +41,7 @@ class Worker {
 
  private:
   void run();
+  void carry_out(std::span<StorageRequest> requests);
 
   Work work_;
   std::function<void()> wake_;
