@@ -107,12 +107,15 @@ class Cluster {
     double bytes_per_s = 0;
     std::uint64_t operations = 0;
     std::uint64_t syncs = 0;
+    double cpu_s = 0;  // processor time of all processes
+    std::uint64_t total_bytes = 0;
   };
 
   // Lets `clients` processes work for `seconds` (0: until they end by themselves).
   Figures run(Command command, std::size_t clients, std::size_t bytes, double seconds) {
     children_.check();
     const Totals before = totals();
+    const double cpu_before = children_.cpu_seconds();
     const auto begin = Clock::now();
     shared_.clients = clients;
     shared_.concurrency = seconds > 0 ? setup_.concurrency / clients : 1;
@@ -132,7 +135,10 @@ class Cluster {
     if (after.failures != before.failures) throw std::runtime_error("an operation failed");
     return {static_cast<double>(after.operations - before.operations) / elapsed,
             static_cast<double>(after.bytes - before.bytes) / elapsed,
-            after.operations - before.operations, after.syncs - before.syncs};
+            after.operations - before.operations,
+            after.syncs - before.syncs,
+            children_.cpu_seconds() - cpu_before,
+            after.bytes - before.bytes};
   }
 
   std::vector<double> take_latencies() {
@@ -184,12 +190,14 @@ nlohmann::json measure_put(Cluster& cluster, const Setup& setup, const fs::path&
                            std::size_t bytes) {
   DiskLimit limit(scratch / "limit", kStores, kCopies, setup.concurrency, bytes);
   std::vector<double> ours, grouped, plain;
+  double cpu_s = 0;
   std::uint64_t syncs = 0, puts = 0, grouped_syncs = 0, grouped_puts = 0;
   cluster.take_latencies();
   for (int round = 0; round < kRounds; ++round) {
     const auto figures = cluster.run(Command::put, kClients, bytes, setup.seconds);
     ours.push_back(figures.operations_per_s);
     syncs += figures.syncs;
+    cpu_s += figures.cpu_s;
     puts += figures.operations;
     const auto group = limit.run_grouped(setup.seconds);
     grouped.push_back(group.operations_per_s);
@@ -209,6 +217,7 @@ nlohmann::json measure_put(Cluster& cluster, const Setup& setup, const fs::path&
           {"megabytes_per_s", median(ours) * static_cast<double>(bytes) / 1e6},
           {"latency_ms", latency_json(latencies)},
           {"puts", puts},
+          {"cpu_ms_per_put", puts > 0 ? cpu_s * 1e3 / static_cast<double>(puts) : 0},
           {"syncs", syncs},
           {"syncs_per_put", per(syncs, puts)},
           {"limit_grouped_puts_per_s", median(grouped)},
@@ -249,7 +258,12 @@ void send_frames(const FrameCount& shared) {
   }
 }
 
-double frame_limit(double seconds) {
+struct FrameRate {
+  double bytes_per_s = 0;
+  double cpu_ns_per_byte = 0;
+};
+
+FrameRate frame_limit(double seconds) {
   FrameCount& shared = make_shared_memory<FrameCount>();
   Children children;
   children.spawn([&] { receive_frames(shared); });
@@ -257,19 +271,26 @@ double frame_limit(double seconds) {
   children.spawn([&] { send_frames(shared); });
   wait_for([&] { return shared.bytes > 0; }, kStart, "frames");
   const std::uint64_t before = shared.bytes;
+  const double cpu_before = children.cpu_seconds();
   const auto begin = Clock::now();
   wait_seconds(seconds);
-  return static_cast<double>(shared.bytes - before) / seconds_since(begin);
+  const auto bytes = static_cast<double>(shared.bytes - before);
+  const double cpu = children.cpu_seconds() - cpu_before;
+  return {bytes / seconds_since(begin), bytes > 0 ? cpu * 1e9 / bytes : 0};
 }
 
 nlohmann::json measure_get(Cluster& cluster, const Setup& setup, Command command,
                            std::size_t bytes) {
   const double seconds = command == Command::get ? setup.seconds : 0;
-  std::vector<double> ours, frames;
+  std::vector<double> ours, frames, our_cpu, frame_cpu;
   cluster.take_latencies();
   for (int round = 0; round < kRounds; ++round) {
-    ours.push_back(cluster.run(command, 1, bytes, seconds).bytes_per_s / 1e6);
-    frames.push_back(frame_limit(std::min(setup.seconds, 1.0)) / 1e6);
+    const auto figures = cluster.run(command, 1, bytes, seconds);
+    ours.push_back(figures.bytes_per_s / 1e6);
+    our_cpu.push_back(figures.cpu_s * 1e9 / static_cast<double>(figures.total_bytes));
+    const FrameRate rate = frame_limit(std::min(setup.seconds, 1.0));
+    frames.push_back(rate.bytes_per_s / 1e6);
+    frame_cpu.push_back(rate.cpu_ns_per_byte);
   }
   return {{"file_bytes", bytes},
           {"under_way", command == Command::get ? setup.concurrency : 1},
@@ -278,6 +299,8 @@ nlohmann::json measure_get(Cluster& cluster, const Setup& setup, Command command
           {"latency_ms", latency_json(cluster.take_latencies())},
           {"zeromq_64k_frames_megabytes_per_s", median(frames)},
           {"ratio", median(ours) / median(frames)},
+          {"cpu_ns_per_byte", median(our_cpu)},
+          {"zeromq_cpu_ns_per_byte", median(frame_cpu)},
           {"rounds", {{"ours", ours}, {"zeromq", frames}}}};
 }
 

@@ -66,13 +66,32 @@ struct Setup {
   std::size_t bytes = 256;
 };
 
-double measure(const Shared& shared, const Setup& setup) {
+// One round of one side.
+struct Rate {
+  double per_second = 0;  // deliveries
+  double cpu_us = 0;      // processor time of all processes per delivery
+};
+
+Rate measure(const Shared& shared, const Children& children, const Setup& setup) {
   const std::uint64_t before = shared.received(setup.subscribers);
+  const double cpu_before = children.cpu_seconds();
   const auto begin = Clock::now();
   wait_seconds(setup.seconds);
   const auto deliveries = static_cast<double>(shared.received(setup.subscribers) - before);
-  return deliveries / seconds_since(begin);
+  const double cpu = children.cpu_seconds() - cpu_before;
+  return {deliveries / seconds_since(begin), deliveries > 0 ? cpu * 1e6 / deliveries : 0};
 }
+
+// The rounds of one side.
+struct Rates {
+  std::vector<double> per_second;
+  std::vector<double> cpu_us;
+
+  void add(const Rate& rate) {
+    per_second.push_back(rate.per_second);
+    cpu_us.push_back(rate.cpu_us);
+  }
+};
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -206,7 +225,7 @@ void run_publisher(Shared& shared, const Setup& setup, const fs::path& data) {
 }
 
 struct Outcome {
-  double per_second = 0;
+  Rate rate;
   std::uint64_t published = 0;
   std::uint64_t failed = 0;
   std::uint64_t lost = 0;
@@ -238,7 +257,7 @@ Outcome run_ours(const Setup& setup) {
   shared.publish = true;
   wait_seconds(0.5);
   Outcome outcome;
-  outcome.per_second = measure(shared, setup);
+  outcome.rate = measure(shared, children, setup);
   shared.publish = false;
   wait_for([&] { return shared.published == shared.acknowledged + shared.failed; }, kStart,
            "acknowledgements");
@@ -307,7 +326,7 @@ void rival_push(Shared& shared, const Setup& setup) {
   }
 }
 
-double run_rival(const Setup& setup, bool push) {
+Rate run_rival(const Setup& setup, bool push) {
   Shared& shared = make_shared_memory<Shared>();
   Children children;
   children.spawn([&] { push ? rival_push(shared, setup) : rival_pub(shared, setup); });
@@ -325,34 +344,35 @@ double run_rival(const Setup& setup, bool push) {
       },
       kStart, "first deliveries");
   wait_seconds(0.5);
-  return measure(shared, setup);
+  return measure(shared, children, setup);
 }
 
 nlohmann::json run(const Setup& setup) {
-  std::vector<double> ours;
-  std::vector<double> pub;
-  std::vector<double> push;
+  Rates ours, pub, push;
   Outcome total;
   for (int round = 0; round < kRounds; ++round) {
-    pub.push_back(run_rival(setup, false));
-    push.push_back(run_rival(setup, true));
+    pub.add(run_rival(setup, false));
+    push.add(run_rival(setup, true));
     const Outcome outcome = run_ours(setup);
-    ours.push_back(outcome.per_second);
+    ours.add(outcome.rate);
     total.add(outcome);
   }
-  const double limit = std::max(median(pub), median(push));
+  const double limit = std::max(median(pub.per_second), median(push.per_second));
   return {{"payload_bytes", setup.bytes},
           {"subscribers", setup.subscribers},
           {"processes", setup.subscribers + 1},
           {"acknowledgements", true},
           {"rounds", kRounds},
-          {"deliveries_per_second", std::llround(median(ours))},
-          {"zeromq_pub_sub_deliveries_per_second", std::llround(median(pub))},
-          {"zeromq_push_pull_deliveries_per_second", std::llround(median(push))},
-          {"ratio", median(ours) / limit},
-          {"deliveries_per_second_of_rounds", ours},
-          {"zeromq_pub_sub_of_rounds", pub},
-          {"zeromq_push_pull_of_rounds", push},
+          {"deliveries_per_second", std::llround(median(ours.per_second))},
+          {"zeromq_pub_sub_deliveries_per_second", std::llround(median(pub.per_second))},
+          {"zeromq_push_pull_deliveries_per_second", std::llround(median(push.per_second))},
+          {"ratio", median(ours.per_second) / limit},
+          {"cpu_us_per_delivery", median(ours.cpu_us)},
+          {"zeromq_pub_sub_cpu_us_per_delivery", median(pub.cpu_us)},
+          {"zeromq_push_pull_cpu_us_per_delivery", median(push.cpu_us)},
+          {"deliveries_per_second_of_rounds", ours.per_second},
+          {"zeromq_pub_sub_of_rounds", pub.per_second},
+          {"zeromq_push_pull_of_rounds", push.per_second},
           {"published", total.published},
           {"publishes_failed", total.failed},
           {"deliveries_lost", total.lost},

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 #include <stdexcept>
 #include <system_error>
@@ -90,6 +91,17 @@ void Children::check() const {
       throw std::runtime_error("process " + std::to_string(pid) + " ended");
     }
   }
+}
+
+double Children::cpu_seconds() const {
+  double sum = 0;
+  for (const pid_t pid : pids_) {
+    clockid_t clock{};
+    timespec used{};
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) continue;
+    sum += static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
+  }
+  return sum;
 }
 
 void Children::kill_all() {

@@ -52,6 +52,8 @@ class Children {
   void spawn(const std::function<void()>& body);
   // Throws if one has ended.
   void check() const;
+  // Processor time that all of them have used so far.
+  double cpu_seconds() const;
   void kill_all();
 
  private:
