@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "pastry/core/message_handles.h"
+
 namespace pastry::sim {
 
 namespace {

@@ -1,5 +1,6 @@
 #include "pastry/sim/told_handles.h"
 
+#include "pastry/core/message_handles.h"
 #include "pastry/sim/message_visit.h"
 
 namespace pastry::sim {

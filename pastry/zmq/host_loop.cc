@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "pastry/core/message_handles.h"
 #include "pastry/zmq/clock.h"
 #include "pastry/zmq/host_impl.h"
-#include "pastry/zmq/message_handles.h"
 
 namespace pastry::host {
 

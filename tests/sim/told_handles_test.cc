@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "pastry/sim/message_visit.h"
+#include "pastry/core/message_handles.h"
 
 namespace pastry::sim {
 

@@ -1,4 +1,4 @@
-// Every handle that a message mentions, for the directory's garbage collection.
+// Every peer that a message names: for the directory's collection, and for checkers.
 #pragma once
 
 #include <variant>
@@ -6,7 +6,7 @@
 
 #include "pastry/core/message.h"
 
-namespace pastry::host {
+namespace pastry {
 
 namespace detail {
 
@@ -64,10 +64,13 @@ struct HandleVisitor {
 
 }  // namespace detail
 
-// Calls visit(Handle), kNoHandle included.
+// Calls visit(Handle) for every peer that `message` names, kNoHandle left out.
 template <typename Visit>
 void for_each_handle(const Message& message, Visit&& visit) {
-  std::visit(detail::HandleVisitor<std::remove_reference_t<Visit>>{visit}, message);
+  auto named = [&visit](Handle handle) {
+    if (handle != kNoHandle) visit(handle);
+  };
+  std::visit(detail::HandleVisitor<decltype(named)>{named}, message);
 }
 
-}  // namespace pastry::host
+}  // namespace pastry
