@@ -45,10 +45,12 @@ bool NodeState::knows_replica_set(const Key& key, int k) const {
   // to be whole only when nobody is left to be asked.
   if (leaves.knows_whole_ring()) return !liveness.probing_leaves();
   if (!leaves.covers(key)) return false;
-  // The arc that the k closest span must end before the leaf set does.
+  // Who lies beyond an end of the leaf set is farther from the key than the node at that end; it
+  // could only take the place of one that is farther still.
   const std::vector<Handle> closest = leaves.closest(key, static_cast<std::size_t>(k));
   return std::all_of(closest.begin(), closest.end(), [&](Handle member) {
-    return member != leaves.left().back() && member != leaves.right().back();
+    return member == closest.back() ||
+           (member != leaves.left().back() && member != leaves.right().back());
   });
 }
 

@@ -63,8 +63,10 @@ void FetchOperation::nobody_has_it(Context context) {
   if (damaged_ || any(HolderState::corrupt)) {
     return fail_with(context, {ErrorCode::corrupt, "all copies found are damaged"});
   }
-  if (kind_ == LookupKind::consistent && sure_) {
-    return fail_with(context, {ErrorCode::not_found, "no holder has this entry"});
+  if (kind_ == LookupKind::consistent) {
+    if (sure_) return fail_with(context, {ErrorCode::not_found, "no holder has this entry"});
+    // The root itself is not sure whom to ask; it will be when its leaf set is whole again.
+    return retry(context, {ErrorCode::unavailable, "not all holders are known"});
   }
   kind_ = LookupKind::consistent;
   attempt(context);

@@ -166,4 +166,17 @@ TEST_CASE("a full disk is told, and a damaged copy is never returned but healed"
   CHECK(world.put(world.some_active(), other, value).error().code == ErrorCode::full);
 }
 
+TEST_CASE("what nobody has is not found, whatever the key, and soon") {
+  World world(61);
+  world.grow(24);
+  for (int i = 0; i < 60; ++i) {
+    CAPTURE(i);
+    const Time before = world->now();
+    const NodeIndex node = world.some_active();
+    CHECK(world.fetch(node, world.name()).error().code == ErrorCode::not_found);
+    CHECK(world.where(node, world.name()).error().code == ErrorCode::not_found);
+    CHECK(world->now() - before < seconds(2));
+  }
+}
+
 }  // namespace pastry::replica::test
