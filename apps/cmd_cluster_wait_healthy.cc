@@ -45,6 +45,7 @@ Result<Exit> run(const Invocation& invocation) {
   const auto cluster = connect_cluster(invocation);
   if (!cluster) return tl::unexpected<Error>(cluster.error());
   int healthy = 0;
+  std::string why = "the cluster did not stay healthy";
   while (true) {
     auto status = look(invocation, *cluster);
     healthy = status ? healthy + 1 : 0;
@@ -57,8 +58,8 @@ Result<Exit> run(const Invocation& invocation) {
     if (!status && status.error().code == ErrorCode::invalid) {
       return tl::unexpected<Error>(status.error());
     }
+    if (!status && status.error().code != ErrorCode::timed_out) why = status.error().message;
     if (deadline.passed()) {
-      const std::string why = status ? "not healthy for long enough" : status.error().message;
       return fail(ErrorCode::timed_out, "timed out: " + why);
     }
     std::this_thread::sleep_for(kPause);
