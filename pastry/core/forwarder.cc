@@ -12,11 +12,19 @@ constexpr std::size_t kAvoidMax = 8;
 // Hop state of a peer without traffic is given back after this long.
 constexpr Duration kHopIdle = std::chrono::seconds(30);
 
-std::uint64_t identity(const RouteHeader& header) {
-  std::uint64_t x = header.sequence * 0x9e3779b97f4a7c15ULL + index(header.source);
-  x ^= x >> 29;
-  x *= 0xbf58476d1ce4e5b9ULL;
-  return x ^ (x >> 32);
+// Of the source itself and not of its handle, which the directory may give to another peer while
+// this is remembered; every node counts its messages from one.
+std::uint64_t identity(const Directory& directory, const RouteHeader& header) {
+  const NodeId& source = directory.id(header.source);
+  std::uint64_t x = 0;
+  for (const std::uint64_t part :
+       {source.high(), source.low(), directory.incarnation(header.source), header.sequence}) {
+    x = (x ^ part) * 0x9e3779b97f4a7c15ULL;
+    x ^= x >> 29;
+    x *= 0xbf58476d1ce4e5b9ULL;
+    x ^= x >> 32;
+  }
+  return x;
 }
 
 void avoid(RouteHeader& header, Handle peer) {
@@ -186,7 +194,7 @@ void Forwarder::give_up(NodeState& node, Step& step, const RouteHeader& header,
 
 bool Forwarder::is_duplicate(NodeState& node, Step& step, const RouteHeader& header) {
   Traffic& t = traffic();
-  const std::uint64_t id = identity(header);
+  const std::uint64_t id = identity(*node.directory, header);
   if (t.seen.contains(id) || t.seen_before.contains(id)) return true;
   if (t.seen.size() >= node.config->duplicate_max / 2) {
     t.seen_before = std::exchange(t.seen, {});
@@ -255,6 +263,11 @@ void Forwarder::acknowledged(NodeState&, Step& step, Handle from, const HopAck& 
     }
     if (sampled != kNever) hop.rtt.sample(step.now - sampled);
   }
+  trim(hop);
+}
+
+void Forwarder::trim(Hop& hop) {
+  auto& waiting = hop.waiting;
   while (hop.head < waiting.size() && waiting[hop.head].acknowledged) ++hop.head;
   if (hop.head == waiting.size()) {
     waiting.clear();
@@ -308,6 +321,7 @@ void Forwarder::check_timeouts(NodeState& node, Step& step) {
       entry.message = {};
       --t.waiting;
     }
+    trim(hop);  // who never acknowledges again must not keep them
   }
   t.retransmit_at = std::min(t.retransmit_at, earliest);
   for (auto& [peer, entry] : late) {

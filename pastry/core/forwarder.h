@@ -77,6 +77,8 @@ class Forwarder {
   void help_previous(NodeState& node, Step& step, const RouteHeader& header, Handle previous,
                      Handle next);
   void retransmit(NodeState& node, Step& step, Handle peer, Unacknowledged&& entry);
+  // Forgets what was acknowledged or sent elsewhere, oldest first.
+  static void trim(Hop& hop);
   void check_timeouts(NodeState& node, Step& step);
   void sweep(NodeState& node, Step& step);
   void owe_ack(Handle to, std::uint32_t hop_sequence);

@@ -304,6 +304,7 @@ void Node::mark_handles() const {
   for (const Handle peer : node.tables.neighbourhood.members()) directory.mark(peer);
   node.forwarder.mark_handles(directory);
   node.liveness.mark_handles(directory);
+  node.operations.mark_handles(directory);
   if (node.gap) node.gap->mark_handles(directory);
   if (node.joiner) node.joiner->mark_handles(directory);
   for (const auto& [id, application] : node.applications) application->mark_handles(directory);

@@ -130,6 +130,13 @@ void Operations::peer_gone(NodeState& node, Step& step, Handle peer) {
   }
 }
 
+void Operations::mark_handles(Directory& directory) const {
+  if (!tables_) return;
+  for (const auto& [key, pending] : tables_->pending) {
+    if (pending.peer != kNoHandle) directory.mark(pending.peer);
+  }
+}
+
 void Operations::end(NodeState& node, Step& step, const Pending& pending, ErrorCode code,
                      const char* reason) {
   Application* application = node.application(pending.application);

@@ -48,6 +48,7 @@ class Operations {
   void advance(NodeState& node, Step& step);
   // Requests to a dead peer end as unavailable.
   void peer_gone(NodeState& node, Step& step, Handle peer);
+  void mark_handles(Directory& directory) const;
 
  private:
   struct Timer {
