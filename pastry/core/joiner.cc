@@ -134,7 +134,9 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, const JoinRefused
 void Joiner::advance(NodeState& node, Step& step) {
   if (admitted_) {
     // The place is held but activity does not come: start again, the owner answers at once.
+    // There is an active ring: not the time to found another.
     admitted_ = false;
+    started_ = step.now;
     node.emit(step, JoinFailed{"admitted, but not active in time"});
   } else if (attempt_ > 0) {
     node.emit(step, JoinFailed{seeds_.empty() ? "no seed to ask" : "no grant from the seed"});
@@ -145,7 +147,7 @@ void Joiner::advance(NodeState& node, Step& step) {
 void Joiner::mark_handles(Directory& directory) const {
   for (const Handle seed : seeds_) directory.mark(seed);
   for (const auto& [peer, seen] : inactive_peers_) directory.mark(peer);
-  for (const Handle peer : {owner_, successor_}) {
+  for (const Handle peer : {active_seed_, owner_, successor_}) {
     if (peer != kNoHandle) directory.mark(peer);
   }
 }

@@ -237,7 +237,10 @@ void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
   if (in_tables(node, probe.peer) || suspected(probe.peer)) {
     declare_dead(node, step, probe.peer, probe.spread);
   } else {
+    // Joiners of a batch need not stand in the owner's leaf set, and the gap waits for each.
+    erase_value(inactive_, probe.peer);
     remember_dead(node, step.now, probe.peer);
+    if (node.gap) node.gap->peer_gone(node, step, probe.peer);
   }
 }
 
@@ -375,7 +378,11 @@ void Liveness::advance(NodeState& node, Step& step) {
 void Liveness::check_heartbeat(NodeState& node, Step& step) {
   if (heartbeat_at_ > step.now) return;
   heartbeat_at_ = kNever;
-  if (left_ == kNoHandle || !node.placed()) return;
+  if (left_ == kNoHandle) return;
+  if (!node.placed()) {  // it may get its place again
+    heartbeat_at_ = step.now + node.config->heartbeat_period;
+    return;
+  }
   if (left_sent_ + node.config->heartbeat_period <= step.now) {
     node.send(step, left_, Heartbeat{node.active()});
   }
@@ -385,8 +392,9 @@ void Liveness::check_heartbeat(NodeState& node, Step& step) {
 void Liveness::check_silence(NodeState& node, Step& step) {
   if (silence_at_ > step.now) return;
   silence_at_ = kNever;
-  if (right_ == kNoHandle || !node.placed()) return;
+  if (right_ == kNoHandle) return;
   const Duration patience = node.config->heartbeat_period + node.config->probe_timeout;
+  if (!node.placed()) right_heard_ = step.now;
   if (right_heard_ + patience <= step.now) {
     start_probe(node, step, right_, true, true);
     right_heard_ = step.now;

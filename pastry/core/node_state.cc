@@ -46,11 +46,13 @@ bool NodeState::knows_replica_set(const Key& key, int k) const {
   if (leaves.knows_whole_ring()) return !liveness.probing_leaves();
   if (!leaves.covers(key)) return false;
   // Who lies beyond an end of the leaf set is farther from the key than the node at that end; it
-  // could only take the place of one that is farther still.
+  // could only take the place of one that is farther still. Where a whole side died the node itself
+  // is the end.
+  const Handle first = leaves.left().empty() ? kNoHandle : leaves.left().back();
+  const Handle last = leaves.right().empty() ? kNoHandle : leaves.right().back();
   const std::vector<Handle> closest = leaves.closest(key, static_cast<std::size_t>(k));
   return std::all_of(closest.begin(), closest.end(), [&](Handle member) {
-    return member == closest.back() ||
-           (member != leaves.left().back() && member != leaves.right().back());
+    return member == closest.back() || (member != first && member != last);
   });
 }
 

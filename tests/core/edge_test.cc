@@ -1,10 +1,12 @@
-// What happens seldom: peers that are forgotten while something about them is remembered.
+// What happens seldom: whole sides of a leaf set that die, joiners that die in a batch, peers that
+// are forgotten while something about them is remembered.
 #include <doctest/doctest.h>
 
 #include "tests/core/ring.h"
 
 using namespace pastry;
 using pastry::test::kTestApplication;
+using pastry::test::Ring;
 
 namespace {
 
@@ -73,6 +75,53 @@ Routed first_message(Handle source) {
 
 }  // namespace
 
+TEST_CASE("the replica set is not sure where a whole side of the leaf set died") {
+  Ring ring(small_config(8));
+  const Handle first = ring.add();
+  ring.found(first);
+  for (int i = 1; i < 30; ++i) ring.join(ring.add(), {first});
+  ring.run(seconds(3));
+  REQUIRE(ring.wrong_neighbours() == 0);
+  const Handle node = ring.live()[15];
+  const LeafSet& leaves = ring.node(node).tables().leaf_set;
+  const std::vector<Handle> left(leaves.left().begin(), leaves.left().end());
+  Outbox lost;  // probes of the dead
+  for (const Handle peer : left) {
+    ring.crash(peer);
+    ring.node(node).peer_unreachable(ring.now(), peer, lost);
+  }
+  for (int i = 0; i < 10000 && !leaves.left().empty(); ++i) ring.run(milliseconds(1));
+  REQUIRE(leaves.left().empty());
+  REQUIRE(!leaves.right().empty());
+  ring.at(node,
+          [&](Context context) { CHECK_FALSE(context.knows_replica_set(context.self_id(), 2)); });
+}
+
+TEST_CASE("joiners that die outside of the owner's leaf set do not block its gap") {
+  Ring ring(small_config(4));
+  const Handle first = ring.add(place(0x1000));
+  ring.found(first);
+  for (std::uint64_t high = 0x2000; high < 0xf000; high += 0x1000) {
+    ring.join(ring.add(place(high)), {first});
+  }
+  ring.run(seconds(3));
+  REQUIRE(ring.wrong_neighbours() == 0);
+  // The first one keeps the gap busy until its death is certain; the others become one batch then,
+  // larger than the owner's leaf set.
+  std::vector<Handle> joiners;
+  for (std::uint64_t high = 0x4100; high <= 0x4b00; high += 0x100) {
+    joiners.push_back(ring.add(place(high)));
+    ring.join(joiners.back(), {first});
+  }
+  for (const std::size_t i : {0, 4, 5, 6, 7}) ring.crash(joiners[i]);
+  ring.run(seconds(20));
+  const Handle late = ring.add(place(0x4080));
+  ring.join(late, {first});
+  ring.run(seconds(20));
+  CHECK(ring.node(late).active());
+  CHECK(ring.wrong_neighbours() == 0);
+}
+
 TEST_CASE("a peer that gets the handle of a forgotten one is not taken for it") {
   Alone alone;
   const Handle hop = alone.peer(2);
@@ -117,4 +166,26 @@ TEST_CASE("the peer that a request waits for is not forgotten") {
                  [&](Context context) { CHECK(context.request(peer, Payload::copy_of("x"))); });
   alone.collect();
   CHECK(alone.directory.valid(peer));
+}
+
+TEST_CASE("a member that was admitted but not active in time founds no ring of its own") {
+  Ring ring(small_config(8));
+  const Handle first = ring.add();
+  ring.found(first);
+  for (int i = 1; i < 6; ++i) ring.join(ring.add(), {first});
+  ring.run(seconds(3));
+  const Handle back = ring.add();
+  ring.drop = [&](Handle from, const Send& send) {
+    const bool its_own = from == back || send.to == back;
+    return its_own && (std::holds_alternative<LeafProbe>(send.message) ||
+                       std::holds_alternative<Pong>(send.message));
+  };
+  ring.join(back, {first}, true);
+  for (int i = 0; i < 60; ++i) {
+    ring.run(milliseconds(100));
+    REQUIRE_FALSE(ring.node(back).active());
+  }
+  ring.drop = {};
+  ring.run(seconds(60));
+  CHECK(ring.wrong_neighbours() == 0);
 }
