@@ -23,9 +23,7 @@ NodeStack::NodeStack(Node& node, const Hash& hash, const ServiceOptions& options
     statistics.bytes_to_repair = status.bytes_to_repair;
     statistics.pending_pulls = status.pending_pulls;
     statistics.pending_pull_bytes = status.pending_pull_bytes;
-    // A node that never held anything has nothing to compare.
-    const bool empty = status.blobs + status.records + status.tombstones == 0;
-    statistics.settled = !status.scanning && (status.settled || empty);
+    statistics.settled = !status.scanning && status.settled;
     statistics.topics = scribe.topic_count();
   };
 }

@@ -57,6 +57,7 @@ Maintenance::Maintenance(const Options& options, Operations& operations, Custodi
 // --- When ---
 
 void Maintenance::membership_changed(Context context) {
+  holding_ = true;
   pause_ = options_->maintenance_period_busy;
   // What the last round found holds no longer.
   shown_.settled = false;
@@ -68,6 +69,8 @@ void Maintenance::membership_changed(Context context) {
 }
 
 void Maintenance::ensure(Context context) {
+  // What came first is counted soon, so that a node does not pass for an empty one.
+  if (!holding_) membership_changed(context);
   if (timer_ == 0 && !running_) {
     schedule(context, context.random().jittered(options_->maintenance_period, 25));
   }

@@ -28,7 +28,7 @@ class Maintenance {
 
   // The leaf set changed or the node became active: compare soon.
   void membership_changed(Context context);
-  // Something is held here: make sure that there will be a comparison.
+  // Something is held here: make sure that there will be a comparison, the first one soon.
   void ensure(Context context);
 
   // Fills in what this part knows.
@@ -67,6 +67,7 @@ class Maintenance {
   Duration pause_{};  // until the next round while something is missing
   std::uint64_t timer_ = 0;
   Time due_ = kNever;
+  bool holding_ = false;  // there may be something to compare
   bool running_ = false;
   bool again_ = false;    // the leaf set changed during the round
   bool missing_ = false;  // the round found something to do

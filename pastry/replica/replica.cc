@@ -274,9 +274,9 @@ void Replica::activity(Context context, bool active) {
 
 void Replica::stored(Context context, OperationId operation, const Result<StoreOutcome>& result) {
   if (parts_ && parts_->calls.stored(context, operation, result)) return;
-  // The question that activity() asked.
+  // The question that activity() asked. If the store could not say, there may be something.
   const auto* scan = result ? std::get_if<StoreScanDone>(&*result) : nullptr;
-  if (scan != nullptr && !scan->entries.empty()) parts().maintenance.membership_changed(context);
+  if (scan == nullptr || !scan->entries.empty()) parts().maintenance.membership_changed(context);
 }
 
 void Replica::replied(Context context, OperationId operation, const Result<Payload>& answer) {

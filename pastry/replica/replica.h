@@ -139,7 +139,7 @@ struct Status {
   std::uint64_t expired = 0;      // parts of uploads that were never finished
   std::uint64_t healed = 0;       // corrupt copies replaced by good ones
   bool scanning = false;          // a comparison is under way
-  bool settled = false;           // the last comparison found nothing missing
+  bool settled = true;            // the last comparison, if there was one, found nothing missing
 };
 
 class Replica final : public Application {

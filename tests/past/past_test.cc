@@ -231,6 +231,65 @@ TEST_CASE("a file survives the death of two of its three holders at once, again 
   }
 }
 
+TEST_CASE(
+    "after the death of two holders of a manifest, status counts every block until it is back") {
+  using pastry::replica::Status;
+  for (const std::uint64_t seed : {71, 72, 73}) {
+    CAPTURE(seed);
+    Files files(seed, 20);
+    World& world = files.world;
+    const Payload bytes = world.bytes(64000);
+    const auto put = files.put(world.some_active(), bytes);
+    REQUIRE(put);
+    std::vector<pastry::StoreName> parts = {put->file_id};
+    for (std::uint64_t i = 0; i < 64; ++i) parts.push_back(block_name(world.hash, put->file_id, i));
+    for (std::uint64_t i = 0; i < 8; ++i) parts.push_back(leaf_name(world.hash, put->file_id, i));
+    // Too slow to be over before it is looked at.
+    world.options.repair_bytes_per_second = 5000;
+    const auto set = world.closest(put->file_id.key(), 3);
+    world.crash(set[0]);
+    world.crash(set[1]);
+    const auto lacking = [&] {
+      return std::count_if(parts.begin(), parts.end(),
+                           [&](const auto& part) { return world.holders(part).size() < 3; });
+    };
+    const auto lost = lacking();
+    CHECK(lost > 1);
+    const auto total = [&] {
+      Status sum;
+      sum.settled = true;
+      for (const auto& [id, node] : world->active_nodes()) {
+        const Status status = world.replica(node).status();
+        sum.under_replicated += status.under_replicated;
+        sum.blobs += status.blobs;
+        sum.files += status.files;
+        sum.settled = sum.settled && status.settled && !status.scanning;
+      }
+      return sum;
+    };
+    // Never all well while something is missing, once the deaths are known.
+    world->run_for(seconds(5));
+    std::uint64_t most = 0;
+    for (int i = 0; i < 600 && lacking() > 0; ++i) {
+      const Status sum = total();
+      most = std::max(most, sum.under_replicated);
+      CHECK_FALSE((sum.settled && sum.under_replicated == 0));
+      world->run_for(milliseconds(100));
+    }
+    CHECK(most > 0);
+    CHECK(most <= static_cast<std::uint64_t>(lost));
+    CHECK(lacking() == 0);
+    world->run_until([&] { return total().settled; }, world->now() + seconds(30));
+    CHECK(total().settled);
+    CHECK(total().under_replicated == 0);
+    // What it says of entries is as old as a node's last scan.
+    world->run_for(seconds(80));
+    CHECK(total().files == 1);
+    CHECK(total().blobs == 3 * parts.size());
+    for (const auto& part : parts) CHECK(world.on_exactly_its_set(part, 3));
+  }
+}
+
 TEST_CASE("blocks of an upload that never finished expire, those of a file stay") {
   Files files(6, 8);
   files.world.options.lease = seconds(60);

@@ -140,6 +140,25 @@ TEST_CASE("failing disks and lost messages delay repair but do not stop it") {
   CHECK(misplaced(world, all) == 0);
 }
 
+TEST_CASE(
+    "a node that is back looks after its entries even if its store failed the first question") {
+  World world(47);
+  world.grow(6);
+  const auto all = fill(world, 10, 3000);
+  const NodeIndex node = world.closest(all[0].name.key(), 1)[0];
+  world->run_for(seconds(5));
+  CHECK(world.replica(node).status().blobs > 0);
+  world.crash(node);
+  StoreFault fault;
+  fault.scans = true;
+  fault.count = 1;
+  world.store(node).faults.add(fault);
+  world.restart(node);
+  world->run_for(seconds(5));
+  CHECK(world.store(node).faults.injected() == 1);
+  CHECK(world.replica(node).status().blobs > 0);
+}
+
 // Acknowledged entries against a dumb model, while nodes crash, restart and join.
 TEST_CASE("random schedules lose nothing and resurrect nothing") {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
