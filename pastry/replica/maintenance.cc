@@ -93,6 +93,7 @@ void Maintenance::begin_round(Context context) {
   running_ = true;
   again_ = false;
   missing_ = false;
+  only_young_ = true;
   counted_ = Status{};
   cursor_ = first_name();
   next_page(context);
@@ -109,7 +110,8 @@ void Maintenance::end_round(Context context) {
     schedule(context, context.random().jittered(options_->settle_delay, 50));
   } else if (missing_) {
     schedule(context, context.random().jittered(pause_, 25));
-    pause_ = std::min(pause_ * 2, options_->maintenance_period);
+    // What is only young, and on its way to the others, is worth another look without patience.
+    if (!only_young_) pause_ = std::min(pause_ * 2, options_->maintenance_period);
   } else if (!empty) {
     pause_ = options_->maintenance_period_busy;
     schedule(context, context.random().jittered(options_->maintenance_period, 25));
@@ -118,6 +120,7 @@ void Maintenance::end_round(Context context) {
 
 void Maintenance::abandon_round(Context context) {
   missing_ = true;
+  only_young_ = false;
   counted_ = shown_;
   end_round(context);
 }
@@ -250,7 +253,10 @@ void Maintenance::judge(Context context, Page& page) {
     const std::size_t others = line.set.size() - (line.member ? 1 : 0);
     const std::size_t k = line.entry.meta.replicas;
     const std::size_t copies = line.confirmed.size() + (line.member ? 1 : 0);
-    if (line.confirmed.size() < others) missing_ = true;
+    if (line.confirmed.size() < others) {
+      missing_ = true;
+      only_young_ = only_young_ && line.young;
+    }
     const auto first = std::find_if(line.set.begin(), line.set.end(), [&](Handle node) {
       return (line.member && node == context.self()) || contains(line.confirmed, node);
     });
@@ -271,6 +277,7 @@ void Maintenance::judge(Context context, Page& page) {
 
 void Maintenance::hand_over(Context context, const EntryInfo& entry) {
   missing_ = true;
+  only_young_ = false;
   if (handing_over_.size() >= kHandOversMax || !handing_over_.insert(entry.name).second) return;
   operations_->begin(
       context, std::make_shared<HandOverOperation>(

@@ -69,8 +69,9 @@ class Maintenance {
   Time due_ = kNever;
   bool holding_ = false;  // there may be something to compare
   bool running_ = false;
-  bool again_ = false;    // the leaf set changed during the round
-  bool missing_ = false;  // the round found something to do
+  bool again_ = false;      // the leaf set changed during the round
+  bool missing_ = false;    // the round found something to do
+  bool only_young_ = true;  // and that is what clients are just storing
 };
 
 }  // namespace pastry::replica
