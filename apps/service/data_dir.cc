@@ -54,12 +54,17 @@ Result<std::unique_ptr<DataDir>> DataDir::open(const fs::path& path) {
 }
 
 DataDir::~DataDir() {
-  std::error_code ignored;
+  std::error_code error;
+  if (!keep_ && (was_empty_ || !made_.empty())) {
+    for (const auto& entry : fs::directory_iterator(path_, error)) {
+      fs::remove_all(entry.path(), error);
+    }
+  }
   if (!keep_ && !made_.empty()) {
-    fs::remove_all(made_, ignored);
-  } else if (!keep_ && was_empty_) {
-    for (const auto& entry : fs::directory_iterator(path_, ignored)) {
-      fs::remove_all(entry.path(), ignored);
+    // Above its own only what is empty: another node may have moved in beside it.
+    error.clear();
+    for (fs::path path = path_; fs::remove(path, error) || !error; path = path.parent_path()) {
+      if (path == made_ || path == path.parent_path()) break;
     }
   }
   if (lock_ >= 0) ::close(lock_);

@@ -27,6 +27,21 @@ TEST_CASE("a directory that was made goes away if the start fails") {
   CHECK(fs::exists(path));
 }
 
+TEST_CASE("a start that fails leaves alone what others made beside it since") {
+  const Scratch scratch;
+  const fs::path ring = scratch.path() / "rings" / "ring";
+  {
+    const auto fails = DataDir::open(ring / "0");
+    REQUIRE(fails);
+    const auto other = DataDir::open(ring / "1");
+    REQUIRE(other);
+    (*other)->keep();
+    std::ofstream(ring / "1" / "store") << "acknowledged";
+  }
+  CHECK_FALSE(fs::exists(ring / "0"));
+  CHECK(fs::exists(ring / "1" / "store"));
+}
+
 TEST_CASE("an empty directory is left empty, a full one is left alone") {
   const Scratch scratch;
   const fs::path empty = scratch.path() / "empty";
