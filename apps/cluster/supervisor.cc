@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -87,7 +88,11 @@ Result<void> Supervisor::prepare_ports() {
     // Where the nodes were: the addresses that they remember of each other.
     std::ifstream file(state);
     const Json saved = Json::parse(file, nullptr, false);
-    if (saved.is_object()) base = saved.value("base_port", 0);
+    if (saved.is_object() && saved.contains("base_port") &&
+        saved["base_port"].is_number_unsigned()) {
+      base = static_cast<int>(std::min<std::uint64_t>(saved["base_port"].get<std::uint64_t>(),
+                                                      std::numeric_limits<std::uint16_t>::max()));
+    }
     if (base != 0 && !check_ports(base, count)) base = 0;
   }
   if (base != 0) {
@@ -98,8 +103,14 @@ Result<void> Supervisor::prepare_ports() {
     base = *found;
   }
   base_port_ = base;
+  return existed_ ? write_state() : Result<void>{};
+}
+
+// From then on the data directory holds a cluster, with a member that can found the ring again.
+Result<void> Supervisor::write_state() const {
+  const std::string state = settings_.data_dir + "/cluster.json";
   std::ofstream file(state);
-  file << Json{{"base_port", base}} << "\n";
+  file << Json{{"base_port", base_port_}} << "\n";
   file.close();
   if (!file) return fail(ErrorCode::failed, "cannot write " + state + ": " + reason());
   return {};
@@ -211,6 +222,7 @@ Result<bool> Supervisor::start(const control::Deadline& deadline) {
     const auto founded = until(deadline, "the first node to start",
                                [&] { return children_[0].state == ChildState::running; });
     if (!founded || !*founded) return founded;
+    if (auto written = write_state(); !written) return tl::unexpected<Error>(written.error());
     first = 1;
   }
   for (std::size_t i = first; i < hosts; ++i) {

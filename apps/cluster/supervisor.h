@@ -61,6 +61,7 @@ class Supervisor {
 
   Result<void> prepare_directories();
   Result<void> prepare_ports();
+  Result<void> write_state() const;
   Result<void> prepare_control();
   void add_methods();
   Child make_child(std::size_t index, std::size_t nodes) const;

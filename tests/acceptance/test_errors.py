@@ -150,3 +150,12 @@ def test_option_precedence(space):
                                                 environment=environment).err
     assert "bad-in-file" in space.pastry("ring", "--config", config).err
     assert space.pastry("ring").code == 4
+
+
+def test_a_cluster_whose_first_start_failed_starts_the_next_time(space):
+    where = ["cluster", "--nodes", 2, "--data", space.path / "ring"]
+    failed = space.pastry(*where, "--timeout", "0.01")
+    assert failed.code == 5 and "timed out" in failed.err, failed
+    cluster = space.start(*where, "--json", "--timeout", 30)
+    assert json.loads(cluster.stdout.readline())["event"] == "ready"
+    assert stop(cluster) == 0
