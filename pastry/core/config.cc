@@ -50,6 +50,7 @@ class Checker {
 constexpr Duration kShortest = milliseconds(1);
 constexpr Duration kLongest = hours(24);
 constexpr std::size_t kCountMax = std::size_t{1} << 24;
+// failed_max, hops_max and gap_batch end where a message may hold no more (wire/limits.h).
 
 void check_geometry(const Config& c, Checker& check) {
   check.in("digit_bits", c.digit_bits, 1, 8)
@@ -63,7 +64,7 @@ void check_detection(const Config& c, Checker& check) {
       .in<Duration>("probe_timeout", c.probe_timeout, kShortest, kLongest)
       .in("probe_retries", c.probe_retries, 0, 16)
       .in<Duration>("failed_memory", c.failed_memory, kShortest, kLongest)
-      .in<std::size_t>("failed_max", c.failed_max, 1, 65536);
+      .in<std::size_t>("failed_max", c.failed_max, 1, 256);
 }
 
 void check_hops(const Config& c, Checker& check) {
@@ -72,7 +73,7 @@ void check_hops(const Config& c, Checker& check) {
       .in<Duration>("rto_initial", c.rto_initial, c.rto_min, c.rto_max)
       .in("hop_attempts", c.hop_attempts, 1, 64)
       .in<std::size_t>("unacknowledged_max", c.unacknowledged_max, 1, kCountMax)
-      .in("hops_max", c.hops_max, 1, 65535)
+      .in("hops_max", c.hops_max, 1, 1023)
       .in<Duration>("duplicate_memory", c.duplicate_memory, kShortest, kLongest)
       .in<std::size_t>("duplicate_max", c.duplicate_max, 1, kCountMax);
 }
@@ -80,7 +81,7 @@ void check_hops(const Config& c, Checker& check) {
 void check_join(const Config& c, Checker& check) {
   check.in<Duration>("join_retry_min", c.join_retry_min, kShortest, kLongest)
       .in<Duration>("join_retry_max", c.join_retry_max, c.join_retry_min, kLongest)
-      .in<std::size_t>("gap_batch", c.gap_batch, 1, 1024)
+      .in<std::size_t>("gap_batch", c.gap_batch, 1, 64)
       .in<std::size_t>("gap_queue_max", c.gap_queue_max, 1, kCountMax)
       .in<Duration>("gap_expiry", c.gap_expiry, kShortest, kLongest)
       .in<std::size_t>("inactive_buffer_max", c.inactive_buffer_max, 0, kCountMax);

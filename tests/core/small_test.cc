@@ -176,3 +176,15 @@ TEST_CASE("verifier: insecure mode takes loopback addresses only") {
   peer.host.addresses = {"tcp://127.0.0.1:1", "tcp://192.0.2.1:1"};
   CHECK_FALSE(verifier.verify(peer));
 }
+
+TEST_CASE("config: no range goes beyond what a message may hold") {
+  Config config;
+  config.failed_max = 257;
+  CHECK_FALSE(config.validate());
+  config = {};
+  config.hops_max = 1024;
+  CHECK_FALSE(config.validate());
+  config = {};
+  config.gap_batch = 65;
+  CHECK_FALSE(config.validate());
+}
