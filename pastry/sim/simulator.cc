@@ -99,13 +99,12 @@ void Simulator::start(NodeIndex node) {
   assert(!target.node);
   const std::uint64_t incarnation = directory_.incarnation(target.handle);
   const std::uint64_t seed = derive(options_.seed, kNodeStream, (incarnation << 32) ^ index(node));
-  target.node = std::make_unique<Node>(options_.config, directory_, target.handle, seed);
+  target.node.emplace(options_.config, directory_, target.handle, seed);
   target.status = NodeStatus::up;
   trace(kTraceStart, node, incarnation);
   if (told_) told_->tell(node, target.handle);
   if (!options_.applications) return;
   options_.applications(*this, node, *target.node);
-  record(node).applications.shrink_to_fit();
 }
 
 void Simulator::found(NodeIndex node) {
@@ -163,8 +162,7 @@ void Simulator::stop(NodeIndex node) {
     release_flight(slot);
   }
   target.node.reset();
-  target.applications.clear();
-  target.applications.shrink_to_fit();
+  target.applications.reset();
   target.armed = kNever;
   target.status = NodeStatus::down;
   if (told_) told_->forget(node);
@@ -372,12 +370,15 @@ bool Simulator::install(NodeIndex node, ApplicationId id, Application& given,
     seen_by_node = owned.get();
   }
   if (!target.node->add_application(id, *seen_by_node)) return false;
-  target.applications.push_back({id, &given, std::move(owned)});
+  if (!target.applications) target.applications = std::make_unique<InstalledApplications>();
+  target.applications->reserve(target.applications->size() + 1);
+  target.applications->push_back({id, &given, std::move(owned)});
   return true;
 }
 
 Application* Simulator::application(NodeIndex node, ApplicationId id) const {
-  for (const InstalledApplication& installed : record(node).applications) {
+  if (!record(node).applications) return nullptr;
+  for (const InstalledApplication& installed : *record(node).applications) {
     if (installed.id == id) return installed.given;
   }
   return nullptr;

@@ -25,6 +25,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -189,7 +190,7 @@ class Simulator {
 
   std::size_t size() const { return nodes_.size(); }
   NodeStatus status(NodeIndex node) const { return record(node).status; }
-  bool running(NodeIndex node) const { return record(node).node != nullptr; }
+  bool running(NodeIndex node) const { return record(node).node.has_value(); }
   bool active(NodeIndex node) const { return record(node).active; }
   // Only while running().
   const Node& node(NodeIndex node) const { return *record(node).node; }
@@ -250,9 +251,11 @@ class Simulator {
     std::unique_ptr<Application> owned;  // what the node must not outlive: `given` or its tracer
   };
 
+  using InstalledApplications = std::vector<InstalledApplication>;
+
   struct Record {
-    std::unique_ptr<Node> node;
-    std::vector<InstalledApplication> applications;
+    std::optional<Node> node;                             // while it runs
+    std::unique_ptr<InstalledApplications> applications;  // if it was given any
     std::unique_ptr<Store> store;
     std::unique_ptr<Sleep> sleep;
     Time armed = kNever;  // of the deadline event that counts

@@ -12,6 +12,8 @@ namespace {
 
 // Buffers of encoded messages that are kept for reuse; more are given back to the heap.
 constexpr std::size_t kSpareFrames = 1024;
+// Most messages are small; a large buffer is not kept to carry one of them next.
+constexpr std::size_t kSpareFrameBytes = 512;
 
 }  // namespace
 
@@ -93,7 +95,8 @@ void Simulator::launch(NodeIndex receiver, Flight flight) {
 
 void Simulator::release_flight(std::uint32_t slot) {
   Flight& flight = flights_[slot];
-  if (flight.frame.capacity() != 0 && spare_frames_.size() < kSpareFrames) {
+  const std::size_t capacity = flight.frame.capacity();
+  if (capacity != 0 && capacity <= kSpareFrameBytes && spare_frames_.size() < kSpareFrames) {
     spare_frames_.push_back(std::move(flight.frame));
   }
   flight = Flight{};
@@ -103,7 +106,7 @@ void Simulator::release_flight(std::uint32_t slot) {
 }
 
 void Simulator::shrink() {
-  spare_frames_ = {};
+  spare_frames_ = std::vector<Bytes>();
   std::vector<bool> free(flights_.size());
   for (const std::uint32_t slot : free_flights_) free[slot] = true;
   while (!flights_.empty() && free[flights_.size() - 1]) flights_.pop_back();
