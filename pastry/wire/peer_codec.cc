@@ -1,12 +1,17 @@
 #include "pastry/wire/peer_codec.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
 
 #include "pastry/wire/address.h"
 
 namespace pastry::wire {
 namespace {
+
+// Descriptions longer than this are encoded anew each time, which bounds the cache.
+constexpr std::size_t kCachedBytesMax = 240;
 
 Result<void> write_address(const std::string& text, schema::Address::Builder out) {
   const auto address = parse_address(text);
@@ -120,8 +125,7 @@ PeerCodec::PeerCodec(Directory& directory, const Verifier& verifier, std::size_t
 bool PeerCodec::refresh() {
   if (generation_ == directory_.generation()) return false;
   generation_ = directory_.generation();
-  for (auto& entry : entries_)
-    if (entry) entry->peer = kNoHandle;
+  for (Entry& entry : entries_) entry.peer = kNoHandle;
   std::fill(by_identity_.begin(), by_identity_.end(), kNoHandle);
   return true;
 }
@@ -132,16 +136,18 @@ Handle& PeerCodec::slot(std::uint64_t high, std::uint64_t low, std::uint64_t inc
 }
 
 Result<ByteView> PeerCodec::encode(Handle peer) {
-  auto& entry = entries_[index(peer) & mask_];
-  if (entry && entry->peer == peer) return ByteView(entry->bytes.data(), entry->size);
+  Entry& entry = entries_[index(peer) & mask_];
+  if (entry.peer == peer) return ByteView(entry.bytes.get(), entry.size);
   if (!directory_.valid(peer)) return fail(ErrorCode::invalid, "peer: not a valid handle");
   auto built = build(peer);
-  if (!built || built->size() > sizeof(Entry::bytes)) return built;
-  if (!entry) entry = std::make_unique<Entry>();
-  entry->peer = peer;
-  entry->size = static_cast<std::uint32_t>(built->size());
-  std::memcpy(entry->bytes.data(), built->data(), built->size());
-  return ByteView(entry->bytes.data(), entry->size);
+  if (!built || built->size() > kCachedBytesMax) return built;
+  if (!entry.bytes || entry.size != built->size()) {
+    entry.bytes = std::make_unique<std::uint8_t[]>(built->size());
+    entry.size = static_cast<std::uint32_t>(built->size());
+  }
+  entry.peer = peer;
+  std::memcpy(entry.bytes.get(), built->data(), built->size());
+  return ByteView(entry.bytes.get(), entry.size);
 }
 
 Result<ByteView> PeerCodec::build(Handle peer) {

@@ -1,7 +1,6 @@
 // Peers and processes <-> their encoding, with a cache of those seen lately. Internal.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -53,7 +52,7 @@ class PeerCodec {
   struct Entry {
     Handle peer = kNoHandle;
     std::uint32_t size = 0;
-    std::array<std::uint8_t, 240> bytes;
+    std::unique_ptr<std::uint8_t[]> bytes;  // exactly `size`: every known peer may have one
   };
 
   Result<ByteView> build(Handle peer);
@@ -66,7 +65,7 @@ class PeerCodec {
   std::uint64_t generation_;
   std::size_t mask_;
   // Encodings, at the place that the handle's index gives.
-  std::vector<std::unique_ptr<Entry>> entries_;
+  std::vector<Entry> entries_;
   // Handles, at the place that id and incarnation give: a hint, checked on use.
   std::vector<Handle> by_identity_;
   WordBuffer scratch_;
