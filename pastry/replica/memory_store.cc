@@ -20,13 +20,23 @@ constexpr StoreName last_name() {
 
 }  // namespace
 
+const MemoryStore::Contents& MemoryStore::contents() const {
+  static const Contents nothing;
+  return contents_ ? *contents_ : nothing;
+}
+
+MemoryStore::Contents& MemoryStore::contents() {
+  if (!contents_) contents_ = std::make_unique<Contents>();
+  return *contents_;
+}
+
 void MemoryStore::apply(std::span<const StorageRequest> requests,
                         std::vector<StorageCompletion>& completions) {
   for (const StorageRequest& request : requests) {
     auto result = std::visit([&](const auto& operation) { return run(request.node, operation); },
                              request.operation);
-    if (!result && result.error().code == ErrorCode::corrupt) ++counters_.corrupt;
-    if (!result && result.error().code == ErrorCode::full) ++counters_.refused_full;
+    if (!result && result.error().code == ErrorCode::corrupt) ++contents().counters.corrupt;
+    if (!result && result.error().code == ErrorCode::full) ++contents().counters.refused_full;
     completions.push_back({request.node, request.application, request.tag, std::move(result)});
   }
 }
@@ -35,28 +45,30 @@ Result<StoreOutcome> MemoryStore::run(const NodeId& node, const StorePut& put) {
   if (auto checked = check_put(put, options_.value_max, *hash_); !checked) {
     return tl::unexpected(checked.error());
   }
+  Contents& all = contents();
   const EntryKey key{node, put.name};
-  const auto found = entries_.find(key);
-  const std::uint64_t current = found == entries_.end() ? 0 : found->second.version;
+  const auto found = all.entries.find(key);
+  const std::uint64_t current = found == all.entries.end() ? 0 : found->second.version;
   if (auto applies = check_condition(put, current); !applies) {
     return tl::unexpected(applies.error());
   }
   Record record{put.version, put.meta, put.value, put.digest};
-  const std::uint64_t freed = found == entries_.end() ? 0 : cost(found->second);
+  const std::uint64_t freed = found == all.entries.end() ? 0 : cost(found->second);
   const std::uint64_t wanted = cost(record);
-  const std::uint64_t kept = used_bytes_ - freed;
+  const std::uint64_t kept = all.used_bytes - freed;
   if (wanted > freed && (kept > options_.capacity_bytes || wanted > options_.capacity_bytes - kept))
-    return tl::unexpected(store_full(wanted, used_bytes_, options_.capacity_bytes));
-  used_bytes_ = kept + wanted;
-  ++counters_.puts;
-  counters_.bytes_written += put.value.size();
-  entries_.insert_or_assign(key, std::move(record));
+    return tl::unexpected(store_full(wanted, all.used_bytes, options_.capacity_bytes));
+  all.used_bytes = kept + wanted;
+  ++all.counters.puts;
+  all.counters.bytes_written += put.value.size();
+  all.entries.insert_or_assign(key, std::move(record));
   return StorePutDone{};
 }
 
 Result<StoreOutcome> MemoryStore::run(const NodeId& node, const StoreGet& get) {
-  const auto found = entries_.find(EntryKey{node, get.name});
-  if (found == entries_.end()) return tl::unexpected(no_such_entry(get.name));
+  Contents& all = contents();
+  const auto found = all.entries.find(EntryKey{node, get.name});
+  if (found == all.entries.end()) return tl::unexpected(no_such_entry(get.name));
   StoreGetDone done{entry_of(found->first, found->second), {}};
   const ReadRange range = clip(get, done.entry.size);
   if (range.length > 0) done.value = found->second.value.part(range.offset, range.length);
@@ -64,17 +76,18 @@ Result<StoreOutcome> MemoryStore::run(const NodeId& node, const StoreGet& get) {
     auto matches = check_read(done.entry, done.value.view(), *hash_);
     if (!matches) return tl::unexpected(matches.error());
   }
-  ++counters_.gets;
-  counters_.bytes_read += range.length;
+  ++all.counters.gets;
+  all.counters.bytes_read += range.length;
   return done;
 }
 
 Result<StoreOutcome> MemoryStore::run(const NodeId& node, const StoreErase& erase) {
-  const auto found = entries_.find(EntryKey{node, erase.name});
-  ++counters_.erases;
-  if (found == entries_.end()) return StoreEraseDone{false};
-  used_bytes_ -= cost(found->second);
-  entries_.erase(found);
+  Contents& all = contents();
+  const auto found = all.entries.find(EntryKey{node, erase.name});
+  ++all.counters.erases;
+  if (found == all.entries.end()) return StoreEraseDone{false};
+  all.used_bytes -= cost(found->second);
+  all.entries.erase(found);
   return StoreEraseDone{true};
 }
 
@@ -95,9 +108,9 @@ Result<StoreOutcome> MemoryStore::run(const NodeId& node, const StoreScan& scan)
 
 bool MemoryStore::collect(const NodeId& node, const StoreName& from, const StoreName& to,
                           std::size_t limit, std::vector<StoreEntry>& entries) const {
+  const Entries& all = contents().entries;
   const EntryKey end{node, to};
-  for (auto it = entries_.lower_bound(EntryKey{node, from});
-       it != entries_.end() && it->first <= end; ++it) {
+  for (auto it = all.lower_bound(EntryKey{node, from}); it != all.end() && it->first <= end; ++it) {
     if (entries.size() >= limit) return false;
     entries.push_back(entry_of(it->first, it->second));
   }
@@ -105,10 +118,11 @@ bool MemoryStore::collect(const NodeId& node, const StoreName& from, const Store
 }
 
 Result<StoreOutcome> MemoryStore::run(const NodeId& node, const StoreUsage&) const {
-  StoreUsageDone done{used_bytes_, options_.capacity_bytes, 0};
+  const Contents& all = contents();
+  StoreUsageDone done{all.used_bytes, options_.capacity_bytes, 0};
   const EntryKey end{node, last_name()};
-  for (auto it = entries_.lower_bound(EntryKey{node, first_name()});
-       it != entries_.end() && it->first <= end; ++it) {
+  for (auto it = all.entries.lower_bound(EntryKey{node, first_name()});
+       it != all.entries.end() && it->first <= end; ++it) {
     ++done.entries;
   }
   return done;
@@ -119,8 +133,9 @@ Result<StoreOutcome> MemoryStore::run(const NodeId&, const ComputeDigest& comput
 }
 
 bool MemoryStore::corrupt_value(const NodeId& node, const StoreName& name, std::size_t bit) {
-  const auto found = entries_.find(EntryKey{node, name});
-  if (found == entries_.end() || bit / 8 >= found->second.value.size()) return false;
+  Entries& all = contents().entries;
+  const auto found = all.find(EntryKey{node, name});
+  if (found == all.end() || bit / 8 >= found->second.value.size()) return false;
   const ByteView old = found->second.value.view();
   Bytes bytes(old.begin(), old.end());
   bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ (1U << (bit % 8)));
@@ -129,8 +144,9 @@ bool MemoryStore::corrupt_value(const NodeId& node, const StoreName& name, std::
 }
 
 void MemoryStore::wipe() {
-  entries_.clear();
-  used_bytes_ = 0;
+  if (!contents_) return;
+  contents_->entries.clear();
+  contents_->used_bytes = 0;
 }
 
 StoreEntry MemoryStore::entry_of(const EntryKey& key, const Record& record) {

@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -32,7 +33,7 @@ class MemoryStore final : public Store {
   void apply(std::span<const StorageRequest> requests,
              std::vector<StorageCompletion>& completions) override;
 
-  const StoreCounters& counters() const { return counters_; }
+  const StoreCounters& counters() const { return contents().counters; }
   // Changes the soft quota; what is stored stays.
   void set_capacity(std::uint64_t bytes) { options_.capacity_bytes = bytes; }
   // Flips one bit of a stored value, as a bad disk would. False if there is none to flip.
@@ -53,6 +54,15 @@ class MemoryStore final : public Store {
     std::optional<Digest> digest;
   };
   using Entries = std::map<EntryKey, Record>;
+  struct Contents {
+    Entries entries;
+    std::uint64_t used_bytes = 0;
+    StoreCounters counters;
+  };
+
+  // What an idle store has in common with all others.
+  const Contents& contents() const;
+  Contents& contents();
 
   Result<StoreOutcome> run(const NodeId& node, const StorePut& put);
   Result<StoreOutcome> run(const NodeId& node, const StoreGet& get);
@@ -69,9 +79,7 @@ class MemoryStore final : public Store {
 
   const Hash* hash_;
   MemoryStoreOptions options_;
-  Entries entries_;
-  std::uint64_t used_bytes_ = 0;
-  StoreCounters counters_;
+  std::unique_ptr<Contents> contents_;  // made with the first write, read or failure
 };
 
 }  // namespace pastry::replica
