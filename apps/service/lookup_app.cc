@@ -24,11 +24,16 @@ std::string endpoint_of(Context context, Handle node) {
 
 }  // namespace
 
+LookupApplication::Running& LookupApplication::running() {
+  if (!running_) running_ = std::make_unique<Running>();
+  return *running_;
+}
+
 // --- Lookup ---
 
 void LookupApplication::lookup(Context context, const Key& key, Duration deadline,
                                Callback<LookupResult> done) {
-  if (lookups_.size() >= kOperationsMax)
+  if (running().lookups.size() >= kOperationsMax)
     return done(context, fail(ErrorCode::full, "too many lookups"));
   start_lookup(context, {key, context.now() + deadline, std::move(done)});
 }
@@ -44,12 +49,13 @@ void LookupApplication::start_lookup(Context context, Lookup lookup) {
   options.deadline = std::min(left, kAttempt);
   const auto operation = context.route(lookup.key, encode({0, LookupProbe{}}), options);
   if (!operation) return lookup.done(context, tl::unexpected<Error>(operation.error()));
-  lookups_.emplace(*operation, std::move(lookup));
+  running().lookups.emplace(*operation, std::move(lookup));
 }
 
 void LookupApplication::route_outcome(Context context, OperationId operation,
                                       const RouteOutcome& outcome) {
-  auto found = lookups_.extract(operation);
+  if (!running_) return;
+  auto found = running_->lookups.extract(operation);
   if (found.empty()) return;
   Lookup lookup = std::move(found.mapped());
   if (outcome.result != RouteResult::delivered || outcome.root == kNoHandle) {
@@ -65,10 +71,10 @@ void LookupApplication::route_outcome(Context context, OperationId operation,
 
 void LookupApplication::trace(Context context, const Key& key, Duration deadline,
                               Callback<std::vector<TraceHop>> done) {
-  if (traces_.size() >= kOperationsMax)
+  if (running().traces.size() >= kOperationsMax)
     return done(context, fail(ErrorCode::full, "too many traces"));
   const std::uint64_t call = ++last_call_;
-  const auto& trace = traces_[call] = {key, context.now() + deadline, std::move(done)};
+  const auto& trace = running().traces[call] = {key, context.now() + deadline, std::move(done)};
   send_trace(context, call, trace);
 }
 
@@ -108,14 +114,15 @@ void LookupApplication::deliver(Context context, const Delivery& message) {
 }
 
 void LookupApplication::receive(Context context, const Incoming& message) {
+  if (!running_) return;
   auto decoded = decode(message.payload);
   if (!decoded) return;
   if (auto* answer = std::get_if<TraceAnswer>(&decoded->content)) {
-    auto found = traces_.extract(decoded->call);
+    auto found = running().traces.extract(decoded->call);
     if (!found.empty()) found.mapped().done(context, std::move(answer->path));
   } else if (auto* report = std::get_if<NodeReport>(&decoded->content)) {
-    const auto run = censuses_.find(decoded->call);
-    if (run == censuses_.end()) return;
+    const auto run = running().censuses.find(decoded->call);
+    if (run == running().censuses.end()) return;
     run->second.pending.erase(report->asked);
     hear(run->second, *report);
     ask_more(context, run->first, run->second);
@@ -123,14 +130,15 @@ void LookupApplication::receive(Context context, const Incoming& message) {
 }
 
 void LookupApplication::timer(Context context, std::uint64_t cookie) {
-  if (const auto run = censuses_.find(cookie); run != censuses_.end()) {
+  if (!running_) return;
+  if (const auto run = running().censuses.find(cookie); run != running().censuses.end()) {
     return repeat_questions(context, cookie, run->second);
   }
-  const auto found = traces_.find(cookie);
-  if (found == traces_.end()) return;
+  const auto found = running().traces.find(cookie);
+  if (found == running().traces.end()) return;
   if (context.now() < found->second.deadline) return send_trace(context, cookie, found->second);
   const Trace trace = std::move(found->second);
-  traces_.erase(found);
+  running().traces.erase(found);
   trace.done(context, fail(ErrorCode::timed_out, "no root answered for " + trace.key.hex()));
 }
 
@@ -157,15 +165,15 @@ NodeReport LookupApplication::report(Context context, const Key& asked) const {
   report.statistics.delivered = counters.delivered;
   report.statistics.retransmitted = counters.retransmitted;
   report.statistics.dropped = counters.dropped;
-  if (statistics) statistics(report.statistics);
+  add_statistics(report.statistics);
   return report;
 }
 
 void LookupApplication::census(Context context, Duration deadline, Callback<Census> done) {
-  if (censuses_.size() >= kOperationsMax)
+  if (running().censuses.size() >= kOperationsMax)
     return done(context, fail(ErrorCode::full, "too many censuses"));
   const std::uint64_t call = ++last_call_;
-  CensusRun& run = censuses_[call];
+  CensusRun& run = running().censuses[call];
   run.deadline = context.now() + deadline;
   run.done = std::move(done);
   run.heard.insert(context.self_id());
@@ -224,7 +232,7 @@ void LookupApplication::repeat_questions(Context context, std::uint64_t call, Ce
 }
 
 void LookupApplication::finish_census(Context context, std::uint64_t call) {
-  auto found = censuses_.extract(call);
+  auto found = running().censuses.extract(call);
   if (found.empty()) return;
   CensusRun& run = found.mapped();
   std::erase_if(run.result.unreachable,

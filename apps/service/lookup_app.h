@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,13 +37,10 @@ struct Census {
 
 inline constexpr std::size_t kCensusMax = 4096;
 
-class LookupApplication final : public Application {
+class LookupApplication : public Application {
  public:
   // `node` is the one it is registered on; must outlive this.
   explicit LookupApplication(const Node& node) : node_(&node) {}
-
-  // Fills in what this node knows beside the overlay.
-  std::function<void(NodeStatistics&)> statistics;
 
   // Each calls `done` exactly once. Errors: timed_out, unavailable (the node is not active), full.
   void lookup(Context context, const Key& key, Duration deadline, Callback<LookupResult> done);
@@ -58,6 +56,10 @@ class LookupApplication final : public Application {
   void route_outcome(Context context, OperationId operation, const RouteOutcome& outcome) override;
   void receive(Context context, const Incoming& message) override;
   void timer(Context context, std::uint64_t cookie) override;
+
+ protected:
+  // Fills in what this node knows beside the overlay.
+  virtual void add_statistics(NodeStatistics& statistics) const { (void)statistics; }
 
  private:
   struct Lookup {
@@ -83,6 +85,14 @@ class LookupApplication final : public Application {
     std::map<NodeId, Question> pending;  // asked
   };
 
+  // What it waits for; an idle node has none.
+  struct Running {
+    std::map<OperationId, Lookup> lookups;
+    std::map<std::uint64_t, Trace> traces;
+    std::map<std::uint64_t, CensusRun> censuses;
+  };
+
+  Running& running();
   void start_lookup(Context context, Lookup lookup);
   void send_trace(Context context, std::uint64_t call, const Trace& trace);
   void hear(CensusRun& run, const NodeReport& report);
@@ -93,9 +103,7 @@ class LookupApplication final : public Application {
 
   const Node* node_;
   std::uint64_t last_call_ = 0;
-  std::map<OperationId, Lookup> lookups_;
-  std::map<std::uint64_t, Trace> traces_;
-  std::map<std::uint64_t, CensusRun> censuses_;
+  std::unique_ptr<Running> running_;  // made with the first question
 };
 
 }  // namespace pastry::service

@@ -5,7 +5,7 @@
 namespace pastry::service {
 
 NodeStack::NodeStack(Node& node, const Hash& hash, const ServiceOptions& options)
-    : lookup(node),
+    : lookup(node, *this),
       replica(hash, options.replica),
       past(replica, hash, options.past),
       registry(replica),
@@ -13,19 +13,20 @@ NodeStack::NodeStack(Node& node, const Hash& hash, const ServiceOptions& options
   node.add_application(kLookupApplication, lookup);
   node.add_application(kReplicaApplication, replica);
   node.add_application(kScribeApplication, scribe);
-  lookup.statistics = [this](NodeStatistics& statistics) {
-    const replica::Status status = replica.status();
-    statistics.blobs = status.blobs;
-    statistics.files = status.files;
-    statistics.records = status.records;
-    statistics.bytes = status.bytes;
-    statistics.under_replicated = status.under_replicated;
-    statistics.bytes_to_repair = status.bytes_to_repair;
-    statistics.pending_pulls = status.pending_pulls;
-    statistics.pending_pull_bytes = status.pending_pull_bytes;
-    statistics.settled = !status.scanning && status.settled;
-    statistics.topics = scribe.topic_count();
-  };
+}
+
+void NodeStack::OwnLookup::add_statistics(NodeStatistics& statistics) const {
+  const replica::Status status = stack_->replica.status();
+  statistics.blobs = status.blobs;
+  statistics.files = status.files;
+  statistics.records = status.records;
+  statistics.bytes = status.bytes;
+  statistics.under_replicated = status.under_replicated;
+  statistics.bytes_to_repair = status.bytes_to_repair;
+  statistics.pending_pulls = status.pending_pulls;
+  statistics.pending_pull_bytes = status.pending_pull_bytes;
+  statistics.settled = !status.scanning && status.settled;
+  statistics.topics = stack_->scribe.topic_count();
 }
 
 }  // namespace pastry::service

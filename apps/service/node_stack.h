@@ -18,13 +18,24 @@ struct ServiceOptions {
 };
 
 class NodeStack {
+  // Knows what the other services say about themselves.
+  class OwnLookup final : public LookupApplication {
+   public:
+    OwnLookup(const Node& node, const NodeStack& stack) : LookupApplication(node), stack_(&stack) {}
+
+   private:
+    void add_statistics(NodeStatistics& statistics) const override;
+
+    const NodeStack* stack_;
+  };
+
  public:
   // Registers every service on `node`. All must outlive this.
   NodeStack(Node& node, const Hash& hash, const ServiceOptions& options);
   NodeStack(const NodeStack&) = delete;
   NodeStack& operator=(const NodeStack&) = delete;
 
-  LookupApplication lookup;
+  OwnLookup lookup;
   replica::Replica replica;
   past::Past past;
   scribe::ReplicaRegistry registry;
