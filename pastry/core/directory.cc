@@ -55,6 +55,7 @@ Handle Directory::intern(const NodeId& id, std::uint64_t incarnation, HostIndex 
   if (live_ == peer_buckets_.size()) grow_peer_buckets();
   std::uint32_t slot = static_cast<std::uint32_t>(peers_.size());
   if (free_peers_.empty()) {
+    if (peers_.size() == peers_.capacity()) peers_.reserve(peers_.size() + peers_.size() / 8 + 64);
     peers_.emplace_back();
     used_.push_back(true);
     marked_.push_back(true);

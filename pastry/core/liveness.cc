@@ -8,14 +8,9 @@ namespace pastry {
 
 namespace {
 
-// Bound on peers known not to be active yet.
-constexpr std::size_t kInactiveMax = 256;
-
 bool holds(const std::vector<Handle>& list, Handle peer) {
   return std::find(list.begin(), list.end(), peer) != list.end();
 }
-
-void erase_value(std::vector<Handle>& list, Handle peer) { std::erase(list, peer); }
 
 bool in_tables(const NodeState& node, Handle peer) {
   return node.tables.leaf_set.contains(peer) || node.tables.routing_table.contains(peer) ||
@@ -28,10 +23,7 @@ bool in_tables(const NodeState& node, Handle peer) {
 
 void Liveness::heard(NodeState& node, Step& step, Handle from) {
   if (from == right_) right_heard_ = step.now;
-  if (!suspects_.empty()) erase_value(suspects_, from);
-  if (!dead_.empty()) {
-    std::erase_if(dead_, [from](const auto& entry) { return entry.first == from; });
-  }
+  doubts_.lives(from);
   if (node.alone && node.active() && !node.tables.leaf_set.empty()) node.alone = false;
 }
 
@@ -77,10 +69,8 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pon
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Leave& leave) {
-  const auto found = std::find_if(probes_.begin(), probes_.end(),
-                                  [from](const Probe& p) { return p.peer == from; });
-  if (found != probes_.end()) erase_probe(static_cast<std::size_t>(found - probes_.begin()));
-  erase_value(inactive_, from);
+  drop_probe(from);
+  doubts_.set_active(from);
   remember_dead(node, step.now, from);
   node.remove_peer(step, from);
   consider_leaves(node, step, leave.leaf_set);
@@ -91,28 +81,30 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Leave& le
 // ------------------------------------------------------------------------------
 
 bool Liveness::probing(Handle peer) const {
-  return std::any_of(probes_.begin(), probes_.end(),
+  const std::span<const Probe> running = probes();
+  return std::any_of(running.begin(), running.end(),
                      [peer](const Probe& probe) { return probe.peer == peer; });
 }
 
 void Liveness::start_probe(NodeState& node, Step& step, Handle peer, bool leaf, bool spread) {
-  for (Probe& probe : probes_) {
+  for (Probe& probe : probes()) {
     if (probe.peer != peer) continue;
     probe.spread |= spread;
     if (leaf && !probe.leaf) {
       probe.leaf = true;
-      ++leaf_probes_;
+      ++probing_->leaves;
       send_probe(node, step, probe);
     }
     return;
   }
+  if (!probing_) probing_ = std::make_unique<Probing>();
   Probe probe;
   probe.peer = peer;
   probe.leaf = leaf;
   probe.spread = spread;
-  if (leaf) ++leaf_probes_;
+  if (leaf) ++probing_->leaves;
   send_probe(node, step, probe);
-  probes_.push_back(probe);
+  probing_->probes.push_back(probe);
 }
 
 void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
@@ -120,7 +112,7 @@ void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
   probe.token = last_token_;
   probe.sent_at = step.now;
   probe.deadline = step.now + node.config->probe_timeout;
-  probe_deadline_ = std::min(probe_deadline_, probe.deadline);
+  probing_->deadline = std::min(probing_->deadline, probe.deadline);
   if (probe.leaf) {
     node.send(step, probe.peer, leaf_probe(node, step.now, false, probe.token));
   } else {
@@ -149,7 +141,7 @@ bool Liveness::among_nearest(const NodeState& node, const NodeId& id) const {
   for (const Handle peer : leaves.left()) {
     if (clockwise_distance(node.id(peer), self) < down) ++nearer_down;
   }
-  for (const Probe& probe : probes_) {
+  for (const Probe& probe : probes()) {
     if (!probe.leaf || leaves.contains(probe.peer)) continue;
     if (clockwise_distance(self, node.id(probe.peer)) < up) ++nearer_up;
     if (clockwise_distance(node.id(probe.peer), self) < down) ++nearer_down;
@@ -188,10 +180,7 @@ void Liveness::measure(NodeState& node, Step& step, Handle peer) {
 
 void Liveness::suspect(NodeState& node, Step& step, Handle peer) {
   if (peer == node.self || dead(node, step.now, peer)) return;
-  if (!suspected(peer)) {
-    suspects_.push_back(peer);
-    node.emit(step, PeerSuspected{peer});
-  }
+  if (doubts_.suspect(peer)) node.emit(step, PeerSuspected{peer});
   check(node, step, peer);
 }
 
@@ -214,9 +203,9 @@ void Liveness::announce_leaf_set(NodeState& node, Step& step) {
 
 void Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t token,
                         bool active) {
-  for (std::size_t i = 0; i < probes_.size(); ++i) {
-    if (probes_[i].peer != from) continue;
-    const Probe probe = probes_[i];
+  for (std::size_t i = 0; i < probes().size(); ++i) {
+    if (probes()[i].peer != from) continue;
+    const Probe probe = probes()[i];
     // A message that does not echo the token proves life but not that ours arrived.
     if (token == 0 || probe.token != token) return;
     erase_probe(i);
@@ -226,11 +215,17 @@ void Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t 
 }
 
 void Liveness::erase_probe(std::size_t index) {
-  if (probes_[index].leaf) --leaf_probes_;
-  probes_.erase(probes_.begin() + static_cast<std::ptrdiff_t>(index));
-  if (!probes_.empty()) return;
-  probe_deadline_ = kNever;
-  probes_.shrink_to_fit();
+  std::vector<Probe>& running = probing_->probes;
+  if (running[index].leaf) --probing_->leaves;
+  running.erase(running.begin() + static_cast<std::ptrdiff_t>(index));
+  if (running.empty()) probing_.reset();
+}
+
+void Liveness::drop_probe(Handle peer) {
+  const std::span<const Probe> running = probes();
+  const auto found = std::find_if(running.begin(), running.end(),
+                                  [peer](const Probe& probe) { return probe.peer == peer; });
+  if (found != running.end()) erase_probe(static_cast<std::size_t>(found - running.begin()));
 }
 
 void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
@@ -238,21 +233,18 @@ void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
     declare_dead(node, step, probe.peer, probe.spread);
   } else {
     // Joiners of a batch need not stand in the owner's leaf set, and the gap waits for each.
-    erase_value(inactive_, probe.peer);
+    doubts_.drop(probe.peer);
     remember_dead(node, step.now, probe.peer);
     if (node.gap) node.gap->peer_gone(node, step, probe.peer);
   }
 }
 
 void Liveness::remember_dead(NodeState& node, Time now, Handle peer) {
-  std::erase_if(dead_, [peer](const auto& entry) { return entry.first == peer; });
-  if (dead_.size() >= node.config->failed_max) dead_.erase(dead_.begin());
-  dead_.emplace_back(peer, now);
+  doubts_.set_dead(peer, now, node.config->failed_max);
 }
 
 void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, bool spread) {
-  erase_value(suspects_, peer);
-  erase_value(inactive_, peer);
+  doubts_.drop(peer);
   remember_dead(node, step.now, peer);
   node.emit(step, PeerDead{peer});
   const LeafSet& leaves = node.tables.leaf_set;
@@ -300,15 +292,10 @@ void Liveness::replace_older(NodeState& node, Step& step, Handle newer) {
   for (const Handle peer : node.tables.neighbourhood.members()) {
     if (node.id(peer) == id && older(peer) && !holds(replaced, peer)) replaced.push_back(peer);
   }
-  std::erase_if(dead_, [&](const auto& e) { return node.id(e.first) == id && older(e.first); });
+  doubts_.forget_dead_if([&](Handle peer) { return node.id(peer) == id && older(peer); });
   for (const Handle peer : replaced) {
-    erase_value(suspects_, peer);
-    erase_value(inactive_, peer);
-    std::erase_if(probes_, [&](const Probe& probe) {
-      if (probe.peer != peer) return false;
-      if (probe.leaf) --leaf_probes_;
-      return true;
-    });
+    doubts_.drop(peer);
+    drop_probe(peer);
     node.remove_peer(step, peer);
   }
 }
@@ -332,31 +319,26 @@ void Liveness::neighbours_changed(NodeState& node, Step& step) {
 // --- Views
 // ------------------------------------------------------------------------------------------
 
-bool Liveness::suspected(Handle peer) const { return holds(suspects_, peer); }
-
 bool Liveness::dead(NodeState& node, Time now, Handle peer) const {
-  return std::any_of(dead_.begin(), dead_.end(), [&](const auto& entry) {
-    return entry.first == peer && now - entry.second < node.config->failed_memory;
-  });
+  return doubts_.died_after(peer, now - node.config->failed_memory);
 }
-
-bool Liveness::inactive(Handle peer) const { return holds(inactive_, peer); }
 
 void Liveness::set_active(NodeState& node, Step& step, Handle peer, bool active) {
   if (!active) {
-    if (inactive(peer)) return;
-    if (inactive_.size() == kInactiveMax) inactive_.erase(inactive_.begin());
-    inactive_.push_back(peer);
-  } else if (inactive(peer)) {
-    erase_value(inactive_, peer);
-    if (inactive_.empty()) inactive_.shrink_to_fit();
-    if (node.gap) node.gap->peer_active(node, step, peer);
+    doubts_.set_inactive(peer);
+  } else if (doubts_.set_active(peer) && node.gap) {
+    node.gap->peer_active(node, step, peer);
   }
+}
+
+void Liveness::tidy(const NodeState& node) {
+  if (node.gap) return;
+  doubts_.keep_inactive_if([&](Handle peer) { return node.tables.leaf_set.contains(peer); });
 }
 
 std::vector<Handle> Liveness::failed(const NodeState& node, Time now) const {
   std::vector<Handle> recent;
-  for (const auto& [peer, since] : dead_) {
+  for (const auto& [peer, since] : doubts_.dead()) {
     if (now - since < node.config->failed_memory) recent.push_back(peer);
   }
   return recent;
@@ -365,7 +347,10 @@ std::vector<Handle> Liveness::failed(const NodeState& node, Time now) const {
 // --- Time
 // -------------------------------------------------------------------------------------------
 
-Time Liveness::deadline() const { return std::min({probe_deadline_, heartbeat_at_, silence_at_}); }
+Time Liveness::deadline() const {
+  const Time probes_at = probing_ ? probing_->deadline : kNever;
+  return std::min({probes_at, heartbeat_at_, silence_at_});
+}
 
 void Liveness::advance(NodeState& node, Step& step) {
   check_heartbeat(node, step);
@@ -403,10 +388,10 @@ void Liveness::check_silence(NodeState& node, Step& step) {
 }
 
 void Liveness::check_probes(NodeState& node, Step& step) {
-  if (probe_deadline_ > step.now) return;
+  if (!probing_ || probing_->deadline > step.now) return;
   std::vector<Probe> failed;
-  for (std::size_t i = 0; i < probes_.size();) {
-    Probe& probe = probes_[i];
+  for (std::size_t i = 0; i < probes().size();) {
+    Probe& probe = probes()[i];
     if (probe.deadline > step.now) {
       ++i;
     } else if (probe.tries < node.config->probe_retries) {
@@ -418,17 +403,19 @@ void Liveness::check_probes(NodeState& node, Step& step) {
       erase_probe(i);
     }
   }
-  probe_deadline_ = kNever;
-  for (const Probe& probe : probes_) probe_deadline_ = std::min(probe_deadline_, probe.deadline);
+  if (probing_) {
+    probing_->deadline = kNever;
+    for (const Probe& probe : probes()) {
+      probing_->deadline = std::min(probing_->deadline, probe.deadline);
+    }
+  }
   for (const Probe& probe : failed) probe_failed(node, step, probe);
   if (!failed.empty()) node.activate_if_ready(step);
 }
 
 void Liveness::mark_handles(Directory& directory) const {
-  for (const Probe& probe : probes_) directory.mark(probe.peer);
-  for (const Handle peer : suspects_) directory.mark(peer);
-  for (const Handle peer : inactive_) directory.mark(peer);
-  for (const auto& [peer, since] : dead_) directory.mark(peer);
+  for (const Probe& probe : probes()) directory.mark(probe.peer);
+  doubts_.mark_handles(directory);
 }
 
 }  // namespace pastry

@@ -7,8 +7,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
+#include "pastry/core/doubts.h"
 #include "pastry/core/message.h"
 #include "pastry/core/step.h"
 
@@ -51,20 +54,23 @@ class Liveness {
   // The leaf set changed: the watched neighbours may be others.
   void neighbours_changed(NodeState& node, Step& step);
 
-  bool suspected(Handle peer) const;
-  const std::vector<Handle>& suspects() const { return suspects_; }
+  bool suspected(Handle peer) const { return doubts_.suspected(peer); }
+  const std::vector<Handle>& suspects() const { return doubts_.suspects(); }
   bool dead(NodeState& node, Time now, Handle peer) const;
-  bool probing_leaves() const { return leaf_probes_ > 0; }
+  bool probing_leaves() const { return probing_ && probing_->leaves > 0; }
   bool probing(Handle peer) const;
   // Known not to be active yet.
-  bool inactive(Handle peer) const;
+  bool inactive(Handle peer) const { return doubts_.inactive(peer); }
   void set_active(NodeState& node, Step& step, Handle peer, bool active);
+  // Forgets who was not active yet when this node heard of it and is no concern of it any more:
+  // such a peer does not report to everybody.
+  void tidy(const NodeState& node);
 
   std::vector<Handle> failed(const NodeState& node, Time now) const;
   // Keeps `peer` among those that are tried now and then (Upkeep::seek_reunion).
   void remember_dead(NodeState& node, Time now, Handle peer);
   // Every dead peer still remembered.
-  const std::vector<std::pair<Handle, Time>>& remembered() const { return dead_; }
+  const std::vector<Doubts::Death>& remembered() const { return doubts_.dead(); }
 
   Time deadline() const;
   void advance(NodeState& node, Step& step);
@@ -80,7 +86,18 @@ class Liveness {
     bool leaf = false;    // LeafProbe, otherwise Ping
     bool spread = false;  // tell the leaf set if it dies
   };
+  struct Probing {
+    std::vector<Probe> probes;
+    std::uint32_t leaves = 0;  // LeafProbes among them
+    Time deadline = kNever;
+  };
 
+  std::span<const Probe> probes() const {
+    return probing_ ? std::span<const Probe>(probing_->probes) : std::span<const Probe>();
+  }
+  std::span<Probe> probes() {
+    return probing_ ? std::span<Probe>(probing_->probes) : std::span<Probe>();
+  }
   void start_probe(NodeState& node, Step& step, Handle peer, bool leaf, bool spread);
   void send_probe(NodeState& node, Step& step, Probe& probe);
   void answered(NodeState& node, Step& step, Handle from, std::uint32_t token, bool active);
@@ -89,6 +106,7 @@ class Liveness {
   bool among_nearest(const NodeState& node, const NodeId& id) const;
   void repair_leaf_set(NodeState& node, Step& step, Handle dead, bool was_left, bool was_right);
   void erase_probe(std::size_t index);
+  void drop_probe(Handle peer);
   void check_heartbeat(NodeState& node, Step& step);
   void check_silence(NodeState& node, Step& step);
   void check_probes(NodeState& node, Step& step);
@@ -98,14 +116,10 @@ class Liveness {
   Time left_sent_{};
   Time right_heard_{};
   std::uint32_t last_token_ = 0;
-  std::uint32_t leaf_probes_ = 0;
   Time heartbeat_at_ = kNever;
   Time silence_at_ = kNever;
-  Time probe_deadline_ = kNever;
-  std::vector<Probe> probes_;
-  std::vector<Handle> suspects_;
-  std::vector<Handle> inactive_;
-  std::vector<std::pair<Handle, Time>> dead_;  // oldest first
+  std::unique_ptr<Probing> probing_;  // only while it probes somebody
+  Doubts doubts_;
 };
 
 }  // namespace pastry

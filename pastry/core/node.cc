@@ -120,14 +120,18 @@ Node::~Node() = default;
 
 bool Node::add_application(ApplicationId id, Application& application) {
   if (state_->application(id) != nullptr) return false;
-  state_->applications.emplace_back(id, &application);
+  auto& applications = state_->applications;
+  applications.reserve(applications.size() + 1);  // exactly: a node's memory counts
+  applications.emplace_back(id, &application);
   return true;
 }
 
 void Node::begin(Time now, Outbox& out, Step& step) {
   step.now = now;
   step.out = &out;
-  if (!state_->backlog.empty()) step.work.swap(state_->backlog);
+  if (!state_->backlog) return;
+  step.work = std::move(*state_->backlog);
+  state_->backlog.reset();
 }
 
 void Node::finish(Step& step) {
@@ -137,7 +141,7 @@ void Node::finish(Step& step) {
     do_work(*state_, step, std::move(work));
   }
   if (done < step.work.size()) {
-    state_->backlog.assign(
+    state_->backlog = std::make_unique<std::vector<LocalWork>>(
         std::make_move_iterator(step.work.begin() + static_cast<std::ptrdiff_t>(done)),
         std::make_move_iterator(step.work.end()));
   }
@@ -256,7 +260,7 @@ void Node::advance(Time now, Outbox& out) {
 Time Node::next_deadline() const {
   const NodeState& node = *state_;
   if (node.phase == NodePhase::left || node.phase == NodePhase::created) return kNever;
-  if (!node.backlog.empty()) return Time::min();
+  if (node.backlog) return Time::min();
   Time at = std::min(node.liveness.deadline(), node.forwarder.deadline());
   at = std::min({at, node.upkeep.deadline(), node.operations.deadline()});
   if (node.joiner) at = std::min(at, node.joiner->deadline());

@@ -39,9 +39,9 @@ struct NodeState {
   Liveness liveness;
   Upkeep upkeep;
   Operations operations;
-  std::unique_ptr<Gap> gap;        // while it helps joiners
-  std::unique_ptr<Joiner> joiner;  // while it joins
-  std::vector<LocalWork> backlog;  // work beyond the bound of one step
+  std::unique_ptr<Gap> gap;                         // while it helps joiners
+  std::unique_ptr<Joiner> joiner;                   // while it joins
+  std::unique_ptr<std::vector<LocalWork>> backlog;  // work beyond the bound of one step
 
   bool active() const { return phase == NodePhase::active; }
   // Has a place in the ring: active, or admitted and about to be.

@@ -47,6 +47,8 @@ class RoutingTable {
   int row_count() const { return digit_count(digit_bits_); }
   std::vector<Handle> row(int index) const;
   std::size_t size() const { return entries_.size(); }
+  // Gives back the room for growth.
+  void shrink() { entries_.shrink_to_fit(); }
 
   // Calls visit(Handle, Proximity) for every entry, rows and columns ascending.
   template <typename Visit>

@@ -120,6 +120,8 @@ void Upkeep::advance(NodeState& node, Step& step) {
   if (leaf_exchange_at_ <= step.now) {
     leaf_exchange_at_ = again(config.leaf_exchange_period);
     exchange_leaf_sets(node, step);
+    node.liveness.tidy(node);
+    node.tables.routing_table.shrink();  // it has grown by then, as far as it will soon
   }
   if (gossip_at_ <= step.now) {
     gossip_period_ = std::min(gossip_period_ * 2, config.table_upkeep_period);
