@@ -125,7 +125,8 @@ using StoreOutcome = std::variant<StorePutDone, StoreGetDone, StoreEraseDone, St
                                   StoreUsageDone, ComputeDigestDone>;
 
 // Errors: not_found (get), conflict (put condition did not hold), full (quota or disk),
-// corrupt, failed (the disk said no; the message names the call and the reason).
+// corrupt, failed (the disk said no; the message names the call and the reason), unavailable (too
+// many requests wait; later).
 struct StorageCompletion {
   NodeId node;
   ApplicationId application{};

@@ -52,7 +52,8 @@ void WriteOperation::compute_digest(Context context) {
         if (!self || !open()) return;
         const auto* computed = result ? std::get_if<ComputeDigestDone>(&*result) : nullptr;
         if (computed != nullptr) return digested(c, computed->digest);
-        fail_with(c, result ? Error{} : result.error());
+        // Too much to hash at a time; later, then.
+        retry(c, result ? Error{} : result.error());
       });
 }
 

@@ -91,7 +91,8 @@ void Host::Impl::carry_out_storage(StorageRequest& request) {
     complete(request, ErrorCode::failed, "this process has no storage");
   } else if (!worker->submit(request)) {
     ++counters_.storage_refused;
-    complete(request, ErrorCode::full, "too many storage requests wait already");
+    // Not `full`: nothing is wrong with the disk, and a client should try again.
+    complete(request, ErrorCode::unavailable, "too many storage requests wait already");
   }
 }
 

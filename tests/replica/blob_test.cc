@@ -179,4 +179,18 @@ TEST_CASE("what nobody has is not found, whatever the key, and soon") {
   }
 }
 
+TEST_CASE("a store with too much to do delays a put") {
+  World world(62);
+  world.grow(6);
+  const StoreName name = world.name();
+  StoreFault busy;
+  busy.puts = true;
+  busy.count = 2;
+  busy.error = {ErrorCode::unavailable, "too many storage requests wait already"};
+  world.store(world.closest(name.key(), 3)[2]).faults.add(busy);
+  const auto put = world.put(world.some_active(), name, world.bytes(100));
+  REQUIRE_MESSAGE(put, put.error().message);
+  CHECK(put->copies == 3);
+}
+
 }  // namespace pastry::replica::test
