@@ -8,6 +8,9 @@ namespace pastry {
 
 namespace {
 
+// Outstanding probes beyond which no further peer is measured.
+constexpr std::size_t kMeasuredMax = 1024;
+
 bool holds(const std::vector<Handle>& list, Handle peer) {
   return std::find(list.begin(), list.end(), peer) != list.end();
 }
@@ -175,6 +178,8 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
 
 void Liveness::measure(NodeState& node, Step& step, Handle peer) {
   if (peer == node.self || node.id(peer) == node.self_id() || dead(node, step.now, peer)) return;
+  // What peers name unasked must not make this node ping without end.
+  if (probes().size() >= kMeasuredMax) return;
   start_probe(node, step, peer, false, false);
 }
 

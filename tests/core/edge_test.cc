@@ -189,3 +189,26 @@ TEST_CASE("a member that was admitted but not active in time founds no ring of i
   ring.run(seconds(60));
   CHECK(ring.wrong_neighbours() == 0);
 }
+
+TEST_CASE("peers named unasked do not make a node ping without end") {
+  Ring ring(Config::lan());
+  const Handle node = ring.add();
+  const Handle chatty = ring.add();
+  ring.found(node);
+  ring.join(chatty, {node});
+  ring.run(seconds(2));
+  std::size_t pings = 0;
+  ring.drop = [&](Handle from, const Send& send) {
+    if (from == node && std::holds_alternative<Ping>(send.message)) ++pings;
+    return false;
+  };
+  for (int i = 0; i < 20; ++i) {
+    NeighbourhoodReply reply;
+    for (int j = 0; j < 200; ++j) reply.members.push_back(ring.add());
+    Outbox out;
+    ring.node(node).receive(ring.now(), chatty, std::move(reply), out);
+    pings += out.sends.size();
+  }
+  CHECK(pings >= 1000);
+  CHECK(pings <= 1100);
+}
