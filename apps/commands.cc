@@ -1,6 +1,9 @@
 #include "apps/commands.h"
 
 #include <array>
+#include <vector>
+
+#include "apps/sim/sim_commands.h"
 
 namespace pastry::cli {
 
@@ -22,11 +25,10 @@ extern const Command kLookupCommand;
 extern const Command kTraceCommand;
 extern const Command kRingCommand;
 extern const Command kStatusCommand;
-extern const Command kSimRouteCommand;
 extern const Command kSimIdleCommand;
 
 std::span<const Command* const> all_commands() {
-  static constexpr std::array kCommands{
+  static constexpr std::array kOwn{
       &kNodeCommand,
       &kClusterCommand,
       &kClusterKillCommand,
@@ -45,10 +47,15 @@ std::span<const Command* const> all_commands() {
       &kTraceCommand,
       &kRingCommand,
       &kStatusCommand,
-      &kSimRouteCommand,
       &kSimIdleCommand,
   };
-  return kCommands;
+  static const std::vector<const Command*> all = [] {
+    std::vector<const Command*> commands(kOwn.begin(), kOwn.end());
+    const std::span<const Command* const> simulations = simulation_commands();
+    commands.insert(commands.end(), simulations.begin(), simulations.end());
+    return commands;
+  }();
+  return all;
 }
 
 }  // namespace pastry::cli

@@ -1,0 +1,123 @@
+// pastry sim route: hops, stretch and roots of lookups in a quiet ring.
+#include <functional>
+#include <iomanip>
+#include <sstream>
+
+#include "apps/sim/sim_common.h"
+#include "pastry/sim/experiments/route.h"
+
+namespace pastry::cli {
+namespace {
+
+using sim::RouteExperiment;
+using sim::RouteReport;
+
+nlohmann::json to_json(const RouteReport& report) {
+  return {
+      {"nodes", report.nodes},
+      {"lookups", report.lookups},
+      {"hops",
+       {{"mean", report.hops_mean},
+        {"max", report.hops_max},
+        {"histogram", report.hops_histogram}}},
+      {"stretch",
+       {{"total", report.stretch_total},
+        {"mean", report.stretch_mean},
+        {"p50", report.stretch_p50},
+        {"p99", report.stretch_p99}}},
+      {"wrong_root", report.wrong_root},
+      {"lost", report.lost},
+      {"duplicates", report.duplicates},
+      {"violations", report.findings.count},
+      {"join", {{"messages_mean", report.join_messages_mean}}},
+      {"routing_table_entries_mean", report.routing_table_entries_mean},
+      {"routing_table_fill", report.routing_table_fill},
+      {"features", report.features},
+      {"bytes_per_node", report.bytes_per_node},
+      {"message_bytes", report.message_bytes},
+      {"virtual_s", report.virtual_s},
+      {"events", report.events},
+      {"wall_s", report.wall_s},
+      {"peak_rss_bytes", report.peak_rss_bytes},
+      {"trace_hash", hex(report.trace_hash)},
+  };
+}
+
+std::string to_text(const RouteReport& report) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(3);
+  text << report.nodes << " nodes, " << report.lookups << " lookups\n";
+  text << "hops      mean " << report.hops_mean << ", maximum " << report.hops_max << "\n";
+  for (std::size_t hops = 0; hops < report.hops_histogram.size(); ++hops) {
+    text << "          " << hops << ": " << report.hops_histogram[hops] << " ("
+         << 100.0 * static_cast<double>(report.hops_histogram[hops]) /
+                static_cast<double>(report.lookups)
+         << " %)\n";
+  }
+  text << "stretch   total " << report.stretch_total << ", mean " << report.stretch_mean << ", p50 "
+       << report.stretch_p50 << ", p99 " << report.stretch_p99 << "\n";
+  text << "roots     wrong " << report.wrong_root << ", lost " << report.lost << ", doubled "
+       << report.duplicates << "\n";
+  text << "joins     " << report.join_messages_mean << " messages each\n";
+  text << "tables    " << report.routing_table_entries_mean << " entries each, "
+       << 100 * report.routing_table_fill << " % of what is possible\n";
+  text << "memory    " << report.bytes_per_node << " bytes per node, "
+       << size_text(report.peak_rss_bytes) << " at most\n";
+  text << "time      " << report.virtual_s << " s virtual, " << report.wall_s << " s real, "
+       << report.events << " events, " << size_text(report.message_bytes) << " sent\n";
+  text << "features  ";
+  for (const std::string& feature : report.features) text << feature << " ";
+  text << "\ntrace     " << hex(report.trace_hash) << "\n";
+  return text.str();
+}
+
+Result<Exit> run_route(const Invocation& invocation) {
+  const Options& options = invocation.options;
+  Reader reader(options);
+  PhaseProgress progress;
+  RouteExperiment experiment;
+  experiment.simulator = simulator_options(reader, options);
+  experiment.simulator.loss = probability(reader, options, "loss");
+  experiment.simulator.duplication = probability(reader, options, "duplication");
+  experiment.simulator.check_told = options.flag("check-told");
+  experiment.nodes = static_cast<std::size_t>(reader.integer("nodes", 1, kSimulatedNodesMax));
+  experiment.lookups = static_cast<std::size_t>(reader.integer("lookups", 0, INT32_MAX));
+  experiment.random_keys = reader.choice("keys", {"nodes", "random"}) == 1;
+  experiment.in_flight = static_cast<double>(reader.integer("in-flight", 1, 1000)) / 100.0;
+  experiment.rest = reader.duration("rest");
+  if (reader.error()) return tl::unexpected<Error>(*reader.error());
+  if (!invocation.json) experiment.progress = std::ref(progress);
+  give_up_after(invocation);
+
+  const Result<RouteReport> report = sim::run_route_experiment(experiment);
+  if (!report) return tl::unexpected<Error>(report.error());
+  print_findings(report->findings);
+  const Result<Exit> printed =
+      invocation.json ? print(to_json(*report)) : print_text(to_text(*report));
+  if (!printed) return printed;
+  return report->holds() ? Exit::done : Exit::violated;
+}
+
+}  // namespace
+
+extern const Command kSimRouteCommand;
+const Command kSimRouteCommand{
+    .name = "sim route",
+    .summary = "Grows a ring by joins and measures lookups: hops, stretch, roots.",
+    .details =
+        "Ends with exit code 10 if a lookup was lost, doubled or reached a wrong root, or a "
+        "table is wrong.",
+    .example = "pastry sim route --nodes 10000 --lookups 100000 --leaf-set 16 --seed 1",
+    .timeout = "0",
+    .options = simulation_options(
+        {{"lookups", 0, "M", "lookups between random nodes", "100000"},
+         {"keys", 0, "KIND", "nodes (ids of live nodes) or random", "nodes"},
+         {"loss", 0, "P", "probability that a message is lost", "0"},
+         {"duplication", 0, "P", "probability that a message arrives twice", "0"},
+         {"in-flight", 0, "PERCENT", "joiners at a time, per cent of the active nodes", "25"},
+         {"rest", 0, "TIME", "virtual time between joins and lookups", "60s"},
+         {"check-told", 0, "", "check that no node knows what no message told it (N^2/8 bytes)"}},
+        "16"),
+    .run = run_route};
+
+}  // namespace pastry::cli

@@ -1,0 +1,48 @@
+// What the simulations have in common: options, progress, how findings are shown.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apps/cli/command.h"
+#include "apps/cli/output.h"
+#include "pastry/sim/checkers.h"
+#include "pastry/sim/simulator.h"
+
+namespace pastry::cli {
+
+inline constexpr std::int64_t kSimulatedNodesMax = 10'000'000;
+
+// The options of every simulation, then those of the experiment. `leaf_set` is the default of
+// --leaf-set.
+std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::string leaf_set);
+
+// Reads what simulation_options() declares; errors are noted in `reader`.
+sim::SimulatorOptions simulator_options(Reader& reader, const Options& options);
+
+// A value in [0, 1]; 0 and a noted error otherwise.
+double probability(Reader& reader, const Options& options, const std::string& name);
+
+// A bar per phase of an experiment.
+class PhaseProgress {
+ public:
+  void operator()(std::string_view phase, std::size_t done, std::size_t total);
+
+ private:
+  std::string phase_;
+  std::unique_ptr<Progress> progress_;
+};
+
+// 16 lower-case digits.
+std::string hex(std::uint64_t value);
+
+// To stderr, if there are any.
+void print_findings(const sim::Findings& findings);
+
+// Ends the process when the command's time is up: a simulation owns nothing outside of it.
+void give_up_after(const Invocation& invocation);
+
+}  // namespace pastry::cli
