@@ -4,10 +4,10 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <utility>
 #include <vector>
 
+#include "pastry/core/box.h"
 #include "pastry/core/directory.h"
 #include "pastry/core/timestamp.h"
 
@@ -61,7 +61,7 @@ class Doubts {
   Lists& lists();
   void release_if_empty();
 
-  std::unique_ptr<Lists> lists_;
+  Box<Lists> lists_;
 };
 
 }  // namespace pastry

@@ -384,6 +384,12 @@ void Forwarder::sweep(NodeState&, Step& step) {
   if (idle) traffic_.reset();
 }
 
+void Forwarder::count(NodeLoad& load) const {
+  if (!traffic_) return;
+  load.unacknowledged = traffic_->waiting;
+  load.kept = traffic_->kept.size();
+}
+
 void Forwarder::mark_handles(Directory& directory) const {
   if (!traffic_) return;
   const auto mark = [&](const RouteHeader& header) {

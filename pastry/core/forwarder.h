@@ -7,11 +7,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "pastry/core/box.h"
 #include "pastry/core/message.h"
 #include "pastry/core/step.h"
 #include "proximity/rtt_estimator.h"
@@ -19,6 +19,7 @@
 namespace pastry {
 
 struct NodeState;
+struct NodeLoad;
 
 class Forwarder {
  public:
@@ -36,6 +37,7 @@ class Forwarder {
   void flush(NodeState& node, Step& step);
   Time deadline() const;
   void advance(NodeState& node, Step& step);
+  void count(NodeLoad& load) const;
   void mark_handles(Directory& directory) const;
 
  private:
@@ -85,7 +87,7 @@ class Forwarder {
   Traffic& traffic();
 
   std::uint32_t last_hop_sequence_ = 0;
-  std::unique_ptr<Traffic> traffic_;
+  Box<Traffic> traffic_;
 };
 
 }  // namespace pastry

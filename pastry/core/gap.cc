@@ -356,6 +356,11 @@ void Gap::advance(NodeState& node, Step& step) {
   if (reserved_until_ <= step.now) expire_reservation(node, step);
 }
 
+void Gap::count(NodeLoad& load) const {
+  load.joiners = queue_.size() + members_.size();
+  load.reserved = reserved_for_.size();
+}
+
 void Gap::mark_handles(Directory& directory) const {
   const auto mark = [&](const JoinRequest& request) {
     directory.mark(request.joiner);

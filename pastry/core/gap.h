@@ -16,6 +16,7 @@
 namespace pastry {
 
 struct NodeState;
+struct NodeLoad;
 
 class Gap {
  public:
@@ -34,6 +35,7 @@ class Gap {
   bool idle() const;
   Time deadline() const;
   void advance(NodeState& node, Step& step);
+  void count(NodeLoad& load) const;
   void mark_handles(Directory& directory) const;
 
  private:

@@ -7,10 +7,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
+#include "pastry/core/box.h"
 #include "pastry/core/doubts.h"
 #include "pastry/core/message.h"
 #include "pastry/core/step.h"
@@ -59,6 +59,7 @@ class Liveness {
   bool dead(NodeState& node, Time now, Handle peer) const;
   bool probing_leaves() const { return probing_ && probing_->leaves > 0; }
   bool probing(Handle peer) const;
+  std::size_t probing_count() const { return probes().size(); }
   // Known not to be active yet.
   bool inactive(Handle peer) const { return doubts_.inactive(peer); }
   void set_active(NodeState& node, Step& step, Handle peer, bool active);
@@ -118,7 +119,7 @@ class Liveness {
   std::uint32_t last_token_ = 0;
   Time heartbeat_at_ = kNever;
   Time silence_at_ = kNever;
-  std::unique_ptr<Probing> probing_;  // only while it probes somebody
+  Box<Probing> probing_;  // only while it probes somebody
   Doubts doubts_;
 };
 

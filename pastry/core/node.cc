@@ -116,6 +116,10 @@ struct Receiver {
 Node::Node(const Config& config, Directory& directory, Handle self, std::uint64_t seed)
     : state_(std::make_unique<NodeState>(*this, config, directory, self, seed)) {}
 
+Node::Node(const Node& other) : state_(std::make_unique<NodeState>(*other.state_)) {
+  state_->node = this;
+}
+
 Node::~Node() = default;
 
 bool Node::add_application(ApplicationId id, Application& application) {
@@ -285,6 +289,19 @@ const Tables& Node::tables() const { return state_->tables; }
 const Directory& Node::directory() const { return *state_->directory; }
 const Config& Node::config() const { return *state_->config; }
 const NodeCounters& Node::counters() const { return state_->counters; }
+
+NodeLoad Node::load() const {
+  const NodeState& node = *state_;
+  NodeLoad load;
+  node.forwarder.count(load);
+  load.operations = node.operations.size();
+  load.probes = node.liveness.probing_count();
+  load.suspects = node.liveness.suspects().size();
+  if (node.gap) node.gap->count(load);
+  load.joining = node.joiner != nullptr;
+  return load;
+}
+
 bool Node::suspects(Handle peer) const { return state_->liveness.suspected(peer); }
 
 std::vector<Handle> Node::peers_to_remember(std::size_t count) const {

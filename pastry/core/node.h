@@ -41,6 +41,23 @@ struct NodeCounters {
   std::uint64_t refused = 0;        // inputs refused (malformed, impossible, over a bound)
 };
 
+// What a node keeps at the moment beyond its tables; all zero when it is at rest.
+struct NodeLoad {
+  std::size_t unacknowledged = 0;  // messages that wait for a hop's acknowledgement
+  std::size_t kept = 0;            // messages that wait until this node is active
+  std::size_t operations = 0;      // outcomes, answers and timers that applications wait for
+  std::size_t probes = 0;          // peers asked whether they live
+  std::size_t suspects = 0;        // silent peers, excluded from routing
+  std::size_t joiners = 0;         // waiting for, or being admitted to, the gap of this node
+  std::size_t reserved = 0;        // joiners for which the left neighbour reserved this node's side
+  bool joining = false;            // not active yet
+
+  bool at_rest() const {
+    return unacknowledged + kept + operations + probes + suspects + joiners + reserved == 0 &&
+           !joining;
+  }
+};
+
 class Node {
  public:
   // `config` must be valid (Config::validate) and, like `directory`, outlive the node: all nodes of
@@ -48,7 +65,9 @@ class Node {
   // choices reproducible.
   Node(const Config& config, Directory& directory, Handle self, std::uint64_t seed);
   ~Node();
-  Node(const Node&) = delete;
+  // An independent node in the same state, for checkers that try several continuations. It shares
+  // directory, configuration and applications with `other`.
+  explicit Node(const Node& other);
   Node& operator=(const Node&) = delete;
 
   // Makes `application` known under `id`; before found()/join(). It must outlive the node. False if
@@ -106,6 +125,7 @@ class Node {
   const Directory& directory() const;
   const Config& config() const;
   const NodeCounters& counters() const;
+  NodeLoad load() const;
   bool suspects(Handle peer) const;
   // Peers worth remembering over a restart: leaf set first, then nearest; at most `count`.
   std::vector<Handle> peers_to_remember(std::size_t count) const;

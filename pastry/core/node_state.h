@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pastry/core/application.h"
+#include "pastry/core/box.h"
 #include "pastry/core/forwarder.h"
 #include "pastry/core/gap.h"
 #include "pastry/core/joiner.h"
@@ -39,9 +40,9 @@ struct NodeState {
   Liveness liveness;
   Upkeep upkeep;
   Operations operations;
-  std::unique_ptr<Gap> gap;                         // while it helps joiners
-  std::unique_ptr<Joiner> joiner;                   // while it joins
-  std::unique_ptr<std::vector<LocalWork>> backlog;  // work beyond the bound of one step
+  Box<Gap> gap;                         // while it helps joiners
+  Box<Joiner> joiner;                   // while it joins
+  Box<std::vector<LocalWork>> backlog;  // work beyond the bound of one step
 
   bool active() const { return phase == NodePhase::active; }
   // Has a place in the ring: active, or admitted and about to be.

@@ -6,12 +6,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <queue>
 #include <unordered_map>
 #include <vector>
 
 #include "pastry/core/application.h"
+#include "pastry/core/box.h"
 #include "pastry/core/step.h"
 
 namespace pastry {
@@ -40,6 +40,11 @@ class Operations {
 
   OperationId set_timer(Time at, ApplicationId application, std::uint64_t cookie);
   void cancel_timer(OperationId timer);
+
+  // What applications wait for, timers included.
+  std::size_t size() const {
+    return tables_ ? tables_->pending.size() + tables_->timers.size() : 0;
+  }
 
   Time deadline() const;
   // Gives memory back if nothing waits. Not during an upcall of advance() or peer_gone().
@@ -82,7 +87,7 @@ class Operations {
                   const char* reason);
 
   OperationId last_id_ = 0;
-  std::unique_ptr<Tables> tables_;
+  Box<Tables> tables_;
 };
 
 }  // namespace pastry

@@ -328,6 +328,7 @@ void Simulator::end_step(NodeIndex node) {
   outbox_.clear();
   stepping_ = false;
   arm(node);
+  if (hooks.step) hooks.step(node);
 }
 
 void Simulator::note_activity(NodeIndex node, bool active) {

@@ -105,6 +105,8 @@ struct SimulatorOptions {
 struct SimulatorCounters {
   std::uint64_t events = 0;
   std::uint64_t messages = 0;  // sent
+  std::uint64_t copies = 0;    // made of them by the network
+  std::uint64_t received = 0;  // handed to a node
   std::uint64_t bytes = 0;     // encoded, payloads included; 0 without encoding
   std::array<std::uint64_t, kMessageKinds> by_kind{};
   std::array<std::uint64_t, kDropCauses> drops{};
@@ -121,6 +123,9 @@ struct SimulatorHooks {
   std::function<void(NodeIndex, ApplicationId, const Delivery&)> delivery;
   std::function<void(NodeIndex from, Handle to, const Message&)> send;
   std::function<void(NodeIndex from, Handle to, DropCause)> drop;
+  std::function<void(NodeIndex to, Handle from, const Message&)> arrival;
+  // After everything that one input of the node caused.
+  std::function<void(NodeIndex)> step;
 };
 
 class Simulator {

@@ -41,6 +41,7 @@ void Simulator::transmit(NodeIndex from, Send& send) {
     case Network::Fate::cut:
       return drop(from, send.to, DropCause::cut);
     case Network::Fate::arrives_twice: {
+      ++counters_.copies;
       Flight copy;
       copy.from = flight.from;
       copy.sender = flight.sender;
@@ -167,6 +168,8 @@ void Simulator::receive(NodeIndex node, std::uint32_t slot) {
     told_->tell(node, from);
     told_->tell(node, message);
   }
+  ++counters_.received;
+  if (hooks.arrival) hooks.arrival(node, from, message);
   begin_step(node).receive(now_, from, std::move(message), outbox_);
   end_step(node);
 }
