@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "apps/cli/command.h"
+#include "apps/cli/topology.h"
 #include "apps/cli/output.h"
 #include "apps/node_settings.h"
 #include "apps/service/process.h"
@@ -63,7 +64,7 @@ Result<ProcessSettings> read_settings(const Invocation& invocation) {
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   if (options.text("topology") != "none") {
     const auto seed = static_cast<std::uint64_t>(reader.integer("topology-seed", 0, INT64_MAX));
-    settings.topology = *proximity::parse_topology(options.text("topology"), seed);
+    settings.topology = *read_topology(options.text("topology"), seed);
   }
   return settings;
 }

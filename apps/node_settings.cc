@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "apps/cli/topology.h"
 #include "pastry/wire/limits.h"
-#include "proximity/topology.h"
 
 namespace pastry::cli {
 namespace {
@@ -22,7 +22,9 @@ std::vector<OptionSpec> overlay_options(const std::string& profile) {
       {"digit-bits", 'b', "B", "bits per digit", "4"},
       {"neighbourhood", 0, "M", "size of the neighbourhood set", "32"},
       {"overlay", 0, "NAME", "name of the overlay; others are refused", "pastry"},
-      {"topology", 0, "T", "emulated delays: none, uniform:2ms, plane, plane:50ms", "none"},
+      {"topology", 0, "T",
+       "emulated delays: none, uniform:2ms, plane:50ms, sphere:50ms, transit-stub, matrix:FILE",
+       "none"},
       {"topology-seed", 0, "S", "places the nodes in the topology", "1"},
       {"capacity", 0, "MIB", "bytes that a process may store, in MiB (0: 64 GiB)", "0"},
       {"log-level", 0, "LEVEL", "debug, info, warn, error or off", "warn"},
@@ -46,16 +48,20 @@ Config read_config(const Options& options, Reader& reader) {
   reader.choice("log-level", {"debug", "info", "warn", "error", "off"});
   const auto seed = static_cast<std::uint64_t>(reader.integer("topology-seed", 0, INT64_MAX));
   if (const auto valid = config.validate(); !valid) reader.note(valid.error());
-  if (const auto topology = proximity::parse_topology(options.text("topology"), seed); !topology) {
-    reader.note({ErrorCode::invalid, "--topology: " + topology.error()});
+  if (const auto topology = read_topology(options.text("topology"), seed); !topology) {
+    reader.note({ErrorCode::invalid, "--topology: " + topology.error().message});
   }
   return config;
 }
 
 std::vector<std::string> overlay_flags(const Options& options) {
   std::vector<std::string> flags;
-  for (const char* name : kNames)
-    flags.push_back(std::string("--") + name + "=" + options.text(name));
+  for (const char* name : kNames) {
+    const std::string value = std::string(name) == "topology"
+                                  ? absolute_topology(options.text(name))
+                                  : options.text(name);
+    flags.push_back(std::string("--") + name + "=" + value);
+  }
   return flags;
 }
 

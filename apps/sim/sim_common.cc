@@ -6,12 +6,15 @@
 #include <sstream>
 #include <thread>
 
+#include "apps/cli/topology.h"
+
 namespace pastry::cli {
 
 std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::string leaf_set) {
   const std::vector<OptionSpec> common = {
       {"nodes", 'n', "N", "nodes that join", "10000"},
-      {"topology", 0, "T", "none, uniform:DELAY, plane or plane:SIDE (one-way delay)", "plane"},
+      {"topology", 0, "T",
+       "none, uniform:DELAY, plane:SIDE, sphere:HALF, transit-stub:LINK or matrix:FILE", "plane"},
       {"seed", 's', "S", "decides everything that is random", "1"},
       {"profile", 0, "NAME", "timers: wan or lan", "wan"},
       {"digit-bits", 'b', "B", "bits per digit, 1-8", "4"},
@@ -41,11 +44,11 @@ sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) 
   simulator.config.leaf_set = static_cast<int>(reader.integer("leaf-set", 2, 128));
   simulator.config.neighbourhood = static_cast<int>(reader.integer("neighbourhood", 0, 128));
   simulator.encode = !options.flag("no-encode");
-  auto topology = proximity::parse_topology(options.text("topology"), simulator.seed);
+  auto topology = read_topology(options.text("topology"), simulator.seed);
   if (topology) {
     simulator.topology = std::move(*topology);
   } else {
-    reader.note({ErrorCode::invalid, "--topology: " + topology.error()});
+    reader.note({ErrorCode::invalid, "--topology: " + topology.error().message});
   }
   if (const Result<void> valid = simulator.config.validate(); !valid) reader.note(valid.error());
   return simulator;

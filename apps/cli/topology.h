@@ -1,0 +1,23 @@
+// Emulated topologies as options name them; the files of matrices are read here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "pastry/core/error.h"
+#include "proximity/topology.h"
+
+namespace pastry::cli {
+
+// Largest file of a delay matrix.
+inline constexpr std::size_t kTopologyFileBytesMax = std::size_t{256} << 20;
+
+// proximity::parse_topology with files. Error: invalid, in one line.
+Result<std::shared_ptr<const proximity::Topology>> read_topology(const std::string& text,
+                                                                 std::uint64_t seed);
+
+// The same topology for a process that runs in another directory.
+std::string absolute_topology(const std::string& text);
+
+}  // namespace pastry::cli
