@@ -77,8 +77,8 @@ Result<Exit> run_route(const Invocation& invocation) {
   PhaseProgress progress;
   RouteExperiment experiment;
   experiment.simulator = simulator_options(reader, options);
-  experiment.simulator.loss = probability(reader, options, "loss");
-  experiment.simulator.duplication = probability(reader, options, "duplication");
+  experiment.simulator.network.loss = probability(reader, options, "loss");
+  experiment.simulator.network.duplication = probability(reader, options, "duplication");
   experiment.simulator.check_told = options.flag("check-told");
   experiment.nodes = static_cast<std::size_t>(reader.integer("nodes", 1, kSimulatedNodesMax));
   experiment.lookups = static_cast<std::size_t>(reader.integer("lookups", 0, INT32_MAX));

@@ -1,16 +1,95 @@
 #include "pastry/sim/network.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace pastry::sim {
 
-Network::Network(std::shared_ptr<const proximity::Topology> topology, std::uint64_t seed)
-    : topology_(std::move(topology)), random_(seed) {}
+namespace {
+
+// Independent draws of one pair of nodes.
+enum Stream : std::uint64_t { kGray = 1, kBlocked, kOneWay, kDirection, kSlow };
+
+constexpr std::uint64_t pair_of_sides(std::uint8_t from, std::uint8_t to) {
+  return (std::uint64_t{from} << 8) | to;
+}
+
+std::uint64_t mix(std::uint64_t value) {  // splitmix64's finaliser
+  value ^= value >> 30;
+  value *= 0xbf58476d1ce4e5b9ULL;
+  value ^= value >> 27;
+  value *= 0x94d049bb133111ebULL;
+  return value ^ (value >> 31);
+}
+
+}  // namespace
+
+Result<void> NetworkOptions::validate() const {
+  const std::pair<const char*, double> shares[] = {
+      {"loss", loss},
+      {"duplication", duplication},
+      {"reordering", reordering},
+      {"gray links", gray_links},
+      {"gray loss", gray_loss},
+      {"blocked links", blocked_links},
+      {"one-way links", one_way_links},
+      {"slow nodes", slow_nodes},
+  };
+  for (const auto& [name, share] : shares) {
+    if (!(share >= 0 && share <= 1)) {
+      return fail(ErrorCode::invalid, std::string(name) + ": must be between 0 and 1");
+    }
+  }
+  const std::pair<const char*, Duration> times[] = {
+      {"reordering delay", reordering_delay},
+      {"slow processing", slow_processing},
+      {"slow backlog", slow_backlog},
+  };
+  for (const auto& [name, time] : times) {
+    if (time < Duration::zero() || time > std::chrono::hours(1)) {
+      return fail(ErrorCode::invalid, std::string(name) + ": must be between 0 and 1 h");
+    }
+  }
+  return {};
+}
+
+Network::Network(std::shared_ptr<const proximity::Topology> topology, std::uint64_t seed,
+                 const NetworkOptions& options)
+    : topology_(std::move(topology)), seed_(seed), random_(seed) {
+  set_options(options);
+}
+
+void Network::set_options(const NetworkOptions& options) {
+  options_ = options;
+  loss_ = threshold(options.loss);
+  duplication_ = threshold(options.duplication);
+  reordering_ = threshold(options.reordering);
+  gray_links_ = threshold(options.gray_links);
+  gray_loss_ = threshold(options.gray_loss);
+  blocked_links_ = threshold(options.blocked_links);
+  one_way_links_ = threshold(options.one_way_links);
+  slow_nodes_ = threshold(options.slow_nodes);
+}
+
+void Network::set_loss(double probability) {
+  options_.loss = probability;
+  loss_ = threshold(probability);
+}
+
+void Network::set_duplication(double probability) {
+  options_.duplication = probability;
+  duplication_ = threshold(probability);
+}
 
 std::uint64_t Network::threshold(double probability) {
   constexpr double kScale = 9007199254740992.0;  // 2^53
   return static_cast<std::uint64_t>(std::clamp(probability, 0.0, 1.0) * kScale);
+}
+
+std::uint64_t Network::draw(NodeIndex a, NodeIndex b, std::uint64_t stream) const {
+  const std::uint64_t pair = link(std::min(a, b), std::max(a, b));
+  return mix(mix(pair + seed_) + stream * 0x9e3779b97f4a7c15ULL) >> 11;
 }
 
 void Network::cut_both(NodeIndex a, NodeIndex b) {
@@ -24,20 +103,75 @@ void Network::heal_both(NodeIndex a, NodeIndex b) {
 }
 
 void Network::set_side(NodeIndex node, std::uint8_t side) {
-  if (index(node) >= sides_.size()) sides_.resize(index(node) + 1);
+  if (index(node) >= sides_.size()) sides_.resize(index(node) + std::size_t{1});
   sides_[index(node)] = side;
 }
 
+void Network::open(std::uint8_t from_side, std::uint8_t to_side) {
+  open_.insert(static_cast<std::uint32_t>(pair_of_sides(from_side, to_side)));
+}
+
+void Network::heal_partition() {
+  sides_.clear();
+  open_.clear();
+}
+
+void Network::set_slow(NodeIndex node, Duration processing) { slow_[node].processing = processing; }
+
+// Whether the seed made the link unusable in this direction.
+bool Network::is_bad(NodeIndex from, NodeIndex to) const {
+  if (blocked_links_ != 0 && draw(from, to, kBlocked) < blocked_links_) return true;
+  if (one_way_links_ == 0 || draw(from, to, kOneWay) >= one_way_links_) return false;
+  const bool upwards = (draw(from, to, kDirection) & 1) != 0;
+  return upwards == (from < to);
+}
+
 bool Network::reachable(NodeIndex from, NodeIndex to) const {
-  if (side(from) != side(to)) return false;
-  return cut_.empty() || !cut_.contains(link(from, to));
+  const std::uint8_t here = side(from);
+  const std::uint8_t there = side(to);
+  if (here != there && !open_.contains(static_cast<std::uint32_t>(pair_of_sides(here, there)))) {
+    return false;
+  }
+  if (!cut_.empty() && cut_.contains(link(from, to))) return false;
+  return !is_bad(from, to);
 }
 
 Network::Fate Network::fate(NodeIndex from, NodeIndex to) {
   if (!reachable(from, to)) return Fate::cut;
   if (loss_ != 0 && random_.next() >> 11 < loss_) return Fate::lost;
+  if (gray_links_ != 0 && draw(from, to, kGray) < gray_links_ &&
+      random_.next() >> 11 < gray_loss_) {
+    return Fate::lost;
+  }
   if (duplication_ != 0 && random_.next() >> 11 < duplication_) return Fate::arrives_twice;
   return Fate::arrives;
+}
+
+// Null if the node is not slow.
+Network::Slow* Network::slow(NodeIndex node) {
+  const auto found = slow_.find(node);
+  if (found != slow_.end()) {
+    return found->second.processing > Duration::zero() ? &found->second : nullptr;
+  }
+  if (slow_nodes_ == 0 || draw(node, node, kSlow) >= slow_nodes_) return nullptr;
+  Slow& made = slow_[node];
+  made.processing = options_.slow_processing;
+  return &made;
+}
+
+Time Network::arrival(NodeIndex from, NodeIndex to, Time now) {
+  Time arrival = now + delay(from, to);
+  if (reordering_ != 0 && random_.next() >> 11 < reordering_) {
+    const auto most = static_cast<std::uint64_t>(options_.reordering_delay.count());
+    arrival += Duration(static_cast<std::int64_t>(random_.below(most + 1)));
+  }
+  if (slow_.empty() && slow_nodes_ == 0) return arrival;
+  Slow* receiver = slow(to);
+  if (receiver == nullptr) return arrival;
+  const Time done = std::max(arrival, receiver->busy_until) + receiver->processing;
+  if (done - arrival > options_.slow_backlog) return kNever;
+  receiver->busy_until = done;
+  return done;
 }
 
 }  // namespace pastry::sim

@@ -1,15 +1,18 @@
-// Who can reach whom and after which delay: topology, loss, duplication, cut links, partitions.
+// Who can reach whom and after which delay: topology, loss, duplication, reordering, bad links,
+// partitions, slow nodes.
 //
-// Deterministic: the seed decides what is lost. Everything is off by default. Loss and duplication
-// happen where the transport hands a message over, because a stream transport hides the loss of
-// packets.
+// Deterministic: the seed decides what is lost and which links are bad. Everything is off by
+// default. Faults happen where the transport hands a message over, because a stream transport hides
+// the loss of packets.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <unordered_set>
 #include <vector>
 
+#include "pastry/core/error.h"
 #include "pastry/core/random.h"
 #include "pastry/core/timestamp.h"
 #include "proximity/topology.h"
@@ -21,14 +24,45 @@ enum class NodeIndex : std::uint32_t {};
 inline constexpr NodeIndex kNoNode{0xffffffffU};
 constexpr std::uint32_t index(NodeIndex node) { return static_cast<std::uint32_t>(node); }
 
+// Faults of the network as a whole. Probabilities and shares are in [0, 1]. Which links are bad is
+// decided by the seed and the two nodes, so that it stays the same over their restarts.
+struct NetworkOptions {
+  // Of a message: to be lost; to arrive twice.
+  double loss = 0;
+  double duplication = 0;
+  // Of a message: to be delayed further, by up to `reordering_delay` (uniformly), so that later
+  // ones overtake it.
+  double reordering = 0;
+  Duration reordering_delay = std::chrono::milliseconds(100);
+  // Share of the pairs of nodes whose link is gray: it loses `gray_loss` of its messages in both
+  // directions, beside the loss of all.
+  double gray_links = 0;
+  double gray_loss = 0.3;
+  // Share of the pairs that cannot talk at all, or in one direction only; others may reach both.
+  double blocked_links = 0;
+  double one_way_links = 0;
+  // Share of the nodes that are slow: each message that one receives takes `slow_processing` before
+  // the next is looked at; what would wait longer than `slow_backlog` is lost.
+  double slow_nodes = 0;
+  Duration slow_processing = std::chrono::milliseconds(5);
+  Duration slow_backlog = std::chrono::seconds(10);
+
+  // The first value out of range, as ErrorCode::invalid.
+  Result<void> validate() const;
+};
+
 class Network {
  public:
-  // `topology` must not be null; `seed` decides loss and duplication.
-  Network(std::shared_ptr<const proximity::Topology> topology, std::uint64_t seed);
+  // `topology` must not be null; `seed` decides everything that is random. `options` must be valid.
+  Network(std::shared_ptr<const proximity::Topology> topology, std::uint64_t seed,
+          const NetworkOptions& options = {});
 
+  const NetworkOptions& options() const { return options_; }
+  // Changes the faults of the network as a whole from now on.
+  void set_options(const NetworkOptions& options);
   // Probability in [0, 1] that a message is lost, or arrives twice.
-  void set_loss(double probability) { loss_ = threshold(probability); }
-  void set_duplication(double probability) { duplication_ = threshold(probability); }
+  void set_loss(double probability);
+  void set_duplication(double probability);
 
   // One direction of a link; cut_both and heal_both take two.
   void cut(NodeIndex from, NodeIndex to) { cut_.insert(link(from, to)); }
@@ -39,9 +73,19 @@ class Network {
 
   // Nodes of different sides cannot reach each other; everybody starts on side 0.
   void set_side(NodeIndex node, std::uint8_t side);
-  void heal_partition() { sides_.clear(); }
+  // What one side sends reaches the other all the same: a partition in one direction.
+  void open(std::uint8_t from_side, std::uint8_t to_side);
+  // Everybody is on side 0 again.
+  void heal_partition();
+  std::uint8_t side(NodeIndex node) const {
+    return index(node) < sides_.size() ? sides_[index(node)] : std::uint8_t{0};
+  }
+
+  // From now on each message that `node` receives takes this long to process; zero: no longer slow.
+  void set_slow(NodeIndex node, Duration processing);
 
   bool reachable(NodeIndex from, NodeIndex to) const;
+  // What the topology says; without faults.
   Duration delay(NodeIndex from, NodeIndex to) const {
     return topology_->delay(index(from), index(to));
   }
@@ -51,21 +95,42 @@ class Network {
   enum class Fate : std::uint8_t { arrives, arrives_twice, lost, cut };
   Fate fate(NodeIndex from, NodeIndex to);
 
+  // When a message that is sent now and arrives is handed to the receiver; kNever if the receiver
+  // is so far behind that it is lost.
+  Time arrival(NodeIndex from, NodeIndex to, Time now);
+
  private:
+  struct Slow {
+    Duration processing{};
+    Time busy_until;
+  };
+
   static std::uint64_t link(NodeIndex from, NodeIndex to) {
     return (std::uint64_t{index(from)} << 32) | index(to);
   }
   static std::uint64_t threshold(double probability);
-  std::uint8_t side(NodeIndex node) const {
-    return index(node) < sides_.size() ? sides_[index(node)] : std::uint8_t{0};
-  }
+  // A number that is always the same for the pair, whichever comes first.
+  std::uint64_t draw(NodeIndex a, NodeIndex b, std::uint64_t stream) const;
+  bool is_bad(NodeIndex from, NodeIndex to) const;
+  Slow* slow(NodeIndex node);
 
   std::shared_ptr<const proximity::Topology> topology_;
+  std::uint64_t seed_;
   Random random_;
-  std::uint64_t loss_ = 0;  // of 2^53
+  NetworkOptions options_;
+  // Of 2^53.
+  std::uint64_t loss_ = 0;
   std::uint64_t duplication_ = 0;
+  std::uint64_t reordering_ = 0;
+  std::uint64_t gray_links_ = 0;
+  std::uint64_t gray_loss_ = 0;
+  std::uint64_t blocked_links_ = 0;
+  std::uint64_t one_way_links_ = 0;
+  std::uint64_t slow_nodes_ = 0;
   std::unordered_set<std::uint64_t> cut_;
   std::vector<std::uint8_t> sides_;
+  std::unordered_set<std::uint32_t> open_;  // pairs of sides
+  std::map<NodeIndex, Slow> slow_;
 };
 
 }  // namespace pastry::sim

@@ -20,6 +20,9 @@ constexpr std::uint64_t kNetworkStream = 1;
 constexpr std::uint64_t kExperimentStream = 2;
 constexpr std::uint64_t kNodeStream = 3;
 
+// So many descriptions beside two per node are worth a collection.
+constexpr std::size_t kCollectAbove = 256;
+
 std::shared_ptr<const proximity::Topology> or_default(
     std::shared_ptr<const proximity::Topology> topology) {
   if (topology) return topology;
@@ -36,11 +39,10 @@ std::string_view name(DropCause cause) {
 
 Simulator::Simulator(SimulatorOptions options)
     : options_(std::move(options)),
-      network_(or_default(options_.topology), derive(options_.seed, kNetworkStream)),
+      network_(or_default(options_.topology), derive(options_.seed, kNetworkStream),
+               options_.network),
       random_(derive(options_.seed, kExperimentStream)),
       now_(options_.start) {
-  network_.set_loss(options_.loss);
-  network_.set_duplication(options_.duplication);
   if (options_.encode) {
     wire::CodecOptions codec;
     codec.overlay_tag = wire::overlay_tag("simulation");
@@ -64,24 +66,28 @@ NodeIndex Simulator::add_node() { return add_node(random_.id()); }
 NodeIndex Simulator::add_node(const NodeId& id, std::string domain) {
   const NodeIndex node{static_cast<std::uint32_t>(nodes_.size())};
   nodes_.emplace_back();
-  assign_handle(nodes_.back(), node, id, 1, std::move(domain));
+  assign_handle(nodes_.back(), node, {id, 1, make_host(index(node), std::move(domain)), {}});
   return node;
 }
 
-void Simulator::assign_handle(Record& record, NodeIndex node, const NodeId& id,
-                              std::uint64_t incarnation, std::string domain) {
-  PeerInfo info;
-  info.id = id;
-  info.incarnation = incarnation;
-  // A process of its own, with the same transport key after a restart.
-  Random key(derive(options_.seed, kNodeStream, ~std::uint64_t{index(node)}));
-  for (std::size_t i = 0; i < info.host.transport_key.bytes.size(); i += 8) {
+// A process of its own: its transport key follows from the seed and `stream`.
+HostInfo Simulator::make_host(std::uint64_t stream, std::string domain) const {
+  HostInfo host;
+  Random key(derive(options_.seed, kNodeStream, ~stream));
+  for (std::size_t i = 0; i < host.transport_key.bytes.size(); i += 8) {
     const std::uint64_t word = key.next();
     for (std::size_t j = 0; j < 8; ++j) {
-      info.host.transport_key.bytes[i + j] = static_cast<std::uint8_t>(word >> (8 * j));
+      host.transport_key.bytes[i + j] = static_cast<std::uint8_t>(word >> (8 * j));
     }
   }
-  info.host.domain = std::move(domain);
+  host.domain = std::move(domain);
+  return host;
+}
+
+void Simulator::assign_handle(Record& record, NodeIndex node, const PeerInfo& info) {
+  if (options_.collect_handles && directory_.size() > kCollectAbove + 2 * nodes_.size()) {
+    collect_handles();
+  }
   record.handle = directory_.intern(info);
   assert(record.handle != kNoHandle);
   const std::uint32_t slot = pastry::index(record.handle);
@@ -129,8 +135,9 @@ void Simulator::join(NodeIndex node, std::span<const NodeIndex> seeds) {
 void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
   Record& target = record(node);
   assert(target.status == NodeStatus::down);
-  const PeerInfo before = directory_.info(target.handle);
-  assign_handle(target, node, before.id, before.incarnation + 1, before.host.domain);
+  PeerInfo info = directory_.info(target.handle);
+  ++info.incarnation;
+  assign_handle(target, node, info);
 
   std::vector<Handle> handles;
   if (target.sleep) handles = std::move(target.sleep->remembered);
@@ -167,48 +174,6 @@ void Simulator::stop(NodeIndex node) {
   target.status = NodeStatus::down;
   if (told_) told_->forget(node);
   note_activity(node, false);
-}
-
-void Simulator::crash(NodeIndex node) {
-  Record& target = record(node);
-  if (!target.node) return;
-  trace(kTraceCrash, node, 0);
-  std::vector<Handle> remembered = target.node->peers_to_remember(options_.remembered_peers);
-  stop(node);
-  target.sleep = std::make_unique<Sleep>();
-  target.sleep->remembered = std::move(remembered);
-}
-
-void Simulator::leave(NodeIndex node) {
-  Record& target = record(node);
-  if (target.status != NodeStatus::up) return;
-  trace(kTraceLeave, node, 0);
-  std::vector<Handle> remembered = target.node->peers_to_remember(options_.remembered_peers);
-  begin_step(node).leave(now_, outbox_);
-  end_step(node);
-  stop(node);
-  target.sleep = std::make_unique<Sleep>();
-  target.sleep->remembered = std::move(remembered);
-}
-
-void Simulator::pause(NodeIndex node) {
-  Record& target = record(node);
-  if (target.status != NodeStatus::up) return;
-  trace(kTracePause, node, 0);
-  target.status = NodeStatus::paused;
-  target.sleep = std::make_unique<Sleep>();
-}
-
-void Simulator::resume(NodeIndex node) {
-  Record& target = record(node);
-  if (target.status != NodeStatus::paused) return;
-  trace(kTraceResume, node, 0);
-  const std::unique_ptr<Sleep> sleep = std::move(target.sleep);
-  target.status = NodeStatus::up;
-  for (const std::uint32_t slot : sleep->inbox) receive(node, slot);
-  for (const std::uint32_t slot : sleep->storage) complete_storage(slot);
-  target.armed = kNever;
-  arm(node);
 }
 
 void Simulator::tell_unreachable(NodeIndex node, NodeIndex peer) {
@@ -311,7 +276,12 @@ Node& Simulator::begin_step(NodeIndex node) {
   assert(!stepping_ && "upcalls and hooks must not call back into the simulator");
   stepping_ = true;
   const auto elapsed = std::chrono::duration_cast<seconds>(now_ - options_.start);
-  target.node->set_wall_time(WallTime{options_.wall_start.unix_seconds + elapsed.count()});
+  std::int64_t wall = options_.wall_start.unix_seconds + elapsed.count();
+  if (!wall_shifts_.empty()) {
+    const auto shift = wall_shifts_.find(node);
+    if (shift != wall_shifts_.end()) wall += shift->second;
+  }
+  target.node->set_wall_time(WallTime{wall});
   return *target.node;
 }
 

@@ -58,7 +58,7 @@ enum class DropCause : std::uint8_t {
   lost,         // by the network's loss probability
   cut,          // the link or the partition
   down,         // the receiver does not run (or not at that address any more)
-  overflow,     // too many messages for a paused node
+  overflow,     // too many messages for a paused or slow node
   unencodable,  // the codec refused to encode it: a bug of the sender
   undecodable,  // the codec refused what it had encoded: a bug of the codec
 };
@@ -76,8 +76,8 @@ struct SimulatorOptions {
   Config config;
   // Null: 10 ms between any two nodes.
   std::shared_ptr<const proximity::Topology> topology;
-  double loss = 0;
-  double duplication = 0;
+  // Faults of the network from the start; crashes, pauses, partitions and the like are calls.
+  NetworkOptions network;
   // Encode and decode every message; off only for speed.
   bool encode = true;
   // Keep, per node, what it was told (told_handles.h). Costs N²/8 bytes.
@@ -93,6 +93,10 @@ struct SimulatorOptions {
   std::size_t remembered_peers = 32;
   // Messages that wait for a paused node before further ones are dropped.
   std::size_t paused_inbox_max = 10000;
+  // Forget the descriptions of incarnations that nobody remembers, so that memory stays bounded
+  // over any number of restarts. Handles that the user of the simulator keeps become invalid by it
+  // (DeliveryOracle keeps some). No effect with check_told.
+  bool collect_handles = false;
   Time start{std::chrono::hours(1)};
   WallTime wall_start{1700000000};
   ApplicationFactory applications;
@@ -149,12 +153,23 @@ class Simulator {
   // then `seeds`; with none of either it founds its ring again.
   void restart(NodeIndex node, std::span<const NodeIndex> seeds = {});
 
+  // Makes a node that is down a newcomer with another id, in the same place: it remembers nothing
+  // and its store is empty. Starts with join().
+  void replace(NodeIndex node);
+  void replace(NodeIndex node, const NodeId& id);
+
   // Gone without a word; what it sent is still on its way. No effect on a node that is down.
   void crash(NodeIndex node);
   // Gone with Node::leave().
   void leave(NodeIndex node);
+  // Stopped like by SIGSTOP: what arrives waits until resume().
   void pause(NodeIndex node);
+  // Stopped with its machine: what arrives is lost. Monotonic time goes on meanwhile.
+  void suspend(NodeIndex node);
   void resume(NodeIndex node);
+  // Moves the wall clock of the node by so many seconds, in addition to earlier moves. Monotonic
+  // time is not touched.
+  void shift_wall_clock(NodeIndex node, std::int64_t seconds);
   // Node::peer_unreachable at `node`, as a host would tell it after a refused connection.
   void tell_unreachable(NodeIndex node, NodeIndex peer);
 
@@ -248,6 +263,7 @@ class Simulator {
     std::vector<Handle> remembered;
     std::vector<std::uint32_t> inbox;    // slots of flights
     std::vector<std::uint32_t> storage;  // slots of storage requests
+    bool deaf = false;                   // suspended: nothing is kept for it
   };
 
   struct InstalledApplication {
@@ -272,10 +288,12 @@ class Simulator {
   Record& record(NodeIndex node) { return nodes_[index(node)]; }
   const Record& record(NodeIndex node) const { return nodes_[index(node)]; }
 
-  void assign_handle(Record& record, NodeIndex node, const NodeId& id, std::uint64_t incarnation,
-                     std::string domain);
+  HostInfo make_host(std::uint64_t stream, std::string domain) const;
+  void assign_handle(Record& record, NodeIndex node, const PeerInfo& info);
   void start(NodeIndex node);
   void stop(NodeIndex node);
+  void collect_handles();
+  void mark(const Flight& flight);
   bool install(NodeIndex node, ApplicationId id, Application& given,
                std::unique_ptr<Application> owned);
   Node& begin_step(NodeIndex node);
@@ -315,6 +333,7 @@ class Simulator {
   std::deque<Record> nodes_;
   std::vector<std::uint32_t> node_of_handle_;
   std::map<NodeId, NodeIndex> active_;
+  std::map<NodeIndex, std::int64_t> wall_shifts_;
 
   std::deque<Flight> flights_;
   std::vector<std::uint32_t> free_flights_;  // a heap: the lowest slot is taken first

@@ -19,7 +19,8 @@ constexpr std::size_t kSpareFrameBytes = 512;
 
 void Simulator::transmit(NodeIndex from, Send& send) {
   const NodeIndex receiver = node_of(send.to);
-  if (receiver == kNoNode || receiver == from) {
+  const bool to_itself = receiver == from && directory_.id(send.to) == id(from);
+  if (receiver == kNoNode || to_itself) {
     ++counters_.undirected_sends;
     return;
   }
@@ -79,7 +80,8 @@ bool Simulator::pack(Send& send, Flight& flight) {
 }
 
 void Simulator::launch(NodeIndex receiver, Flight flight) {
-  const Time arrival = now_ + network_.delay(flight.from, receiver);
+  const Time arrival = network_.arrival(flight.from, receiver, now_);
+  if (arrival == kNever) return drop(flight.from, flight.to, DropCause::overflow);
   std::uint32_t slot = 0;
   if (free_flights_.empty()) {
     slot = static_cast<std::uint32_t>(flights_.size());
@@ -130,17 +132,18 @@ void Simulator::arrive(std::uint32_t slot) {
   const NodeIndex receiver = node_of(flight.to);
   Record& target = record(receiver);
   DropCause cause = DropCause::down;
-  const bool reaches = target.handle == flight.to || options_.address_survives_restart;
+  const bool reaches = target.handle == flight.to || (options_.address_survives_restart &&
+                                                      directory_.id(flight.to) == id(receiver));
   if (reaches && target.status == NodeStatus::up) {
     receive(receiver, slot);
     return;
   }
   if (reaches && target.status == NodeStatus::paused) {
-    if (target.sleep->inbox.size() < options_.paused_inbox_max) {
+    if (!target.sleep->deaf && target.sleep->inbox.size() < options_.paused_inbox_max) {
       target.sleep->inbox.push_back(slot);
       return;
     }
-    cause = DropCause::overflow;
+    if (!target.sleep->deaf) cause = DropCause::overflow;
   }
   drop(flight.from, flight.to, cause);
   release_flight(slot);

@@ -10,8 +10,8 @@ namespace {
 std::uint64_t trace_of(std::uint64_t seed, bool encode, double loss) {
   SimulatorOptions options = TestRing::lan(seed);
   options.encode = encode;
-  options.loss = loss;
-  options.duplication = loss;
+  options.network.loss = loss;
+  options.network.duplication = loss;
   TestRing ring(std::move(options));
   ring.grow(40);
   ring.look_up(50);

@@ -122,7 +122,7 @@ TEST_CASE("lookups survive lost and doubled messages") {
 
 TEST_CASE("a ring forms although messages are lost") {
   SimulatorOptions options = TestRing::lan(42, 16);
-  options.loss = 0.02;
+  options.network.loss = 0.02;
   TestRing ring(std::move(options));
   CHECK(ring.grow(100));
   ring->run_for(seconds(20));

@@ -9,6 +9,7 @@ namespace pastry::sim {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 constexpr NodeIndex kA{0};
 constexpr NodeIndex kB{1};
@@ -79,6 +80,118 @@ TEST_CASE("a partition separates its sides") {
   CHECK_FALSE(network.reachable(kC, kB));
   network.heal_partition();
   CHECK(network.reachable(kA, kC));
+}
+
+TEST_CASE("a partition may let one direction through") {
+  Network network = make_network();
+  network.set_side(kC, 1);
+  network.open(1, 0);
+  CHECK(network.reachable(kC, kA));
+  CHECK_FALSE(network.reachable(kA, kC));
+  network.heal_partition();
+  network.set_side(kC, 1);
+  CHECK_FALSE(network.reachable(kC, kA));
+}
+
+namespace {
+
+// Of all ordered pairs among `nodes` nodes, how many reach each other.
+int count_reachable(const Network& network, std::uint32_t nodes) {
+  int count = 0;
+  for (std::uint32_t a = 0; a < nodes; ++a) {
+    for (std::uint32_t b = 0; b < nodes; ++b) {
+      if (a != b && network.reachable(NodeIndex{a}, NodeIndex{b})) ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a share of the links is blocked, another passes one direction only") {
+  NetworkOptions options;
+  options.blocked_links = 0.1;
+  const int all = 100 * 99;
+  CHECK(count_reachable(Network(proximity::make_uniform(milliseconds(1)), 3, options), 100) ==
+        doctest::Approx(0.9 * all).epsilon(0.02));
+  options.blocked_links = 0;
+  options.one_way_links = 0.2;
+  const Network network(proximity::make_uniform(milliseconds(1)), 3, options);
+  CHECK(count_reachable(network, 100) == doctest::Approx(0.9 * all).epsilon(0.02));
+  int neither = 0;
+  for (std::uint32_t a = 0; a < 100; ++a) {
+    for (std::uint32_t b = 0; b < a; ++b) {
+      const bool there = network.reachable(NodeIndex{a}, NodeIndex{b});
+      const bool back = network.reachable(NodeIndex{b}, NodeIndex{a});
+      if (!there && !back) ++neither;
+    }
+  }
+  CHECK(neither == 0);
+}
+
+TEST_CASE("gray links lose a share of their messages, the others none") {
+  NetworkOptions options;
+  options.gray_links = 0.1;
+  options.gray_loss = 0.3;
+  Network network(proximity::make_uniform(milliseconds(1)), 5, options);
+  int gray = 0;
+  for (std::uint32_t b = 1; b <= 200; ++b) {
+    int lost = 0;
+    for (int i = 0; i < 200; ++i) {
+      if (network.fate(kA, NodeIndex{b}) == Network::Fate::lost) ++lost;
+      if (network.fate(NodeIndex{b}, kA) == Network::Fate::lost) ++lost;
+    }
+    if (lost == 0) continue;
+    ++gray;
+    CHECK(lost > 70);
+    CHECK(lost < 170);
+  }
+  CHECK(gray > 8);
+  CHECK(gray < 35);
+}
+
+TEST_CASE("reordering delays a share of the messages, never beyond its bound") {
+  NetworkOptions options;
+  options.reordering = 0.25;
+  options.reordering_delay = milliseconds(40);
+  Network network(proximity::make_uniform(milliseconds(5)), 7, options);
+  const Time now{std::chrono::hours(1)};
+  int late = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const Duration took = network.arrival(kA, kB, now) - now;
+    CHECK(took >= milliseconds(5));
+    CHECK(took <= milliseconds(45));
+    if (took > milliseconds(5)) ++late;
+  }
+  CHECK(late > 850);
+  CHECK(late < 1150);
+}
+
+TEST_CASE("a slow node works off one message after the other and loses what is too many") {
+  NetworkOptions options;
+  options.slow_backlog = milliseconds(100);
+  Network network(proximity::make_uniform(milliseconds(5)), 7, options);
+  const Time now{std::chrono::hours(1)};
+  network.set_slow(kB, milliseconds(30));
+  CHECK(network.arrival(kA, kB, now) == now + milliseconds(35));
+  CHECK(network.arrival(kC, kB, now) == now + milliseconds(65));
+  CHECK(network.arrival(kA, kC, now) == now + milliseconds(5));
+  CHECK(network.arrival(kA, kB, now) == now + milliseconds(95));
+  CHECK(network.arrival(kA, kB, now) == kNever);
+  CHECK(network.arrival(kA, kB, now + seconds(1)) == now + seconds(1) + milliseconds(35));
+  network.set_slow(kB, Duration::zero());
+  CHECK(network.arrival(kA, kB, now) == now + milliseconds(5));
+}
+
+TEST_CASE("options out of range are refused by name") {
+  NetworkOptions options;
+  CHECK(options.validate().has_value());
+  options.gray_links = 1.5;
+  REQUIRE_FALSE(options.validate().has_value());
+  CHECK(options.validate().error().message == "gray links: must be between 0 and 1");
+  options.gray_links = 0;
+  options.slow_processing = std::chrono::hours(2);
+  CHECK_FALSE(options.validate().has_value());
 }
 
 }  // namespace pastry::sim

@@ -225,8 +225,8 @@ class RouteRun {
     std::vector<std::string> on = {"joins", "probes", "heartbeats", "acks"};
     if (experiment_.simulator.encode) on.emplace_back("encoding");
     if (experiment_.simulator.check_told) on.emplace_back("told-check");
-    if (experiment_.simulator.loss > 0) on.emplace_back("loss");
-    if (experiment_.simulator.duplication > 0) on.emplace_back("duplication");
+    if (experiment_.simulator.network.loss > 0) on.emplace_back("loss");
+    if (experiment_.simulator.network.duplication > 0) on.emplace_back("duplication");
     return on;
   }
 

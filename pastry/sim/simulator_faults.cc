@@ -1,0 +1,112 @@
+// What happens to nodes: crashes, pauses, newcomers in their place; memory over all that.
+#include <cassert>
+#include <utility>
+
+#include "pastry/core/message_handles.h"
+#include "pastry/sim/simulator.h"
+#include "pastry/sim/simulator_trace.h"
+
+namespace pastry::sim {
+
+void Simulator::crash(NodeIndex node) {
+  Record& target = record(node);
+  if (!target.node) return;
+  trace(kTraceCrash, node, 0);
+  std::vector<Handle> remembered = target.node->peers_to_remember(options_.remembered_peers);
+  stop(node);
+  target.sleep = std::make_unique<Sleep>();
+  target.sleep->remembered = std::move(remembered);
+}
+
+void Simulator::leave(NodeIndex node) {
+  Record& target = record(node);
+  if (target.status != NodeStatus::up) return;
+  trace(kTraceLeave, node, 0);
+  std::vector<Handle> remembered = target.node->peers_to_remember(options_.remembered_peers);
+  begin_step(node).leave(now_, outbox_);
+  end_step(node);
+  stop(node);
+  target.sleep = std::make_unique<Sleep>();
+  target.sleep->remembered = std::move(remembered);
+}
+
+void Simulator::pause(NodeIndex node) {
+  Record& target = record(node);
+  if (target.status != NodeStatus::up) return;
+  trace(kTracePause, node, 0);
+  target.status = NodeStatus::paused;
+  target.sleep = std::make_unique<Sleep>();
+}
+
+void Simulator::suspend(NodeIndex node) {
+  pause(node);
+  Record& target = record(node);
+  if (target.status == NodeStatus::paused) target.sleep->deaf = true;
+}
+
+void Simulator::shift_wall_clock(NodeIndex node, std::int64_t seconds) {
+  wall_shifts_[node] += seconds;
+}
+
+void Simulator::resume(NodeIndex node) {
+  Record& target = record(node);
+  if (target.status != NodeStatus::paused) return;
+  trace(kTraceResume, node, 0);
+  const std::unique_ptr<Sleep> sleep = std::move(target.sleep);
+  target.status = NodeStatus::up;
+  for (const std::uint32_t slot : sleep->inbox) receive(node, slot);
+  for (const std::uint32_t slot : sleep->storage) complete_storage(slot);
+  target.armed = kNever;
+  arm(node);
+}
+
+void Simulator::replace(NodeIndex node) { replace(node, random_.id()); }
+
+void Simulator::replace(NodeIndex node, const NodeId& id) {
+  Record& target = record(node);
+  assert(target.status == NodeStatus::down);
+  HostInfo host = make_host(index(node) ^ id.low(), directory_.host(target.handle).domain);
+  target.sleep.reset();
+  target.store.reset();
+  target.status = NodeStatus::added;
+  assign_handle(target, node, {id, 1, std::move(host), {}});
+}
+
+// --- Memory over restarts
+// -------------------------------------------------------------------------
+
+// What anybody still holds or may yet be told stays: nodes, those that are down, messages on their
+// way.
+void Simulator::collect_handles() {
+  if (stepping_ || told_) return;
+  directory_.begin_collection();
+  for (const Record& record : nodes_) {
+    directory_.mark(record.handle);
+    if (record.node) record.node->mark_handles();
+    if (!record.sleep) continue;
+    for (const Handle peer : record.sleep->remembered) directory_.mark(peer);
+  }
+  std::vector<bool> free(flights_.size());
+  for (const std::uint32_t slot : free_flights_) free[slot] = true;
+  for (std::size_t slot = 0; slot < flights_.size(); ++slot) {
+    if (!free[slot]) mark(flights_[slot]);
+  }
+  for (const PendingStorage& pending : storage_) directory_.mark(pending.incarnation);
+  directory_.end_collection();
+  for (std::uint32_t slot = 0; slot < node_of_handle_.size(); ++slot) {
+    if (!directory_.valid(Handle{slot})) node_of_handle_[slot] = index(kNoNode);
+  }
+}
+
+void Simulator::mark(const Flight& flight) {
+  directory_.mark(flight.sender);
+  directory_.mark(flight.to);
+  if (flight.plain) {
+    for_each_handle(*flight.plain, [this](Handle peer) { directory_.mark(peer); });
+  } else if (codec_) {
+    // Decoding marks the peers that the frame describes.
+    static_cast<void>(codec_->decode(flight.frame, flight.payload));
+  }
+}
+
+}  // namespace pastry::sim
