@@ -1,6 +1,7 @@
 // pastry sim route: hops, stretch and roots of lookups in a quiet ring.
 #include <functional>
 #include <iomanip>
+#include <map>
 #include <sstream>
 
 #include "apps/sim/sim_common.h"
@@ -29,7 +30,10 @@ nlohmann::json to_json(const RouteReport& report) {
       {"lost", report.lost},
       {"duplicates", report.duplicates},
       {"violations", report.findings.count},
-      {"join", {{"messages_mean", report.join_messages_mean}}},
+      {"join",
+       {{"messages_mean", report.join_messages_mean},
+        {"messages_by_kind", std::map<std::string, double>(report.join_messages_by_kind.begin(),
+                                                           report.join_messages_by_kind.end())}}},
       {"routing_table_entries_mean", report.routing_table_entries_mean},
       {"routing_table_fill", report.routing_table_fill},
       {"features", report.features},

@@ -316,6 +316,17 @@ std::vector<Handle> Node::peers_to_remember(std::size_t count) const {
   return peers;
 }
 
+void Node::prefetch() const {
+  const auto* bytes = reinterpret_cast<const char*>(state_.get());
+  for (std::size_t at = 0; at < sizeof(NodeState); at += 64) __builtin_prefetch(bytes + at);
+}
+
+void Node::prefetch_tables() const {
+  const Tables& tables = state_->tables;
+  __builtin_prefetch(tables.leaf_set.left().data());
+  tables.routing_table.prefetch();
+}
+
 void Node::mark_handles() const {
   NodeState& node = *state_;
   Directory& directory = *node.directory;

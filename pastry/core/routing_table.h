@@ -47,6 +47,10 @@ class RoutingTable {
   int row_count() const { return digit_count(digit_bits_); }
   std::vector<Handle> row(int index) const;
   std::size_t size() const { return entries_.size(); }
+  // Brings the entries into the processor's cache.
+  void prefetch() const {
+    for (std::size_t i = 0; i < entries_.size(); i += 8) __builtin_prefetch(&entries_[i]);
+  }
   // Gives back the room for growth.
   void shrink() { entries_.shrink_to_fit(); }
 

@@ -25,7 +25,7 @@ NodeIndex random_active(Simulator& simulator) {
 
 GrowthResult grow_ring(Simulator& simulator, std::size_t nodes, const RingGrowth& growth) {
   GrowthResult result;
-  const std::uint64_t messages_before = simulator.counters().messages;
+  const SimulatorCounters before = simulator.counters();
   const std::size_t first = simulator.size();
   if (first == 0 && nodes > 0) simulator.found(simulator.add_node());
   const std::size_t active_before = simulator.active_nodes().size();
@@ -53,7 +53,10 @@ GrowthResult grow_ring(Simulator& simulator, std::size_t nodes, const RingGrowth
   }
   result.active = simulator.active_nodes().size();
   result.complete = activated() == to_join;
-  result.messages = simulator.counters().messages - messages_before;
+  result.messages = simulator.counters().messages - before.messages;
+  for (std::size_t kind = 0; kind < kMessageKinds; ++kind) {
+    result.by_kind[kind] = simulator.counters().by_kind[kind] - before.by_kind[kind];
+  }
   return result;
 }
 

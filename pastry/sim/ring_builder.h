@@ -4,6 +4,7 @@
 // after a few dozen round trips of virtual time per doubling.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -24,8 +25,9 @@ struct RingGrowth {
 struct GrowthResult {
   bool complete = false;  // all nodes are active
   std::size_t active = 0;
-  std::uint64_t joins = 0;     // started
-  std::uint64_t messages = 0;  // sent by anybody meanwhile
+  std::uint64_t joins = 0;                             // started
+  std::uint64_t messages = 0;                          // sent by anybody meanwhile
+  std::array<std::uint64_t, kMessageKinds> by_kind{};  // the same by their kind
 };
 
 // Adds nodes with random ids until the simulation has `nodes`, founds the ring if it has none, and

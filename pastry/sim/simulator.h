@@ -21,7 +21,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,12 +28,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "pastry/core/hash.h"
 #include "pastry/core/node.h"
 #include "pastry/core/random.h"
 #include "pastry/core/verifier.h"
+#include "pastry/sim/blocks.h"
 #include "pastry/sim/event_queue.h"
 #include "pastry/sim/message_visit.h"
 #include "pastry/sim/network.h"
@@ -232,7 +233,7 @@ class Simulator {
   std::uint64_t trace_hash() const { return trace_.value(); }
   const ToldHandles* told() const { return told_.get(); }
   // Messages on their way now.
-  std::size_t in_flight() const { return messages_in_flight_; }
+  std::size_t in_flight() const { return flights_.in_use(); }
   std::size_t pending_events() const { return queue_.size(); }
   // Gives memory back that a past peak left behind; before measuring what is in use.
   void shrink();
@@ -244,13 +245,15 @@ class Simulator {
  private:
   class TracedApplication;
 
+  struct Frame {  // an encoded message
+    Bytes header;
+    Payload payload;
+  };
   struct Flight {  // a message on its way
     NodeIndex from = kNoNode;
     Handle sender = kNoHandle;
     Handle to = kNoHandle;
-    Bytes frame;                     // encoded header
-    Payload payload;                 // second frame
-    std::unique_ptr<Message> plain;  // without encoding
+    std::variant<Frame, Message> content;  // Message without encoding
   };
 
   struct PendingStorage {
@@ -303,7 +306,7 @@ class Simulator {
 
   void transmit(NodeIndex from, Send& send);
   bool pack(Send& send, Flight& flight);
-  void launch(NodeIndex receiver, Flight flight);
+  void launch(NodeIndex receiver, std::uint32_t slot);
   void drop(NodeIndex from, Handle to, DropCause cause);
   void arrive(std::uint32_t slot);
   void receive(NodeIndex node, std::uint32_t slot);
@@ -313,6 +316,8 @@ class Simulator {
   void fire_deadline(const Event& event);
   void carry_out(const Event& event);
   void release_flight(std::uint32_t slot);
+  void shrink_flights();
+  void prefetch() const;
   void trace(std::uint64_t what, NodeIndex node, std::uint64_t detail);
 
   SimulatorOptions options_;
@@ -330,19 +335,15 @@ class Simulator {
   Outbox outbox_;
   bool stepping_ = false;
 
-  std::deque<Record> nodes_;
+  Blocks<Record> nodes_;
   std::vector<std::uint32_t> node_of_handle_;
   std::map<NodeId, NodeIndex> active_;
   std::map<NodeIndex, std::int64_t> wall_shifts_;
 
-  std::deque<Flight> flights_;
-  std::vector<std::uint32_t> free_flights_;  // a heap: the lowest slot is taken first
-  std::vector<Bytes> spare_frames_;
-  std::size_t messages_in_flight_ = 0;
-  std::deque<PendingStorage> storage_;
-  std::vector<std::uint32_t> free_storage_;
-  std::deque<std::function<void()>> actions_;
-  std::vector<std::uint32_t> free_actions_;
+  Pool<Flight> flights_;
+  std::vector<Bytes> spare_headers_;
+  Pool<PendingStorage> storage_;
+  Pool<std::function<void()>> actions_;
 };
 
 }  // namespace pastry::sim

@@ -80,18 +80,15 @@ void Simulator::replace(NodeIndex node, const NodeId& id) {
 void Simulator::collect_handles() {
   if (stepping_ || told_) return;
   directory_.begin_collection();
-  for (const Record& record : nodes_) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Record& record = nodes_[i];
     directory_.mark(record.handle);
     if (record.node) record.node->mark_handles();
     if (!record.sleep) continue;
     for (const Handle peer : record.sleep->remembered) directory_.mark(peer);
   }
-  std::vector<bool> free(flights_.size());
-  for (const std::uint32_t slot : free_flights_) free[slot] = true;
-  for (std::size_t slot = 0; slot < flights_.size(); ++slot) {
-    if (!free[slot]) mark(flights_[slot]);
-  }
-  for (const PendingStorage& pending : storage_) directory_.mark(pending.incarnation);
+  flights_.for_each([this](const Flight& flight) { mark(flight); });
+  storage_.for_each([this](const PendingStorage& pending) { directory_.mark(pending.incarnation); });
   directory_.end_collection();
   for (std::uint32_t slot = 0; slot < node_of_handle_.size(); ++slot) {
     if (!directory_.valid(Handle{slot})) node_of_handle_[slot] = index(kNoNode);
@@ -101,11 +98,11 @@ void Simulator::collect_handles() {
 void Simulator::mark(const Flight& flight) {
   directory_.mark(flight.sender);
   directory_.mark(flight.to);
-  if (flight.plain) {
-    for_each_handle(*flight.plain, [this](Handle peer) { directory_.mark(peer); });
-  } else if (codec_) {
+  if (const auto* message = std::get_if<Message>(&flight.content)) {
+    for_each_handle(*message, [this](Handle peer) { directory_.mark(peer); });
+  } else if (const auto* frame = std::get_if<Frame>(&flight.content); frame && codec_) {
     // Decoding marks the peers that the frame describes.
-    static_cast<void>(codec_->decode(flight.frame, flight.payload));
+    static_cast<void>(codec_->decode(frame->header, frame->payload));
   }
 }
 

@@ -1,6 +1,5 @@
 // The simulator's network interface and disk: what a node's outbox asks for, carried out.
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "pastry/sim/simulator.h"
@@ -10,10 +9,10 @@ namespace pastry::sim {
 
 namespace {
 
-// Buffers of encoded messages that are kept for reuse; more are given back to the heap.
-constexpr std::size_t kSpareFrames = 1024;
+// Buffers of encoded headers that are kept for reuse; more are given back to the heap.
+constexpr std::size_t kSpareHeaders = 1024;
 // Most messages are small; a large buffer is not kept to carry one of them next.
-constexpr std::size_t kSpareFrameBytes = 512;
+constexpr std::size_t kSpareHeaderBytes = 512;
 
 }  // namespace
 
@@ -30,95 +29,100 @@ void Simulator::transmit(NodeIndex from, Send& send) {
   if (hooks.send) hooks.send(from, send.to, send.message);
 
   trace(kTraceMessage, from, pastry::index(send.to));
-  Flight flight;
+  const std::uint32_t slot = flights_.take();
+  Flight& flight = flights_[slot];
   flight.from = from;
   flight.sender = handle(from);
   flight.to = send.to;
-  if (!pack(send, flight)) return drop(from, send.to, DropCause::unencodable);
-
+  if (!pack(send, flight)) {
+    release_flight(slot);
+    return drop(from, send.to, DropCause::unencodable);
+  }
   switch (network_.fate(from, receiver)) {
     case Network::Fate::lost:
+      release_flight(slot);
       return drop(from, send.to, DropCause::lost);
     case Network::Fate::cut:
+      release_flight(slot);
       return drop(from, send.to, DropCause::cut);
     case Network::Fate::arrives_twice: {
       ++counters_.copies;
-      Flight copy;
-      copy.from = flight.from;
-      copy.sender = flight.sender;
-      copy.to = flight.to;
-      copy.frame = flight.frame;
-      copy.payload = flight.payload;
-      if (flight.plain) copy.plain = std::make_unique<Message>(*flight.plain);
-      launch(receiver, std::move(copy));
+      const std::uint32_t copy = flights_.take();
+      flights_[copy] = flight;
+      launch(receiver, copy);
       break;
     }
     case Network::Fate::arrives:
       break;
   }
-  launch(receiver, std::move(flight));
+  launch(receiver, slot);
 }
 
 // Turns the message into what travels, and adds that to the trace.
 bool Simulator::pack(Send& send, Flight& flight) {
   if (!codec_) {
     add_message(trace_, send.message);
-    flight.plain = std::make_unique<Message>(std::move(send.message));
+    flight.content.emplace<Message>(std::move(send.message));
     return true;
   }
   if (!codec_->encode(flight.sender, flight.to, send.message, frames_)) return false;
   trace_.add(ByteView(frames_.header));
   trace_.add(frames_.payload.view());
   counters_.bytes += frames_.header.size() + frames_.payload.size();
-  if (!spare_frames_.empty()) {
-    flight.frame = std::move(spare_frames_.back());
-    spare_frames_.pop_back();
+  Frame& frame = flight.content.emplace<Frame>();
+  if (!spare_headers_.empty()) {
+    frame.header = std::move(spare_headers_.back());
+    spare_headers_.pop_back();
   }
-  flight.frame.assign(frames_.header.begin(), frames_.header.end());
-  flight.payload = std::move(frames_.payload);
+  frame.header.assign(frames_.header.begin(), frames_.header.end());
+  frame.payload = std::move(frames_.payload);
   return true;
 }
 
-void Simulator::launch(NodeIndex receiver, Flight flight) {
+void Simulator::launch(NodeIndex receiver, std::uint32_t slot) {
+  const Flight& flight = flights_[slot];
   const Time arrival = network_.arrival(flight.from, receiver, now_);
-  if (arrival == kNever) return drop(flight.from, flight.to, DropCause::overflow);
-  std::uint32_t slot = 0;
-  if (free_flights_.empty()) {
-    slot = static_cast<std::uint32_t>(flights_.size());
-    flights_.push_back(std::move(flight));
-  } else {
-    std::pop_heap(free_flights_.begin(), free_flights_.end(), std::greater<>());
-    slot = free_flights_.back();
-    free_flights_.pop_back();
-    flights_[slot] = std::move(flight);
+  if (arrival == kNever) {
+    drop(flight.from, flight.to, DropCause::overflow);
+    return release_flight(slot);
   }
-  ++messages_in_flight_;
   queue_.push(arrival, EventKind::arrival, slot);
 }
 
 void Simulator::release_flight(std::uint32_t slot) {
-  Flight& flight = flights_[slot];
-  const std::size_t capacity = flight.frame.capacity();
-  if (capacity != 0 && capacity <= kSpareFrameBytes && spare_frames_.size() < kSpareFrames) {
-    spare_frames_.push_back(std::move(flight.frame));
+  if (auto* frame = std::get_if<Frame>(&flights_[slot].content)) {
+    const std::size_t capacity = frame->header.capacity();
+    if (capacity != 0 && capacity <= kSpareHeaderBytes && spare_headers_.size() < kSpareHeaders) {
+      spare_headers_.push_back(std::move(frame->header));
+    }
   }
-  flight = Flight{};
-  free_flights_.push_back(slot);
-  std::push_heap(free_flights_.begin(), free_flights_.end(), std::greater<>());
-  --messages_in_flight_;
+  flights_[slot].content.emplace<Frame>();
+  flights_.give_back(slot);
 }
 
 void Simulator::shrink() {
-  spare_frames_ = std::vector<Bytes>();
-  std::vector<bool> free(flights_.size());
-  for (const std::uint32_t slot : free_flights_) free[slot] = true;
-  while (!flights_.empty() && free[flights_.size() - 1]) flights_.pop_back();
-  flights_.shrink_to_fit();
-  std::erase_if(free_flights_, [this](std::uint32_t slot) { return slot >= flights_.size(); });
-  std::make_heap(free_flights_.begin(), free_flights_.end(), std::greater<>());
-  free_flights_.shrink_to_fit();
+  spare_headers_ = std::vector<Bytes>();
+  shrink_flights();
   outbox_ = {};
   queue_.shrink();
+}
+
+// What still flies moves to the front of a new pool.
+void Simulator::shrink_flights() {
+  Pool<Flight> kept;
+  const auto move = [&](std::uint32_t& slot) {
+    const std::uint32_t place = kept.take();
+    kept[place] = std::move(flights_[slot]);
+    slot = place;
+  };
+  queue_.for_each([&](Event& event) {
+    if (event.kind == EventKind::arrival) move(event.subject);
+  });
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (!nodes_[i].sleep) continue;
+    for (std::uint32_t& slot : nodes_[i].sleep->inbox) move(slot);
+  }
+  flights_ = std::move(kept);
 }
 
 void Simulator::drop(NodeIndex from, Handle to, DropCause cause) {
@@ -154,7 +158,8 @@ void Simulator::receive(NodeIndex node, std::uint32_t slot) {
   Handle from = flight.sender;
   Message message;
   if (codec_) {
-    Result<wire::Decoded> decoded = codec_->decode(flight.frame, std::move(flight.payload));
+    Frame& frame = std::get<Frame>(flight.content);
+    Result<wire::Decoded> decoded = codec_->decode(frame.header, std::move(frame.payload));
     if (!decoded || decoded->from != flight.sender || decoded->destination != id(node)) {
       drop(flight.from, flight.to, DropCause::undecodable);
       release_flight(slot);
@@ -163,7 +168,7 @@ void Simulator::receive(NodeIndex node, std::uint32_t slot) {
     from = decoded->from;
     message = std::move(decoded->message);
   } else {
-    message = std::move(*flight.plain);
+    message = std::move(std::get<Message>(flight.content));
   }
   release_flight(slot);
   trace(kTraceArrival, node, pastry::index(from));
@@ -180,16 +185,8 @@ void Simulator::receive(NodeIndex node, std::uint32_t slot) {
 // --- Storage -------------------------------------------------------------------------------------
 
 void Simulator::request_storage(NodeIndex node, StorageRequest request) {
-  PendingStorage pending{node, handle(node), std::move(request)};
-  std::uint32_t slot = 0;
-  if (free_storage_.empty()) {
-    slot = static_cast<std::uint32_t>(storage_.size());
-    storage_.push_back(std::move(pending));
-  } else {
-    slot = free_storage_.back();
-    free_storage_.pop_back();
-    storage_[slot] = std::move(pending);
-  }
+  const std::uint32_t slot = storage_.take();
+  storage_[slot] = {node, handle(node), std::move(request)};
   queue_.push(now_ + options_.store_delay, EventKind::storage, slot);
 }
 
@@ -203,9 +200,8 @@ void Simulator::complete_storage(std::uint32_t slot) {
     target.sleep->storage.push_back(slot);
     return;
   }
-  PendingStorage request = std::move(pending);
-  pending = PendingStorage{};
-  free_storage_.push_back(slot);
+  const PendingStorage request = std::exchange(pending, {});
+  storage_.give_back(slot);
   if (!same_life) return;
   StorageCompletion completion = carry_out(request);
   trace(kTraceStorage, node, completion.result ? completion.result->index() : 0xff);

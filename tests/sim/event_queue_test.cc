@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
+#include "pastry/core/config.h"
 #include "pastry/core/random.h"
 
 namespace pastry::sim {
@@ -42,6 +44,48 @@ TEST_CASE("pushing and popping may be mixed") {
       now = event.at;
     }
   }
+}
+
+TEST_CASE("a random mix of near and far events comes out like from a sorted list") {
+  // From nanoseconds to years, so that every wheel, and what lies beyond them, is used.
+  Random random(3);
+  EventQueue queue;
+  std::multimap<Time, std::uint32_t> model;  // equal keys keep the order of insertion
+  Time now{std::chrono::hours(1)};
+  for (std::uint32_t i = 0; i < 200000; ++i) {
+    if (model.empty() || random.below(9) < 5) {
+      const std::uint64_t span = std::uint64_t{1} << random.below(56);
+      const Time at = now + Duration(static_cast<std::int64_t>(random.below(span)));
+      queue.push(at, EventKind::action, i);
+      model.emplace(at, i);
+    } else {
+      REQUIRE(queue.top().at == model.begin()->first);
+      const Event event = queue.pop();
+      REQUIRE(event.subject == model.begin()->second);
+      now = event.at;
+      model.erase(model.begin());
+    }
+    REQUIRE(queue.size() == model.size());
+    if (i % 50000 == 49999) queue.shrink();
+  }
+  while (!model.empty()) {
+    REQUIRE(queue.pop().subject == model.begin()->second);
+    model.erase(model.begin());
+  }
+  CHECK(queue.empty());
+}
+
+TEST_CASE("what is pushed behind the present time comes next, and every event is visited") {
+  EventQueue queue;
+  for (std::uint32_t i = 0; i < 100; ++i) queue.push(Time(seconds(i)), EventKind::action, i);
+  CHECK(queue.pop().subject == 0);
+  CHECK(queue.top().subject == 1);  // the queue has moved to the first second
+  queue.push(Time(milliseconds(1)), EventKind::action, 1000);
+  CHECK(queue.pop().subject == 1000);
+  std::uint64_t sum = 0;
+  queue.for_each([&sum](Event& event) { sum += event.subject++; });
+  CHECK(sum == 99 * 100 / 2);
+  CHECK(queue.pop().subject == 2);
 }
 
 }  // namespace pastry::sim

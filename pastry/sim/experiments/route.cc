@@ -89,9 +89,14 @@ class RouteRun {
                                          " of " + std::to_string(experiment_.nodes) +
                                          " nodes became active");
     }
-    if (grown.joins > 0) {
-      report_.join_messages_mean =
-          static_cast<double>(grown.messages) / static_cast<double>(grown.joins);
+    if (grown.joins == 0) return {};
+    const auto per_join = [&](std::uint64_t messages) {
+      return static_cast<double>(messages) / static_cast<double>(grown.joins);
+    };
+    report_.join_messages_mean = per_join(grown.messages);
+    for (std::size_t kind = 0; kind < kMessageKinds; ++kind) {
+      if (grown.by_kind[kind] == 0) continue;
+      report_.join_messages_by_kind.emplace_back(message_kind(kind), per_join(grown.by_kind[kind]));
     }
     return {};
   }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pastry/core/error.h"
@@ -50,6 +51,8 @@ struct RouteReport {
   std::uint64_t lost = 0;
   std::uint64_t duplicates = 0;
   double join_messages_mean = 0;
+  // The same by the kind of message, kinds that were sent only.
+  std::vector<std::pair<std::string, double>> join_messages_by_kind;
   double routing_table_entries_mean = 0;
   double routing_table_fill = 0;
   std::vector<std::string> features;  // what was on
