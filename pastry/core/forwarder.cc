@@ -11,6 +11,10 @@ namespace {
 constexpr std::size_t kAvoidMax = 8;
 // Hop state of a peer without traffic is given back after this long.
 constexpr Duration kHopIdle = std::chrono::seconds(30);
+// A previous hop is told of the same entry at most this often: it may get the reply late, or have
+// reasons of its own not to use the entry.
+constexpr Duration kHelpPause = std::chrono::seconds(1);
+constexpr std::size_t kHelpsKept = 16;
 
 // Of the source itself and not of its handle, which the directory may give to another peer while
 // this is remembered; every node counts its messages from one.
@@ -212,6 +216,11 @@ void Forwarder::help_previous(NodeState& node, Step& step, const RouteHeader& he
   const int row = shared_prefix(node.self_id(), header.key, b);
   if (row >= digit_count(b) || shared_prefix(node.id(next), header.key, b) <= row) return;
   if (shared_prefix(node.id(previous), header.key, b) != row) return;
+  auto& helped = traffic().helped;
+  helped.resize(kHelpsKept);
+  Help& last = helped[(index(previous) * 0x9e3779b1U ^ index(next) * 0x85ebca6bU) % kHelpsKept];
+  if (last.previous == previous && last.next == next && step.now < last.until) return;
+  last = {previous, next, step.now + kHelpPause};
   node.send(step, previous, RowReply{{static_cast<std::uint8_t>(row), {next}}});
 }
 

@@ -8,10 +8,10 @@
 
 #include <cstdint>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "pastry/core/box.h"
+#include "pastry/core/identity_set.h"
 #include "pastry/core/message.h"
 #include "pastry/core/step.h"
 #include "proximity/rtt_estimator.h"
@@ -56,12 +56,19 @@ class Forwarder {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> acks;  // owed to this peer
     Time used_at{};
   };
+  // An entry that a previous hop was told of.
+  struct Help {
+    Handle previous = kNoHandle;
+    Handle next = kNoHandle;
+    Time until{};  // not told again before
+  };
   struct Traffic {
     std::unordered_map<std::uint32_t, Hop> hops;  // by handle
     std::vector<Handle> owed;                     // peers with acks to send
-    std::unordered_set<std::uint64_t> seen, seen_before;
+    IdentitySet seen, seen_before;  // what was delivered here: this period's and the last one's
     Time seen_rotates = kNever;
     std::vector<LocalRoute> kept;
+    std::vector<Help> helped;  // those of late, at a place that both handles give
     std::size_t waiting = 0;
     Time retransmit_at = kNever;
     Time sweep_at = kNever;

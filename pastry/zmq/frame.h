@@ -4,13 +4,21 @@
 //   token  u64   what the receiver's welcome gave to the sending process (see admission.h)
 //   record …     at least one
 // and a record is
-//   header_size u32, payload_size u32, header_size bytes, payload_size bytes
+//   header_size u32, payload_size u32, header, payload_size bytes
 // with all integers little-endian. Small payloads travel in the record, so that many small messages
 // cost one ZeroMQ message; payload_size kDetached says that the payload is the second frame, which
 // only the last record may, and then the second frame must be there. Headers are what
 // pastry/wire encodes; nothing here looks into them.
+//
+// The header is header_size bytes; or, because consecutive headers to a process differ in a few
+// words only, header_size has kSameBut set and the header is that of the record before, which has
+// the same size, but for the words that follow:
+//   changed u64             bit i: the i-th group of eight bytes differs
+//   words   u64 × (bits set in changed)
+// Each frame starts without a record before, so every frame can be read by itself.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 
@@ -23,6 +31,7 @@ using SessionToken = std::uint64_t;
 inline constexpr std::size_t kTokenSize = 8;
 inline constexpr std::size_t kRecordPrefix = 8;
 inline constexpr std::uint32_t kDetached = 0xffffffffU;
+inline constexpr std::uint32_t kSameBut = 0x80000000U;
 // Payloads up to this size are copied into the record; above, copying costs more than a frame.
 inline constexpr std::size_t kInlinePayloadMax = 4096;
 // A frame that reached this size takes no further record.
@@ -33,17 +42,36 @@ std::uint64_t load_u64(const std::uint8_t* at);
 void store_u32(std::uint8_t* at, std::uint32_t value);
 void store_u64(std::uint8_t* at, std::uint64_t value);
 
-// Appends a record; with `detached` the payload's bytes are left out.
-void append_record(Bytes& frame, ByteView header, ByteView payload, bool detached);
+// Records in one frame at most.
+inline constexpr std::size_t kRecordsMax = 1024;
+// A header of this many words at most can be told by what changed in it.
+inline constexpr std::size_t kSameButWordsMax = 64;
+
+// Writes the records of one frame after the other.
+class RecordWriter {
+ public:
+  // What is appended next starts a frame.
+  void start() { last_.clear(); }
+
+  // Appends a record to the frame; with `detached` the payload's bytes are left out.
+  void append(Bytes& frame, ByteView header, ByteView payload, bool detached);
+
+ private:
+  std::size_t put_changes(ByteView header, std::uint8_t* out);
+
+  Bytes last_;  // header of the record before; empty: none that can be referred to
+};
 
 // Walks the records of a received first frame, without trusting any of it.
 class RecordReader {
  public:
   // `frame` includes the token.
   explicit RecordReader(ByteView frame);
+  RecordReader(const RecordReader&) = delete;
+  RecordReader& operator=(const RecordReader&) = delete;
 
   struct Record {
-    ByteView header;
+    ByteView header;        // valid until the next call
     ByteView payload;       // inside the frame
     bool detached = false;  // the payload is the second frame
   };
@@ -54,7 +82,12 @@ class RecordReader {
   bool well_formed() const { return !broken_; }
 
  private:
+  bool read_changes(std::size_t size);
+
   ByteView rest_;
+  ByteView last_;                                           // header of the record before
+  std::array<std::uint8_t, kSameButWordsMax * 8> changed_;  // last_, if it was told by its changes
+  std::size_t records_ = 0;
   bool broken_ = false;
 };
 

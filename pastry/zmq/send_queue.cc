@@ -14,6 +14,7 @@ bool SendQueue::add(Priority priority, ByteView header, Payload payload) {
   const bool detached = payload.size() > kInlinePayloadMax;
   const std::size_t inline_size = size - (detached ? payload.size() : 0);
   if (lane.batches.empty() || lane.batches.back().sealed ||
+      lane.batches.back().messages == kRecordsMax ||
       lane.batches.back().frame.size() + inline_size > kFrameFull) {
     if (!lane.batches.empty()) lane.batches.back().sealed = true;
     Batch& fresh = lane.batches.emplace_back();
@@ -21,13 +22,16 @@ bool SendQueue::add(Priority priority, ByteView header, Payload payload) {
     fresh.frame.clear();
     fresh.frame.resize(kTokenSize);  // filled in when it is sent
     fresh.bytes = kTokenSize;
+    lane.records.start();
     lane.bytes += kTokenSize;
   }
   Batch& batch = lane.batches.back();
-  append_record(batch.frame, header, payload.view(), detached);
+  const std::size_t before = batch.frame.size();
+  lane.records.append(batch.frame, header, payload.view(), detached);
+  const std::size_t taken = batch.frame.size() - before + (detached ? payload.size() : 0);
   ++batch.messages;
-  batch.bytes += size;
-  lane.bytes += size;
+  batch.bytes += taken;
+  lane.bytes += taken;
   if (detached) {
     batch.payload = std::move(payload);
     batch.sealed = true;

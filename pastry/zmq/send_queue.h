@@ -45,6 +45,7 @@ class SendQueue {
  private:
   struct Lane {
     std::deque<Batch> batches;
+    RecordWriter records;  // of the last batch
     std::size_t bytes = 0;
   };
 

@@ -6,7 +6,7 @@
 // acknowledged; the source routes to the sink's id by way of the forwarder. Prints one JSON
 // document; `ratio` is ours / rival in messages per second.
 //
-//   bench_forward [--seconds S] [--window W]
+//   bench_forward [--seconds S] [--window W] [--size BYTES]
 //
 // The window is what the source keeps between itself and the sink.
 #include <sys/mman.h>
@@ -46,7 +46,6 @@ struct Shared {
   std::atomic<std::uint64_t> received;
   std::atomic<std::uint64_t> bytes;
   std::atomic<int> ready;
-  std::atomic<bool> stop;
   std::atomic<int> port;
   std::atomic<bool> through;  // the sink saw messages come from the forwarder
 };
@@ -58,10 +57,12 @@ Shared* make_shared_memory() {
   return new (at) Shared{};
 }
 
-pid_t spawn(const std::function<void()>& body) {
+// The name is what profilers show.
+pid_t spawn(const char* name, const std::function<void()>& body) {
   const pid_t pid = fork();
   if (pid != 0) return pid;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_NAME, name);
   body();
   _exit(0);
 }
@@ -116,7 +117,7 @@ Measured run_rival(std::size_t size, double seconds) {
   std::vector<pid_t> children;
   // Ports are chosen by the kernel and passed on through shared memory.
   Shared& sink_port = *make_shared_memory();
-  children.push_back(spawn([&] {
+  children.push_back(spawn("zmq-sink", [&] {
     zmq::context_t mine;
     zmq::socket_t pull = rival_socket(mine, zmq::socket_type::pull);
     pull.bind("tcp://127.0.0.1:*");
@@ -130,7 +131,7 @@ Measured run_rival(std::size_t size, double seconds) {
     }
   }));
   wait_for([&] { return sink_port.port != 0; });
-  children.push_back(spawn([&] {
+  children.push_back(spawn("zmq-forwarder", [&] {
     zmq::context_t mine;
     zmq::socket_t pull = rival_socket(mine, zmq::socket_type::pull);
     zmq::socket_t push = rival_socket(mine, zmq::socket_type::push);
@@ -147,7 +148,7 @@ Measured run_rival(std::size_t size, double seconds) {
     }
   }));
   wait_for([&] { return shared.port != 0; });
-  children.push_back(spawn([&] {
+  children.push_back(spawn("zmq-source", [&] {
     zmq::context_t mine;
     zmq::socket_t push = rival_socket(mine, zmq::socket_type::push);
     push.connect("tcp://127.0.0.1:" + std::to_string(shared.port));
@@ -212,6 +213,7 @@ void run_source(Shared& shared, const std::string& seed_address, std::size_t siz
   const Payload payload(Bytes(size, 1));
   std::uint64_t sent = 0;
   std::function<void()> pump = [&] {
+    const std::uint64_t before = sent;
     const Handle hop = host.directory().find(forwarder);
     if (host.node(0).active() && hop != kNoHandle) {
       host.run_on_node(0, kBench, [&](Context context) {
@@ -223,7 +225,11 @@ void run_source(Shared& shared, const std::string& seed_address, std::size_t siz
     } else {
       sent = shared.received;
     }
-    if (!shared.stop) host.post(pump);
+    if (sent > before) {
+      host.post(pump);
+    } else {
+      host.after(std::chrono::milliseconds(1), pump);  // the window is full
+    }
   };
   host.after(std::chrono::seconds(1), pump);
   host.run();
@@ -234,7 +240,7 @@ Measured run_ours(std::size_t size, double seconds, std::size_t window) {
   const NodeId forwarder(0x5000000000000000ULL, 0);
   const NodeId sink(0x9000000000000000ULL, 0);
   std::vector<pid_t> children;
-  children.push_back(spawn([&] {
+  children.push_back(spawn("forwarder", [&] {
     const auto opened = open_host(forwarder.high(), window);
     host::Host& host = *opened;
     Quiet quiet;
@@ -246,7 +252,7 @@ Measured run_ours(std::size_t size, double seconds, std::size_t window) {
   }));
   wait_for([&] { return shared.port != 0; });
   const std::string seed = "tcp://127.0.0.1:" + std::to_string(shared.port);
-  children.push_back(spawn([&] {
+  children.push_back(spawn("sink", [&] {
     const auto opened = open_host(sink.high(), window);
     host::Host& host = *opened;
     Sink application(shared, forwarder);
@@ -258,7 +264,8 @@ Measured run_ours(std::size_t size, double seconds, std::size_t window) {
     host.run();
   }));
   wait_for([&] { return shared.ready == 1; });
-  children.push_back(spawn([&] { run_source(shared, seed, size, window, forwarder, sink); }));
+  children.push_back(
+      spawn("source", [&] { run_source(shared, seed, size, window, forwarder, sink); }));
   wait_for([&] { return shared.through.load(); });
   const Measured measured = measure(shared, children[0], seconds);
   for (const pid_t child : children) kill(child, SIGKILL);
@@ -271,13 +278,16 @@ Measured run_ours(std::size_t size, double seconds, std::size_t window) {
 int main(int argc, char** argv) {
   double seconds = 3;
   std::size_t window = 32768;
+  std::vector<std::size_t> sizes = {64, 256, 1024};
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atof(argv[i + 1]);
     if (std::strcmp(argv[i], "--window") == 0)
       window = static_cast<std::size_t>(std::atoll(argv[i + 1]));
+    if (std::strcmp(argv[i], "--size") == 0)
+      sizes = {static_cast<std::size_t>(std::atoll(argv[i + 1]))};
   }
   nlohmann::json results = nlohmann::json::array();
-  for (const std::size_t size : {64, 256, 1024}) {
+  for (const std::size_t size : sizes) {
     const Measured rival = run_rival(size, seconds);
     const Measured ours = run_ours(size, seconds, window);
     results.push_back({{"payload_bytes", size},

@@ -225,6 +225,42 @@ TEST_CASE("[MSPastry 4.2] a silent hop is avoided and the message arrives all th
   CHECK(tried > 0);
 }
 
+TEST_CASE(
+    "[Pastry 2.4] a hop that used a poorer entry is told of a better one, but not each time") {
+  Ring ring(config_with(4));
+  const auto live = grow(ring, 60);
+  const Handle from = live.front();
+  // A hop whose entry for the key shares more with the key than sender and hop do.
+  const auto helps = [&](Handle hop, const Key& key) {
+    const NextHop next = next_hop(ring.directory(), ring.node(hop).tables(), key);
+    const auto shared = [&](Handle peer) {
+      return shared_prefix(ring.directory().id(peer), key, ring.node(hop).config().digit_bits);
+    };
+    return next.node != kNoHandle && next.node != hop && next.node != from &&
+           shared(hop) == shared(from) && shared(next.node) > shared(hop);
+  };
+  Key key = ring.random().id();
+  Handle hop = live[30];
+  while (!helps(hop, key)) key = ring.random().id();
+
+  int told = 0;
+  ring.drop = [&](Handle sender, const Send& send) {
+    if (sender == hop && send.to == from && std::holds_alternative<RowReply>(send.message)) ++told;
+    return false;
+  };
+  RouteOptions options;
+  options.hint = hop;
+  for (int i = 0; i < 50; ++i) {
+    ring.route(from, key, options);
+    ring.run(milliseconds(10));
+  }
+  CHECK(told == 1);
+  ring.run(seconds(1));
+  ring.route(from, key, options);
+  ring.run(milliseconds(10));
+  CHECK(told == 2);
+}
+
 TEST_CASE("[Pastry 2.2] a replica lookup ends at one of the k closest nodes") {
   Ring ring(config_with(8));
   const auto live = grow(ring, 60);

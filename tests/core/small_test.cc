@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "pastry/core/config.h"
 #include "pastry/core/error.h"
 #include "pastry/core/hash.h"
 #include "pastry/core/hex.h"
+#include "pastry/core/identity_set.h"
 #include "pastry/core/random.h"
 #include "pastry/core/storage.h"
 #include "pastry/core/verifier.h"
@@ -187,4 +190,25 @@ TEST_CASE("config: no range goes beyond what a message may hold") {
   config = {};
   config.gap_batch = 65;
   CHECK_FALSE(config.validate());
+}
+
+TEST_CASE("identity set: holds what std::set holds, zero and neighbours included") {
+  Random random(3);
+  IdentitySet set;
+  std::set<std::uint64_t> model;
+  CHECK_FALSE(set.contains(0));
+  for (int i = 0; i < 5000; ++i) {
+    // Few distinct low bits, so that places collide; and all small numbers.
+    const std::uint64_t hash = random.below(2) == 0 ? random.below(64) << 40 : random.below(3000);
+    const std::uint64_t same = hash == 0 ? 1 : hash;
+    CHECK(set.contains(hash) == model.contains(same));
+    set.insert(hash);
+    model.insert(same);
+  }
+  for (const std::uint64_t hash : model) CHECK(set.contains(hash));
+  CHECK(set.size() == model.size());
+  const IdentitySet taken = std::exchange(set, {});
+  CHECK(set.empty());
+  CHECK_FALSE(set.contains(5));
+  CHECK(taken.size() == model.size());
 }
