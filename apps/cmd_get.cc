@@ -41,7 +41,7 @@ Result<std::uint64_t> download(const Session& session, control::Json params, Out
   std::optional<Progress> progress;
   std::uint64_t received = 0;
   while (true) {
-    const auto incoming = session.client().next(session.deadline);
+    const auto incoming = session.client().next(session.patience());
     if (!incoming) return tl::unexpected<Error>(incoming.error());
     const control::Header& header = incoming->header;
     if (header.call != call) continue;
@@ -102,7 +102,8 @@ const Command kGetCommand{
         "The output file appears when it is complete and verified; --json then describes it "
         "(on standard error if the data goes to standard output).",
     .example = "pastry get $ID -o copy.md",
-    .timeout = "3600",
+    .timeout = "120",
+    .timeout_help = kProgressTimeoutHelp,
     .options = node_options(
         {{"output", 'o', "FILE|-", "where to write it", "-"},
          {"range", 0, "A-B", "only these bytes, both inclusive, from 0; A-: to the end"}}),

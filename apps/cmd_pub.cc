@@ -12,6 +12,7 @@
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
 #include "apps/session.h"
+#include "apps/topic_argument.h"
 #include "scribe/scribe.h"
 
 namespace pastry::cli {
@@ -41,11 +42,11 @@ class Messages {
     return messages;
   }
 
-  // Error: too_large.
+  // Error: invalid (too large).
   Result<std::optional<std::string>> next() {
     std::optional<std::string> message = take();
     if (message && message->size() > scribe::kMessageMax) {
-      return fail(ErrorCode::too_large,
+      return fail(ErrorCode::invalid,
                   "a message has at most " + std::to_string(scribe::kMessageMax) + " bytes");
     }
     return message;
@@ -64,6 +65,7 @@ class Messages {
     message.resize(scribe::kMessageMax + 1);
     stream_->read(message.data(), static_cast<std::streamsize>(message.size()));
     message.resize(static_cast<std::size_t>(stream_->gcount()));
+    if (message.empty()) return std::nullopt;
     return message;
   }
 
@@ -77,7 +79,7 @@ class Messages {
 // What came while waiting: the credit, or the end of the call.
 Result<std::optional<control::Json>> take_one(const Session& session, control::CallId call,
                                               std::uint64_t& credit) {
-  const auto incoming = session.client().next(session.deadline);
+  const auto incoming = session.client().next(session.patience());
   if (!incoming) return tl::unexpected<Error>(incoming.error());
   const control::Header& header = incoming->header;
   if (header.call != call) return std::optional<control::Json>();
@@ -116,6 +118,8 @@ Result<control::Json> publish(const Session& session, const std::string& topic, 
 
 Result<Exit> run(const Invocation& invocation) {
   const auto& arguments = invocation.options.arguments();
+  const auto topic = parse_topic(arguments[0]);
+  if (!topic) return tl::unexpected<Error>(topic.error());
   auto messages =
       Messages::open(arguments.size() > 1 ? arguments[1] : "-", invocation.options.flag("lines"));
   if (!messages) return tl::unexpected<Error>(messages.error());
@@ -146,9 +150,12 @@ const Command kPubCommand{
     .arguments_min = 1,
     .arguments_max = 2,
     .summary = "Publishes a message, or one per line, to a topic.",
-    .details = "Done when the topic's root and all its children have every message.",
+    .details =
+        "Done when the topic's root and all its children have every message. Without TEXT, or with "
+        "-, standard input is one message; an empty input is none, an empty TEXT is one.",
     .example = "seq 1000 | pastry pub news - --lines",
-    .timeout = "600",
+    .timeout = "120",
+    .timeout_help = kProgressTimeoutHelp,
     .options = node_options({{"lines", 0, "", "each line is a message"}}),
     .run = run};
 

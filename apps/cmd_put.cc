@@ -74,7 +74,7 @@ class Source {
 Result<std::optional<control::Json>> wait(const Session& session, control::CallId call,
                                           std::uint64_t& credit, std::uint64_t wanted) {
   while (credit < wanted) {
-    const auto incoming = session.client().next(session.deadline);
+    const auto incoming = session.client().next(session.patience());
     if (!incoming) return tl::unexpected<Error>(incoming.error());
     const control::Header& header = incoming->header;
     if (header.call != call) continue;
@@ -165,7 +165,8 @@ const Command kPutCommand{
     .summary = "Stores a file and prints its id.",
     .details = "Done when K different processes have it on disk, synced.",
     .example = "pastry put README.md -k 3",
-    .timeout = "3600",
+    .timeout = "120",
+    .timeout_help = kProgressTimeoutHelp,
     .options =
         node_options({{"replicas", 'k', "K", "copies to keep", "3"},
                       {"at-least", 0, "N", "be content with so many copies if the ring is small"},

@@ -6,6 +6,7 @@
 #include "apps/cli/encoding.h"
 #include "apps/cli/output.h"
 #include "apps/session.h"
+#include "apps/topic_argument.h"
 
 namespace pastry::cli {
 namespace {
@@ -41,11 +42,12 @@ Result<Exit> run(const Invocation& invocation) {
   Reader reader(invocation.options);
   const auto count = reader.integer("count", 0, INT64_MAX);
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
+  const auto topic = parse_topic(invocation.options.arguments().front());
+  if (!topic) return tl::unexpected<Error>(topic.error());
   const auto session = connect(invocation);
   if (!session) return tl::unexpected<Error>(session.error());
   control::Client& client = session->client();
-  const auto call = client.call(
-      "sub", session->params({{"topic", invocation.options.arguments().front()}}), kWindow);
+  const auto call = client.call("sub", session->params({{"topic", *topic}}), kWindow);
   const auto attach = session->deadline.within(kAttachTimeout);
   bool attached = false;
   for (std::int64_t received = 0; count == 0 || received < count;) {

@@ -4,12 +4,15 @@
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
 #include "apps/session.h"
+#include "apps/topic_argument.h"
 
 namespace pastry::cli {
 namespace {
 
 Result<Exit> run(const Invocation& invocation) {
-  const auto answer = ask(invocation, "topic", {{"topic", invocation.options.arguments().front()}});
+  const auto topic = parse_topic(invocation.options.arguments().front());
+  if (!topic) return tl::unexpected<Error>(topic.error());
+  const auto answer = ask(invocation, "topic", {{"topic", *topic}});
   if (!answer) return tl::unexpected<Error>(answer.error());
   if (invocation.json) return print(*answer);
   std::string text = "topic " + answer->value("topic", "") + ", " +

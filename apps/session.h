@@ -13,6 +13,8 @@ struct Session {
 
   // Parameters every method takes: the node that was chosen and how long the command will wait.
   control::Json params(control::Json own = control::Json::object()) const;
+  // For a command that moves data: the time-out counts from now, so from the last progress.
+  control::Deadline patience() const { return control::Deadline::in(timeout); }
   control::Client& client() const { return *target.client; }
 };
 

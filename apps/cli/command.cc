@@ -33,13 +33,25 @@ Found find_command(std::span<const Command* const> commands, std::span<const std
   return found;
 }
 
-// Why no command is what the words name.
-std::string unknown(std::span<const Command* const> commands, std::span<const std::string> words) {
+// The commands that begin with `word` and have a second one, for a message.
+std::string group_of(std::span<const Command* const> commands, const std::string& word) {
   std::string group;
   for (const Command* command : commands) {
-    if (!command->name.starts_with(words[0] + " ")) continue;
+    if (!command->name.starts_with(word + " ")) continue;
     group += (group.empty() ? "" : ", ") + ("'" + command->name + "'");
   }
+  return group;
+}
+
+// A second word that belongs to no command of the first one's group, which takes no arguments.
+bool wrong_second_word(const Found& found, std::span<const std::string> words) {
+  return found.words == 1 && found.command->arguments_max == 0 && words.size() > 1 &&
+         !words[1].empty() && words[1].front() != '-';
+}
+
+// Why no command is what the words name.
+std::string unknown(std::span<const Command* const> commands, std::span<const std::string> words) {
+  const std::string group = group_of(commands, words[0]);
   if (!group.empty()) return "'" + words[0] + "' needs one more word: " + group;
   return "no such command '" + words[0] + "'; see 'pastry --help'";
 }
@@ -87,7 +99,7 @@ int run_command(const Command& command, std::span<const Command* const> commands
 std::vector<OptionSpec> with_common_options(const Command& command) {
   std::vector<OptionSpec> specs = command.options;
   specs.push_back({"json", 0, "", "machine-readable output"});
-  specs.push_back({"timeout", 0, "SECONDS", "give up after this long (0: never)", command.timeout});
+  specs.push_back({"timeout", 0, "SECONDS", command.timeout_help, command.timeout});
   specs.push_back({"config", 0, "FILE", "read options from this file"});
   specs.push_back({"help", 'h', "", "this text"});
   return specs;
@@ -157,6 +169,13 @@ int dispatch(std::span<const Command* const> commands, std::span<const std::stri
   const Found found = find_command(commands, words);
   if (found.command == nullptr) {
     return report("", {ErrorCode::invalid, unknown(commands, words)},
+                  asks_for_json(words, environment));
+  }
+  if (const std::string group = group_of(commands, words[0]);
+      !group.empty() && wrong_second_word(found, words)) {
+    return report(words[0],
+                  {ErrorCode::invalid,
+                   "no such command '" + words[0] + " " + words[1] + "'; there are " + group},
                   asks_for_json(words, environment));
   }
   try {

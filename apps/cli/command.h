@@ -21,15 +21,20 @@ struct Invocation {
   Duration timeout{};  // zero: no limit
 };
 
+// Command::timeout_help of those that move data.
+inline constexpr const char* kProgressTimeoutHelp =
+    "give up after this long without progress (0: never)";
+
 struct Command {
-  std::string name;                 // "put"; "cluster kill" for the second level
-  std::string arguments;            // "FILE|-", for the help
-  std::size_t arguments_min = 0;    // positional arguments
-  std::size_t arguments_max = 0;    //
-  std::string summary;              // one line
-  std::string details = {};         // further lines of the help
-  std::string example;              // a command line that works
-  std::string timeout = "30";       // default of --timeout, seconds; "0": none
+  std::string name;               // "put"; "cluster kill" for the second level
+  std::string arguments;          // "FILE|-", for the help
+  std::size_t arguments_min = 0;  // positional arguments
+  std::size_t arguments_max = 0;  //
+  std::string summary;            // one line
+  std::string details = {};       // further lines of the help
+  std::string example;            // a command line that works
+  std::string timeout = "30";     // default of --timeout, seconds; "0": none
+  std::string timeout_help = "give up after this long (0: never)";
   std::vector<OptionSpec> options;  // beside the common ones
   // Does the work. An error is printed as one line (with --json as one object) on stderr and
   // becomes the exit code.

@@ -1,8 +1,6 @@
 #include "apps/cluster/supervisor.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,18 +63,13 @@ Result<void> Supervisor::prepare_directories() {
     settings_.data_dir = scratch_ = path;
     return {};
   }
-  const std::string name = "data directory '" + settings_.data_dir + "'";
+  auto data = service::DataDir::open(settings_.data_dir, "cluster.lock");
+  if (!data) return tl::unexpected<Error>(data.error());
+  data_ = std::move(*data);
+  settings_.data_dir = data_->path().string();
   std::error_code error;
-  settings_.data_dir = fs::absolute(settings_.data_dir, error).string();
-  fs::create_directories(settings_.data_dir, error);
-  if (error) return fail(ErrorCode::failed, "cannot make " + name + ": " + error.message());
-  const std::string lock = settings_.data_dir + "/cluster.lock";
-  data_lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (data_lock_ < 0) return fail(ErrorCode::failed, name + " is not writable: " + reason());
-  if (::flock(data_lock_, LOCK_EX | LOCK_NB) != 0) {
-    return fail(ErrorCode::conflict, name + " is in use by another process");
-  }
   existed_ = fs::exists(settings_.data_dir + "/cluster.json", error);
+  if (existed_) data_->keep();
   return {};
 }
 
@@ -153,7 +146,6 @@ Supervisor::~Supervisor() {
   }
   registration_.reset();
   if (signals_ >= 0) ::close(signals_);
-  if (data_lock_ >= 0) ::close(data_lock_);
   std::error_code ignored;
   if (!scratch_.empty()) fs::remove_all(scratch_, ignored);
 }
@@ -235,7 +227,9 @@ Result<bool> Supervisor::start(const control::Deadline& deadline) {
                        [](const Child& child) { return child.state == ChildState::running; });
   });
   if (!started || !*started) return started;
-  return until(deadline, "the ring to be right", [&] { return ring_is_right(); });
+  auto right = until(deadline, "the ring to be right", [&] { return ring_is_right(); });
+  if (right && *right && data_) data_->keep();
+  return right;
 }
 
 Result<bool> Supervisor::until(const control::Deadline& deadline, const char* what,

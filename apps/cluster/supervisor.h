@@ -14,6 +14,7 @@
 #include "apps/control/deadline.h"
 #include "apps/control/runtime_dir.h"
 #include "apps/control/server.h"
+#include "apps/service/data_dir.h"
 
 namespace pastry::cluster {
 
@@ -96,7 +97,7 @@ class Supervisor {
   std::vector<Child> children_;
   std::vector<Waiting> waiting_;
   std::string scratch_;
-  int data_lock_ = -1;
+  std::unique_ptr<service::DataDir> data_;  // of the user's; removed again if the start fails
   int base_port_ = 0;
   int signals_ = -1;
   bool existed_ = false;  // the data directory holds an earlier cluster

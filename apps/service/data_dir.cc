@@ -28,7 +28,7 @@ fs::path topmost_missing(fs::path path) {
 
 }  // namespace
 
-Result<std::unique_ptr<DataDir>> DataDir::open(const fs::path& path) {
+Result<std::unique_ptr<DataDir>> DataDir::open(const fs::path& path, const char* lock_name) {
   std::unique_ptr<DataDir> directory(new DataDir);
   std::error_code error;
   directory->path_ = fs::absolute(path, error).lexically_normal();
@@ -41,8 +41,9 @@ Result<std::unique_ptr<DataDir>> DataDir::open(const fs::path& path) {
     return fail(ErrorCode::failed, "cannot make " + name + ": " + why);
   }
   directory->was_empty_ = fs::is_empty(directory->path_, error);
-  const fs::path lock = directory->path_ / "lock";
-  directory->lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  directory->lock_path_ = directory->path_ / lock_name;
+  directory->lock_is_new_ = !fs::exists(directory->lock_path_, error);
+  directory->lock_ = ::open(directory->lock_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (directory->lock_ < 0) {
     return fail(ErrorCode::failed, name + " is not writable: " + reason(errno));
   }
@@ -55,6 +56,7 @@ Result<std::unique_ptr<DataDir>> DataDir::open(const fs::path& path) {
 
 DataDir::~DataDir() {
   std::error_code error;
+  if (!keep_ && lock_is_new_ && lock_ >= 0) fs::remove(lock_path_, error);
   if (!keep_ && (was_empty_ || !made_.empty())) {
     for (const auto& entry : fs::directory_iterator(path_, error)) {
       fs::remove_all(entry.path(), error);

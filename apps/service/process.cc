@@ -148,10 +148,10 @@ Result<void> Process::run() {
   if (bounded && !settings_.create) {
     host_->after(settings_.start_timeout, [this] {
       if (ready_) return;
-      start_error_ = Error{ErrorCode::unavailable,
-                           "could not join the overlay: no active node "
-                           "answered at " +
-                               settings_.seeds.front()};
+      const std::string why = join_failure_.empty()
+                                  ? "no active node answered at " + settings_.seeds.front()
+                                  : join_failure_;
+      start_error_ = Error{ErrorCode::unavailable, "could not join the overlay: " + why};
       stop(false);
     });
   }
@@ -189,8 +189,21 @@ void Process::join_rest() {
   }
 }
 
+// A new node that is refused for what it is gives up; one that was a member goes on: another
+// process may have taken a port that it remembers.
+void Process::on_join_failed(const JoinFailed& failed) {
+  const bool final = failed.code == ErrorCode::invalid || failed.code == ErrorCode::incompatible;
+  if (final && was_member_ && failed.reason != join_failure_)
+    spdlog::warn("cannot join: {}", failed.reason);
+  join_failure_ = failed.reason;
+  if (!final || was_member_ || ready_ || start_error_) return;
+  start_error_ = Error{failed.code, "could not join the overlay: " + failed.reason};
+  stop(false);
+}
+
 void Process::on_event(std::size_t node, const NodeEvent& event) {
   log_event(host_->node(node).id(), event);
+  if (const auto* failed = std::get_if<JoinFailed>(&event)) return on_join_failed(*failed);
   if (std::holds_alternative<LeafSetChanged>(event)) remember_soon();
   if (!std::holds_alternative<NodeActivated>(event)) return;
   remember_soon();

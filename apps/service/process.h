@@ -76,6 +76,7 @@ class Process {
   Result<void> open_control();
   void start_nodes();
   void join_rest();
+  void on_join_failed(const JoinFailed& failed);
   void on_event(std::size_t node, const NodeEvent& event);
   void remember_soon();
   void remember();
@@ -93,6 +94,7 @@ class Process {
   std::unique_ptr<PeerKeeper> keeper_;
   std::vector<PeerInfo> remembered_;
   std::optional<Error> start_error_;
+  std::string join_failure_;  // the last one's reason
   bool was_member_ = false;
   bool rest_joining_ = false;
   bool ready_ = false;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "pastry/core/directory.h"
+#include "pastry/core/error.h"
 #include "pastry/core/id.h"
 
 namespace pastry {
@@ -24,6 +25,8 @@ struct PeerDead {
 struct LeafSetChanged {};
 struct JoinFailed {  // one attempt; the node goes on trying
   std::string reason;
+  // invalid, incompatible: whoever was asked refuses this node for what it is; no repetition helps.
+  ErrorCode code = ErrorCode::unavailable;
 };
 // A message ended without delivery: hop limit, attempts used up, buffer full.
 struct MessageDropped {

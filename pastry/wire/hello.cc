@@ -74,6 +74,11 @@ bool valid_overlay(std::string_view overlay) {
   return !overlay.empty() && printable(overlay, kOverlayNameBytesMax);
 }
 
+bool valid(const RingParameters& ring) {
+  return ring.leaf_set >= 2 && ring.leaf_set <= kLeafSetMax && ring.leaf_set % 2 == 0 &&
+         ring.digit_bits >= 1 && ring.digit_bits <= 8;
+}
+
 bool valid(const VersionRange& versions) { return versions.min <= versions.max; }
 
 Result<void> write(const HelloAccepted& accepted, schema::HelloReply::Builder out) {
@@ -129,7 +134,7 @@ Result<HelloReply> read_accepted(schema::HelloReply::Reader in) {
 Result<HelloReply> read_refused(schema::HelloReply::Reader in) {
   HelloRefused refused;
   const auto reason = static_cast<std::uint16_t>(in.getRefused().getReason());
-  if (reason > static_cast<std::uint16_t>(HelloRefusal::stopping))
+  if (reason > static_cast<std::uint16_t>(HelloRefusal::other_parameters))
     return fail(ErrorCode::incompatible, "reason: " + std::to_string(reason) + " is unknown");
   refused.reason = static_cast<HelloRefusal>(reason);
   const auto detail = as_view(in.getRefused().getDetail());
@@ -152,6 +157,8 @@ Result<Hello> read_hello(schema::Hello::Reader in) {
   const auto overlay = as_view(in.getOverlay());
   if (!valid_overlay(overlay)) return invalid("overlay: not 1 to 64 printable characters");
   hello.overlay = overlay;
+  hello.ring = {in.getLeafSet(), in.getDigitBits()};
+  if (!valid(hello.ring)) return invalid("leafSet, digitBits: not those of a ring");
   auto host = read_host(in.getHost());
   if (!host) return tl::unexpected<Error>(std::move(host.error()));
   hello.host = std::move(*host);
@@ -216,6 +223,8 @@ std::string_view name(HelloRefusal reason) {
       return "no room for another process";
     case HelloRefusal::stopping:
       return "stopping";
+    case HelloRefusal::other_parameters:
+      return "other parameters";
   }
   return "unknown";
 }
@@ -223,6 +232,7 @@ std::string_view name(HelloRefusal reason) {
 Result<Bytes> encode(const Hello& hello) {
   if (!valid_overlay(hello.overlay)) return invalid("overlay: not 1 to 64 printable characters");
   if (!valid(hello.versions)) return invalid("versions: min over max");
+  if (!valid(hello.ring)) return invalid("leafSet, digitBits: not those of a ring");
   if (auto checked = check_nodes(hello.nodes); !checked)
     return tl::unexpected<Error>(checked.error());
   if (auto checked = check_proof(hello.proof.size()); !checked)
@@ -236,6 +246,8 @@ Result<Bytes> encode(const Hello& hello) {
     out.setMaxVersion(hello.versions.max);
     out.setFeatures(hello.features);
     out.setOverlay(as_text(hello.overlay));
+    out.setLeafSet(hello.ring.leaf_set);
+    out.setDigitBits(hello.ring.digit_bits);
     if (auto written = write_host(hello.host, out.initHost()); !written)
       return tl::unexpected<Error>(std::move(written.error()));
     write_nodes(hello.nodes, out.initNodes(static_cast<unsigned>(hello.nodes.size())));

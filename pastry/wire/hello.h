@@ -36,8 +36,16 @@ struct VersionRange {
   friend bool operator==(const VersionRange&, const VersionRange&) = default;
 };
 
+// What all nodes of an overlay have in common (Config::leaf_set, Config::digit_bits).
+struct RingParameters {
+  std::uint16_t leaf_set = 32;  // l: even, 2…128
+  std::uint8_t digit_bits = 4;  // b: 1…8
+  friend bool operator==(const RingParameters&, const RingParameters&) = default;
+};
+
 struct Hello {
   std::string overlay;
+  RingParameters ring;
   VersionRange versions;
   std::uint64_t features = 0;  // bits that both sides set are in use; none is defined yet
   HostInfo host;
@@ -68,6 +76,7 @@ enum class HelloRefusal : std::uint8_t {
   unverified = 4,    // signature, certificate or proof do not hold
   full = 5,          // no room for another process; try later
   stopping = 6,
+  other_parameters = 7,  // of another leaf set or digit size
 };
 std::string_view name(HelloRefusal reason);
 

@@ -377,6 +377,11 @@ struct Hello {
   # Random; echoed by the reply (which so cannot be older), and signed once identities are in use.
   proof @8 :Data;
 
+  leafSet @9 :UInt16;
+  digitBits @10 :UInt8;
+  # l and b of the sender's overlay, which all its nodes share: coverage and routing rows rest on them.
+  # l is even, 2 ... 128; b is 1 ... 8. The receiver refuses others than its own (otherParameters).
+
   struct Node {
     idHigh @0 :UInt64;
     idLow @1 :UInt64;
@@ -420,5 +425,7 @@ struct HelloReply {
     unverified @4;
     full @5;
     stopping @6;
+    otherParameters @7;
+    # leafSet or digitBits differ; `detail` names both values.
   }
 }

@@ -6,6 +6,14 @@
 #include "pastry/zmq/greeter.h"
 
 namespace pastry::host {
+namespace {
+
+std::string text(const wire::RingParameters& ring) {
+  return "leaf set " + std::to_string(ring.leaf_set) + " and " + std::to_string(ring.digit_bits) +
+         " bits per digit";
+}
+
+}  // namespace
 
 bool OncePerKey::first(const std::string& key) {
   if (seen_.size() >= kMax) seen_.clear();
@@ -14,6 +22,8 @@ bool OncePerKey::first(const std::string& key) {
 
 void Admission::set_self(HostInfo host, std::vector<wire::HelloNode> nodes) {
   hello_.overlay = options_.overlay;
+  hello_.ring = {static_cast<std::uint16_t>(options_.leaf_set),
+                 static_cast<std::uint8_t>(options_.digit_bits)};
   hello_.host = std::move(host);
   hello_.nodes = std::move(nodes);
 }
@@ -66,6 +76,9 @@ tl::expected<std::vector<PeerInfo>, Admission::Refusal> Admission::examine(
     return refusal(HelloRefusal::wrong_overlay, "this is overlay '" + options_.overlay + "'");
   if (auto version = wire::common_version(hello_.versions, hello.versions); !version)
     return refusal(HelloRefusal::incompatible_version, version.error().message);
+  if (hello.ring != hello_.ring)
+    return refusal(HelloRefusal::other_parameters, "this overlay has " + text(hello_.ring) +
+                                                       ", the joining process " + text(hello.ring));
   if (hello.host.addresses.empty())
     return refusal(HelloRefusal::malformed, "the process names no address");
   for (const std::string& address : hello.host.addresses) {

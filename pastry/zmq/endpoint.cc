@@ -122,7 +122,7 @@ bool Endpoint::needs_ipv6() const {
 
 Result<void> require_loopback(const Endpoint& endpoint, std::string_view what) {
   if (endpoint.loopback()) return {};
-  return fail(ErrorCode::refused, std::string(what) + " " + endpoint.text() +
+  return fail(ErrorCode::invalid, std::string(what) + " " + endpoint.text() +
                                       " is not a loopback address: without identity only loopback "
                                       "is allowed (127.0.0.1, [::1], localhost)");
 }

@@ -39,7 +39,7 @@ struct Endpoint {
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
-// refused unless the endpoint is on the loopback interface; `what` names it in the message.
+// Error: invalid unless the endpoint is on the loopback interface; `what` names it in the message.
 Result<void> require_loopback(const Endpoint& endpoint, std::string_view what);
 
 }  // namespace pastry::host

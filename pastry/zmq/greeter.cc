@@ -12,6 +12,8 @@ namespace {
 ErrorCode code_of(wire::HelloRefusal reason) {
   switch (reason) {
     case wire::HelloRefusal::wrong_overlay:
+    case wire::HelloRefusal::other_parameters:
+      return ErrorCode::invalid;
     case wire::HelloRefusal::incompatible_version:
     case wire::HelloRefusal::malformed:
       return ErrorCode::incompatible;
@@ -33,14 +35,14 @@ Result<wire::HelloAccepted> read_reply(const wire::Hello& hello, const Endpoint&
   if (auto* refused = std::get_if<wire::HelloRefused>(&*reply)) {
     if (refused->echo != hello.challenge && refused->reason != wire::HelloRefusal::malformed &&
         refused->reason != wire::HelloRefusal::incompatible_version)
-      return fail(ErrorCode::invalid, to.text() + " answered another hello");
+      return fail(ErrorCode::corrupt, to.text() + " answered another hello");
     return fail(code_of(refused->reason),
                 to.text() + " refused: " + std::string(wire::name(refused->reason)) +
                     (refused->detail.empty() ? "" : ", " + refused->detail));
   }
   auto& accepted = std::get<wire::HelloAccepted>(*reply);
   if (accepted.echo != hello.challenge)
-    return fail(ErrorCode::invalid, to.text() + " answered another hello");
+    return fail(ErrorCode::corrupt, to.text() + " answered another hello");
   if (accepted.version < hello.versions.min || accepted.version > hello.versions.max)
     return fail(ErrorCode::incompatible, to.text() + " chose a protocol version not offered");
   return std::move(accepted);
@@ -115,7 +117,7 @@ std::optional<Result<wire::HelloAccepted>> Greeter::check(Greeting& greeting, Ti
   zmq::message_t frame;
   if (zmq_msg_recv(frame.handle(), greeting.socket->handle(), ZMQ_DONTWAIT) >= 0) {
     if (frame.more())
-      return fail(ErrorCode::invalid, greeting.to.text() + " answered with several frames");
+      return fail(ErrorCode::corrupt, greeting.to.text() + " answered with several frames");
     return read_reply(greeting.hello, greeting.to,
                       ByteView(static_cast<const std::uint8_t*>(frame.data()), frame.size()));
   }

@@ -30,6 +30,8 @@ Result<void> Host::Impl::open() {
   if (options_.nodes.empty()) return fail(ErrorCode::invalid, "a host needs at least one node");
   if (options_.nodes.size() > wire::kHelloNodesMax)
     return fail(ErrorCode::too_large, "a process hosts at most 1024 nodes");
+  options_.transport.leaf_set = options_.config.leaf_set;
+  options_.transport.digit_bits = options_.config.digit_bits;
   auto transport = Transport::open(options_.transport, directory_, verifier_, *this);
   if (!transport) return tl::unexpected<Error>(transport.error());
   transport_ = std::move(*transport);

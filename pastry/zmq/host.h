@@ -67,7 +67,7 @@ class Host {
   // their admission sockets for the nodes they host, and through `remembered` peers of an earlier
   // life (their presence means that the node was a member before). Goes on trying with back-off;
   // each vain attempt is reported as a JoinFailed event. Errors: invalid (malformed endpoint,
-  // nothing to try), refused (not loopback in insecure mode).
+  // nothing to try, not loopback in insecure mode).
   Result<void> join(std::size_t index, const std::vector<std::string>& endpoints,
                     std::span<const PeerInfo> remembered = {});
 

@@ -180,8 +180,8 @@ Result<void> Host::Impl::join(std::size_t index, const std::vector<std::string>&
   hooks.accepted = [this, index, was_member](const wire::HelloAccepted& answer) {
     welcomed(index, answer, was_member);
   };
-  hooks.failed = [this, index](const std::string& reason) {
-    events_.emplace_back(index, JoinFailed{reason});
+  hooks.failed = [this, index](const Error& error) {
+    events_.emplace_back(index, JoinFailed{error.message, error.code});
   };
   nodes_[index].seeker = std::make_unique<Seeker>(
       *transport_, std::move(ask), options_.config.join_retry_min / 2,

@@ -1,6 +1,7 @@
 #include "pastry/zmq/seeker.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace pastry::host {
@@ -8,13 +9,17 @@ namespace {
 
 constexpr int kJitterPercent = 25;
 
+bool final(const Error& error) {
+  return error.code == ErrorCode::invalid || error.code == ErrorCode::incompatible;
+}
+
 }  // namespace
 
 // What one round has heard so far.
 struct Seeker::Round {
   std::size_t outstanding = 0;
   bool answered = false;
-  std::string reason;
+  std::optional<Error> failure;
 };
 
 Seeker::Seeker(Transport& transport, std::vector<Endpoint> endpoints, Duration retry_min,
@@ -40,11 +45,11 @@ void Seeker::advance(Time now) {
       if (answer) {
         round->answered = true;
         if (hooks->accepted) hooks->accepted(*answer);
-      } else if (round->reason.empty()) {
-        round->reason = answer.error().message;
+      } else if (!round->failure || (final(answer.error()) && !final(*round->failure))) {
+        round->failure = answer.error();
       }
       if (round->outstanding == 0 && !round->answered && hooks->failed)
-        hooks->failed(round->reason);
+        hooks->failed(*round->failure);
     });
   }
 }

@@ -19,10 +19,11 @@ namespace pastry::host {
 
 class Seeker {
  public:
-  // `accepted` is called with each welcome, `failed` once for each round in which nobody answered.
+  // `accepted` is called with each welcome, `failed` once for each round without any: with a refusal
+  // that no repetition would change (invalid, incompatible) if there was one.
   struct Hooks {
     std::function<void(const wire::HelloAccepted&)> accepted;
-    std::function<void(const std::string& reason)> failed;
+    std::function<void(const Error& error)> failed;
   };
 
   Seeker(Transport& transport, std::vector<Endpoint> endpoints, Duration retry_min,

@@ -35,30 +35,78 @@ def fails(space, code, *words, **options):
     ["put", "/etc/hostname", "-k", "three"],
     ["put", "/nonexistent/file"],
     ["put", "/etc"],
+    ["put", "/etc/hostname", "--at-least", "4"],
     ["get", "xyz"],
     ["get", HEX],
     ["get", FILE_ID, "--range", "5-2"],
+    ["get", FILE_ID, "--range", "all"],
+    ["get"],
     ["rm", "g" * 64],
+    ["rm"],
+    ["rm", FILE_ID, FILE_ID],
     ["where", ""],
+    ["where", HEX],
+    ["where", "--all"],
     ["lookup", "123"],
     ["lookup", HEX + "0"],
+    ["lookup"],
     ["trace", "not-hex"],
+    ["trace"],
+    ["trace", HEX, HEX],
     ["pub", "topic", "@/nonexistent"],
+    ["pub", "topic", "text", "--lines"],
+    ["pub", ""],
+    ["pub"],
     ["sub", "topic", "--count", "-1"],
+    ["sub", ""],
+    ["sub"],
+    ["topic"],
+    ["topic", "one", "two"],
+    ["topic", "t" * 2000],
     ["status", "--timeout", "soon"],
+    ["status", "--timeout", "-1"],
     ["status", "--config", "/nonexistent"],
     ["ring", "extra"],
     ["ring", "--node", "nothing?"],
+    ["ring", "--timeout", "1 day"],
     ["cluster", "--nodes", "0"],
     ["cluster", "--nodes", "4", "--leaf-set", "7"],
     ["cluster", "--nodes", "4", "--topology", "klein-bottle"],
     ["cluster", "--nodes", "2", "--hosts", "3"],
+    ["cluster", "--base-port", "65534"],
+    ["cluster", "--overlay", "tab\there"],
+    ["cluster", "bogus"],
     ["cluster", "kill"],
+    ["cluster", "kill", "--all", "--random"],
+    ["cluster", "kill", "--count", "none"],
+    ["cluster", "restart"],
+    ["cluster", "restart", "--count", "0"],
+    ["cluster", "restart", "--random", "abcd"],
+    ["cluster", "add", "--count", "0"],
+    ["cluster", "add", "one"],
+    ["cluster", "add", "--nodes", "3"],
+    ["cluster", "pause"],
+    ["cluster", "pause", "--all", "abcd"],
+    ["cluster", "pause", "--for", "ever"],
+    ["cluster", "wait-healthy", "now"],
+    ["cluster", "wait-healthy", "--timeout", "x"],
+    ["cluster", "wait-healthy", "--all"],
     ["node", "--create"],
+    ["node", "--data", "data"],
+    ["node", "--create", "--join", "tcp://127.0.0.1:9", "--data", "data"],
+    ["node", "--join", "127.0.0.1", "--data", "data"],
+    ["node", "--create", "--data", "data", "--nodes", "0"],
+    ["node", "--create", "--data", "data", "--id", "12"],
+    ["node", "--create", "--data", "data", "--control", "tcp://0.0.0.0:99"],
+    ["sim"],
+    ["sim", "idle", "--nodes", "0"],
+    ["sim", "route", "--nodes", "10", "--loss", "2"],
     ["dance"],
 ])
 def test_usage(space, words):
     assert fails(space, 2, *words)["code"] == "invalid"
+    assert sorted(entry.name for entry in space.path.iterdir()) == ["run"]
+    assert list((space.path / "run").iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [
@@ -99,6 +147,8 @@ def test_port_taken(space):
         assert str(port) in error["error"]
         assert not data.exists()
         fails(space, 1, "cluster", "--nodes", "3", "--base-port", port)
+        fails(space, 1, "cluster", "--nodes", "3", "--base-port", port, "--data", data / "ring")
+        assert not data.exists()
     assert list((space.path / "run").iterdir()) == []
 
 
@@ -118,9 +168,47 @@ def test_data_directory_in_the_way_or_in_use(space):
     assert list((space.path / "run").iterdir()) == []
 
 
-def test_only_loopback_without_identity(space):
-    fails(space, 1, "node", "--create", "--listen", "tcp://0.0.0.0:0", "--data", space.path / "data")
+@pytest.mark.parametrize("words", [
+    ["--create", "--listen", "tcp://0.0.0.0:0"],
+    ["--create", "--listen", "tcp://127.0.0.1:0", "--advertise", "tcp://192.0.2.1:4000"],
+    ["--join", "tcp://192.0.2.1:4000"],
+])
+def test_only_loopback_without_identity(space, words):
+    error = fails(space, 2, "node", *words, "--data", space.path / "data")
+    assert error["code"] == "invalid" and "loopback" in error["error"]
     assert not (space.path / "data").exists()
+    assert list((space.path / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize("words, reason", [
+    (["--overlay", "elsewhere"], "another overlay"),
+    (["--leaf-set", "16"], "leaf set 32"),
+    (["--digit-bits", "2"], "4 bits per digit"),
+])
+def test_a_node_of_another_kind_is_refused_at_once(space, words, reason):
+    node = space.start("node", "--create", "--data", space.path / "first", "--json")
+    endpoint = json.loads(node.stdout.readline())["nodes"][0]["endpoint"]
+    error = fails(space, 2, "node", "--join", endpoint, "--data", space.path / "second", *words)
+    assert reason in error["error"] and endpoint in error["error"]
+    assert not (space.path / "second").exists()
+    assert space.json("status")["nodes"] == 1
+    assert stop(node) == 0
+
+
+def test_what_pub_does_with_little_and_with_much(space):
+    node = space.start("node", "--create", "--data", space.path / "data", "--json")
+    node.stdout.readline()
+
+    def published(*words, data=b""):
+        return space.json("pub", "topic", *words, data=data)["published"]
+
+    assert published() == published("-") == published("--lines") == 0
+    assert published("") == 1
+    assert published("--lines", data=b"\n") == 1
+    error = fails(space, 2, "pub", "topic", data=b"x" * (1 << 20))
+    assert error["code"] == "invalid" and "at most" in error["error"]
+    fails(space, 2, "pub", "topic", "-", "--lines", data=b"x" * (1 << 20) + b"\n")
+    assert stop(node) == 0
 
 
 def test_nobody_to_join(space):

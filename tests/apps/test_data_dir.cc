@@ -53,6 +53,7 @@ TEST_CASE("an empty directory is left empty, a full one is left alone") {
   { CHECK(DataDir::open(full)); }
   CHECK(fs::is_empty(empty));
   CHECK(fs::exists(full / "mine"));
+  CHECK_FALSE(fs::exists(full / "lock"));
 }
 
 TEST_CASE("a directory in use is a conflict and stays") {
@@ -64,6 +65,18 @@ TEST_CASE("a directory in use is a conflict and stays") {
   REQUIRE_FALSE(second);
   CHECK(second.error().code == ErrorCode::conflict);
   CHECK(fs::exists(path / "lock"));
+}
+
+TEST_CASE("the lock of an earlier life stays, under the name it was given") {
+  const Scratch scratch;
+  const fs::path path = scratch.path() / "d";
+  {
+    const auto data = DataDir::open(path, "ring.lock");
+    REQUIRE(data);
+    (*data)->keep();
+  }
+  { CHECK(DataDir::open(path, "ring.lock")); }
+  CHECK(fs::exists(path / "ring.lock"));
 }
 
 TEST_CASE("a file in the way is an error") {

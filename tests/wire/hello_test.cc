@@ -26,6 +26,8 @@ Hello random_hello(Random& random) {
   hello.versions = {static_cast<std::uint16_t>(random.below(100)),
                     static_cast<std::uint16_t>(100 + random.below(100))};
   hello.features = random.next();
+  hello.ring = {static_cast<std::uint16_t>(2 + 2 * random.below(64)),
+                static_cast<std::uint8_t>(1 + random.below(8))};
   hello.host = random_peer(random).host;
   hello.nodes = random_nodes(random);
   hello.challenge = random_challenge(random);
@@ -35,7 +37,7 @@ Hello random_hello(Random& random) {
 
 HelloReply random_reply(Random& random) {
   if (random.below(2) == 0)
-    return HelloRefused{static_cast<HelloRefusal>(random.below(7)),
+    return HelloRefused{static_cast<HelloRefusal>(random.below(8)),
                         random_text(random, kReasonBytesMax),
                         {1, static_cast<std::uint16_t>(1 + random.below(9))},
                         random_challenge(random)};
@@ -84,6 +86,8 @@ std::string answer(Fill&& fill) {
   out.setOverlay("overlay");
   out.setMinVersion(1);
   out.setMaxVersion(1);
+  out.setLeafSet(32);
+  out.setDigitBits(4);
   out.initHost();
   out.setChallenge(data(Bytes(kChallengeBytes)));
   fill(out);
@@ -114,6 +118,12 @@ TEST_CASE("hello: bounds") {
   CHECK(has(answer([](Out out) { out.setOverlay("a\tb"); }), "overlay"));
   CHECK(has(answer([](Out out) { out.setChallenge(data(Bytes(31))); }), "challenge"));
   CHECK(has(answer([](Out out) { out.setProof(data(Bytes(257))); }), "proof"));
+  for (const int leaf_set : {0, 1, 3, 130, 65535})
+    CHECK(has(answer([&](Out out) { out.setLeafSet(static_cast<std::uint16_t>(leaf_set)); }),
+              "leafSet"));
+  for (const int digit_bits : {0, 9, 255})
+    CHECK(has(answer([&](Out out) { out.setDigitBits(static_cast<std::uint8_t>(digit_bits)); }),
+              "digitBits"));
   CHECK(answer([](Out out) { out.initNodes(1024); }) == "");
   CHECK(has(answer([](Out out) { out.initNodes(1025); }), "nodes"));
   CHECK(has(answer([](Out out) { out.initNodes(1)[0].setSignature(data(Bytes(129))); }),
@@ -138,7 +148,7 @@ TEST_CASE("hello reply: bounds") {
             }),
             "echo"));
   CHECK(has(reply([](Out out) {
-              out.initRefused().setReason(static_cast<schema::HelloReply::Reason>(7));
+              out.initRefused().setReason(static_cast<schema::HelloReply::Reason>(8));
             }),
             "reason"));
   CHECK(has(reply([](Out out) { out.initRefused().setDetail(std::string(257, 'a').c_str()); }),
@@ -152,6 +162,9 @@ TEST_CASE("hello: what cannot be read cannot be written") {
   CHECK_FALSE(encode(hello));
   hello.overlay = "overlay";
   CHECK(encode(hello));
+  hello.ring.leaf_set = 7;
+  CHECK_FALSE(encode(hello));
+  hello.ring.leaf_set = 8;
   hello.nodes.resize(kHelloNodesMax);
   CHECK(encode(hello));
   hello.nodes.resize(kHelloNodesMax + 1);

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <optional>
 
 #include "test_host.h"
 
@@ -125,32 +126,46 @@ TEST_CASE("requests are answered, also between nodes of one process") {
   CHECK(ring.at(0).counters().messages_local >= before + 200);
 }
 
-TEST_CASE("nodes of another overlay are refused and the joiner says why") {
+// A second process that joins the first with other options; the first failure it reports.
+JoinFailed refusal(const std::function<void(Options&)>& adjust) {
+  std::mutex mutex;
+  std::optional<JoinFailed> reported;
   TestHost first(TestHost::options(1, 1));
   Options other = TestHost::options(1, 2);
-  other.transport.overlay = "elsewhere";
+  adjust(other);
   TestHost second(std::move(other));
   first->found(0);
   REQUIRE(second->join(0, {first->address()}));
-  std::mutex mutex;
-  std::string reason;
   second->on_event([&](std::size_t, const NodeEvent& event) {
-    if (const auto* failed = std::get_if<JoinFailed>(&event)) {
-      const std::lock_guard lock(mutex);
-      reason = failed->reason;
-    }
+    const std::lock_guard lock(mutex);
+    if (const auto* failed = std::get_if<JoinFailed>(&event); failed && !reported)
+      reported = *failed;
   });
   first.start();
   second.start();
-  CHECK(eventually(
+  REQUIRE(eventually(
       [&] {
         const std::lock_guard lock(mutex);
-        return reason.find("this is overlay 'pastry'") != std::string::npos;
+        return reported.has_value();
       },
       std::chrono::seconds(1)));
   CHECK(first.counters().hellos_refused >= 1);
   CHECK(first.counters().hellos_refused <= 4);
   CHECK_FALSE(second.active());
+  const std::lock_guard lock(mutex);
+  return *reported;
+}
+
+TEST_CASE("nodes of another overlay are refused and the joiner says why") {
+  const JoinFailed name = refusal([](Options& o) { o.transport.overlay = "elsewhere"; });
+  CHECK(name.code == ErrorCode::invalid);
+  CHECK(name.reason.find("this is overlay 'pastry'") != std::string::npos);
+  const JoinFailed leaves = refusal([](Options& o) { o.config.leaf_set += 2; });
+  CHECK(leaves.code == ErrorCode::invalid);
+  CHECK(leaves.reason.find("leaf set") != std::string::npos);
+  const JoinFailed digits = refusal([](Options& o) { o.config.digit_bits = 2; });
+  CHECK(digits.code == ErrorCode::invalid);
+  CHECK(digits.reason.find("2 bits per digit") != std::string::npos);
 }
 
 TEST_CASE("a joiner that reaches nobody says so and goes on trying") {
@@ -185,9 +200,9 @@ TEST_CASE("only loopback addresses are accepted in insecure mode") {
     CHECK(host.error().message.find('\n') == std::string::npos);
     return host.error().message;
   };
-  refused([](Options& o) { o.transport.listen = "tcp://0.0.0.0:0"; }, ErrorCode::refused);
-  refused([](Options& o) { o.transport.listen = "tcp://10.1.2.3:0"; }, ErrorCode::refused);
-  refused([](Options& o) { o.transport.advertise = "tcp://example.org:80"; }, ErrorCode::refused);
+  refused([](Options& o) { o.transport.listen = "tcp://0.0.0.0:0"; }, ErrorCode::invalid);
+  refused([](Options& o) { o.transport.listen = "tcp://10.1.2.3:0"; }, ErrorCode::invalid);
+  refused([](Options& o) { o.transport.advertise = "tcp://example.org:80"; }, ErrorCode::invalid);
   refused([](Options& o) { o.transport.listen = "nonsense"; }, ErrorCode::invalid);
   refused([](Options& o) { o.transport.overlay = ""; }, ErrorCode::invalid);
   refused([](Options& o) { o.nodes.clear(); }, ErrorCode::invalid);
@@ -196,7 +211,7 @@ TEST_CASE("only loopback addresses are accepted in insecure mode") {
   CHECK(host->security_notice().starts_with("insecure"));
   const auto joined = host->join(0, {"tcp://192.168.1.1:4000"});
   REQUIRE_FALSE(joined);
-  CHECK(joined.error().code == ErrorCode::refused);
+  CHECK(joined.error().code == ErrorCode::invalid);
 }
 
 TEST_CASE("a taken port is one clear line, whichever of the three it is") {

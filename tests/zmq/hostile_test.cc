@@ -147,6 +147,7 @@ TEST_CASE("frames with a stolen token but no sense are dropped and counted") {
   dealer.connect((*pair.victim)->address());
   wire::Hello hello;
   hello.overlay = "pastry";
+  hello.ring.leaf_set = 8;
   hello.host.addresses = {"tcp://127.0.0.1:9"};
   hello.host.transport_key.bytes[3] = 9;
   hello.nodes.push_back({NodeId(1, 2), 1, {}});
