@@ -248,20 +248,4 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return value;
 }
 
-Result<Duration> parse_duration(std::string_view text) {
-  double value = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  const double scale = unit.empty() || unit == "s" ? 1e9
-                       : unit == "ms"              ? 1e6
-                       : unit == "m"               ? 60e9
-                       : unit == "h"               ? 3600e9
-                                                   : -1;
-  constexpr double kLongest = 1e18;  // some 31 years, in nanoseconds
-  if (code != std::errc() || scale < 0 || !(value >= 0) || !(value * scale <= kLongest)) {
-    return fail(ErrorCode::invalid, "not a time: '" + std::string(text) + "'");
-  }
-  return Duration(static_cast<std::int64_t>(std::llround(value * scale)));
-}
-
 }  // namespace pastry::cli

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pastry/core/duration_text.h"
 #include "pastry/core/error.h"
 #include "pastry/core/timestamp.h"
 
@@ -68,7 +69,7 @@ class Reader {
   explicit Reader(const Options& options) : options_(&options) {}
 
   std::int64_t integer(const std::string& name, std::int64_t min, std::int64_t max);
-  // "500ms", "1.5" or "1.5s" (seconds), "2m", "1h".
+  // "500ms", "1.5" or "1.5s" (seconds), "30min", "1h"; see duration_text.h.
   Duration duration(const std::string& name);
   // One of `words`; returns its index.
   std::size_t choice(const std::string& name, std::initializer_list<std::string_view> words);
@@ -84,6 +85,5 @@ class Reader {
 
 // The whole text as a decimal integer.
 std::optional<std::int64_t> parse_integer(std::string_view text);
-Result<Duration> parse_duration(std::string_view text);
 
 }  // namespace pastry::cli

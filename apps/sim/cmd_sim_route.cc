@@ -81,8 +81,7 @@ Result<Exit> run_route(const Invocation& invocation) {
   PhaseProgress progress;
   RouteExperiment experiment;
   experiment.simulator = simulator_options(reader, options);
-  experiment.simulator.network.loss = probability(reader, options, "loss");
-  experiment.simulator.network.duplication = probability(reader, options, "duplication");
+  experiment.simulator.network = network_options(reader, options);
   experiment.simulator.check_told = options.flag("check-told");
   experiment.nodes = static_cast<std::size_t>(reader.integer("nodes", 1, kSimulatedNodesMax));
   experiment.lookups = static_cast<std::size_t>(reader.integer("lookups", 0, INT32_MAX));
@@ -95,7 +94,7 @@ Result<Exit> run_route(const Invocation& invocation) {
 
   const Result<RouteReport> report = sim::run_route_experiment(experiment);
   if (!report) return tl::unexpected<Error>(report.error());
-  print_findings(report->findings);
+  print_findings("invariants", report->findings);
   const Result<Exit> printed =
       invocation.json ? print(to_json(*report)) : print_text(to_text(*report));
   if (!printed) return printed;
@@ -114,13 +113,13 @@ const Command kSimRouteCommand{
     .example = "pastry sim route --nodes 10000 --lookups 100000 --leaf-set 16 --seed 1",
     .timeout = "0",
     .options = simulation_options(
-        {{"lookups", 0, "M", "lookups between random nodes", "100000"},
-         {"keys", 0, "KIND", "nodes (ids of live nodes) or random", "nodes"},
-         {"loss", 0, "P", "probability that a message is lost", "0"},
-         {"duplication", 0, "P", "probability that a message arrives twice", "0"},
-         {"in-flight", 0, "PERCENT", "joiners at a time, per cent of the active nodes", "25"},
-         {"rest", 0, "TIME", "virtual time between joins and lookups", "60s"},
-         {"check-told", 0, "", "check that no node knows what no message told it (N^2/8 bytes)"}},
+        with_network_options(
+            {{"lookups", 0, "M", "lookups between random nodes", "100000"},
+             {"keys", 0, "KIND", "nodes (ids of live nodes) or random", "nodes"},
+             {"in-flight", 0, "PERCENT", "joiners at a time, per cent of the active nodes", "25"},
+             {"rest", 0, "TIME", "virtual time between joins and lookups", "60s"},
+             {"check-told", 0, "",
+              "check that no node knows what no message told it (N^2/8 bytes)"}}),
         "16"),
     .run = run_route};
 

@@ -5,10 +5,12 @@
 namespace pastry::cli {
 
 extern const Command kSimRouteCommand;
+extern const Command kSimChurnCommand;
 
 std::span<const Command* const> simulation_commands() {
   static constexpr std::array kCommands{
       &kSimRouteCommand,
+      &kSimChurnCommand,
   };
   return kCommands;
 }

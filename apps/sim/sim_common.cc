@@ -26,14 +26,55 @@ std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::str
   return own;
 }
 
-double probability(Reader& reader, const Options& options, const std::string& name) {
+std::vector<OptionSpec> with_network_options(std::vector<OptionSpec> own) {
+  const std::vector<OptionSpec> network = {
+      {"loss", 0, "P", "probability that a message is lost", "0"},
+      {"duplication", 0, "P", "probability that a message arrives twice", "0"},
+      {"reordering", 0, "P", "probability that a message is delayed further", "0"},
+      {"reordering-delay", 0, "TIME", "by up to this long", "100ms"},
+      {"gray-links", 0, "P", "share of the links that lose many messages", "0"},
+      {"gray-loss", 0, "P", "share of its messages that such a link loses", "0.3"},
+      {"blocked-links", 0, "P", "share of the pairs of nodes that cannot talk", "0"},
+      {"one-way-links", 0, "P", "share of the pairs that can talk in one direction only", "0"},
+      {"slow-nodes", 0, "P", "share of the nodes that are slow", "0"},
+      {"slow-processing", 0, "TIME", "what a slow node takes for each message", "5ms"},
+  };
+  own.insert(own.end(), network.begin(), network.end());
+  return own;
+}
+
+sim::NetworkOptions network_options(Reader& reader, const Options& options) {
+  sim::NetworkOptions network;
+  network.loss = probability(reader, options, "loss");
+  network.duplication = probability(reader, options, "duplication");
+  network.reordering = probability(reader, options, "reordering");
+  network.reordering_delay = reader.duration("reordering-delay");
+  network.gray_links = probability(reader, options, "gray-links");
+  network.gray_loss = probability(reader, options, "gray-loss");
+  network.blocked_links = probability(reader, options, "blocked-links");
+  network.one_way_links = probability(reader, options, "one-way-links");
+  network.slow_nodes = probability(reader, options, "slow-nodes");
+  network.slow_processing = reader.duration("slow-processing");
+  if (const Result<void> valid = network.validate(); !valid) reader.note(valid.error());
+  return network;
+}
+
+double number(Reader& reader, const Options& options, const std::string& name, double min,
+              double max) {
   const std::string text = options.text(name);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0 && value <= 1)) {
-    reader.note({ErrorCode::invalid, "--" + name + ": '" + text + "' is not between 0 and 1"});
+  if (error == std::errc() && end == text.data() + text.size() && value >= min && value <= max) {
+    return value;
   }
-  return value;
+  std::ostringstream range;
+  range << "--" << name << ": '" << text << "' is not a number between " << min << " and " << max;
+  reader.note({ErrorCode::invalid, range.str()});
+  return min;
+}
+
+double probability(Reader& reader, const Options& options, const std::string& name) {
+  return number(reader, options, name, 0, 1);
 }
 
 sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) {
@@ -69,9 +110,9 @@ std::string hex(std::uint64_t value) {
   return text.str();
 }
 
-void print_findings(const sim::Findings& findings) {
+void print_findings(const std::string& what, const sim::Findings& findings) {
   if (findings.ok()) return;
-  write_error("invariants violated: " + findings.text() + "\n");
+  write_error(what + ": " + findings.text() + "\n");
 }
 
 void give_up_after(const Invocation& invocation) {

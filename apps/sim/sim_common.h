@@ -23,6 +23,16 @@ std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::str
 // Reads what simulation_options() declares; errors are noted in `reader`.
 sim::SimulatorOptions simulator_options(Reader& reader, const Options& options);
 
+// The options of the network's faults, after `own`.
+std::vector<OptionSpec> with_network_options(std::vector<OptionSpec> own);
+
+// Reads what with_network_options() declares.
+sim::NetworkOptions network_options(Reader& reader, const Options& options);
+
+// A value in [min, max]; min and a noted error otherwise.
+double number(Reader& reader, const Options& options, const std::string& name, double min,
+              double max);
+
 // A value in [0, 1]; 0 and a noted error otherwise.
 double probability(Reader& reader, const Options& options, const std::string& name);
 
@@ -39,8 +49,8 @@ class PhaseProgress {
 // 16 lower-case digits.
 std::string hex(std::uint64_t value);
 
-// To stderr, if there are any.
-void print_findings(const sim::Findings& findings);
+// To stderr, if there are any. `what` they are about.
+void print_findings(const std::string& what, const sim::Findings& findings);
 
 // Ends the process when the command's time is up: a simulation owns nothing outside of it.
 void give_up_after(const Invocation& invocation);

@@ -9,13 +9,9 @@ namespace {
 
 constexpr std::size_t kExamples = 8;
 
-std::string who(const Simulator& simulator, NodeIndex node) {
-  return "node " + std::to_string(index(node)) + " (" + simulator.id(node).hex().substr(0, 8) + ")";
-}
-
 std::string who(const Simulator& simulator, Handle handle) {
   if (handle == kNoHandle) return "nobody";
-  return who(simulator, simulator.node_of(handle)) + "/" +
+  return describe_node(simulator, simulator.node_of(handle)) + "/" +
          std::to_string(simulator.directory().incarnation(handle));
 }
 
@@ -37,14 +33,15 @@ void check_side_order(const Simulator& simulator, NodeIndex node, std::span<cons
     const NodeId& id = simulator.directory().id(member);
     const Id distance = upwards ? id - self : self - id;
     if (distance == Id{}) {
-      findings.add(who(simulator, node) + " has its own id in its leaf set");
+      findings.add(describe_node(simulator, node) + " has its own id in its leaf set");
     } else if (distance <= last) {
-      findings.add(who(simulator, node) + " has an unsorted leaf set at " + who(simulator, member));
+      findings.add(describe_node(simulator, node) + " has an unsorted leaf set at " +
+                   who(simulator, member));
     }
     last = distance;
   }
   if (side.size() > static_cast<std::size_t>(simulator.config().leaf_set / 2)) {
-    findings.add(who(simulator, node) + " has more than l/2 members on one side");
+    findings.add(describe_node(simulator, node) + " has more than l/2 members on one side");
   }
 }
 
@@ -85,12 +82,46 @@ NodeIndex closest_active(const Simulator& simulator, const Key& key) {
   return closer(key, after->first, before->first) ? after->second : before->second;
 }
 
+bool is_rightful_root(const Simulator& simulator, NodeIndex node, const Key& key) {
+  const NodeIndex root = closest_active(simulator, key);
+  // A node that became active in this very step is not in the list yet.
+  return root == node || (simulator.node(node).active() &&
+                          (root == kNoNode || closer(key, simulator.id(node), simulator.id(root))));
+}
+
+bool is_one_of_closest(const Simulator& simulator, NodeIndex node, const Key& key, int count) {
+  const auto& active = simulator.active_nodes();
+  if (!simulator.node(node).active()) return false;
+  // Those closer than `node` lie on both sides of the key, next to it.
+  const NodeId& self = simulator.id(node);
+  const auto size = static_cast<int>(active.size());
+  int closer_ones = 0;
+  auto up = active.lower_bound(key);
+  auto down = up;
+  for (int step = 0; step < std::min(count, size); ++step) {
+    if (up == active.end()) up = active.begin();
+    if (up->first != self && closer(key, up->first, self)) ++closer_ones;
+    ++up;
+  }
+  for (int step = 0; step < std::min(count, size - count); ++step) {
+    if (down == active.begin()) down = active.end();
+    --down;
+    if (down->first != self && closer(key, down->first, self)) ++closer_ones;
+  }
+  return closer_ones < count;
+}
+
+std::string describe_node(const Simulator& simulator, NodeIndex node) {
+  if (node == kNoNode) return "an unknown node";
+  return "node " + std::to_string(index(node)) + " (" + simulator.id(node).hex().substr(0, 8) + ")";
+}
+
 Findings check_ring(const Simulator& simulator) {
   Findings findings;
   for (std::uint32_t i = 0; i < simulator.size(); ++i) {
     const NodeIndex node{i};
     if (simulator.status(node) == NodeStatus::up && !simulator.active(node)) {
-      findings.add(who(simulator, node) + " is up but not active");
+      findings.add(describe_node(simulator, node) + " is up but not active");
     }
   }
   const std::vector<NodeIndex> ring = sorted_active(simulator);
@@ -102,12 +133,12 @@ Findings check_ring(const Simulator& simulator) {
     const Handle expected_left = ring.size() == 1 ? kNoHandle : simulator.handle(left);
     const Handle expected_right = ring.size() == 1 ? kNoHandle : simulator.handle(right);
     if (leaf_set.left_neighbour() != expected_left) {
-      findings.add(who(simulator, node) + " has left neighbour " +
+      findings.add(describe_node(simulator, node) + " has left neighbour " +
                    who(simulator, leaf_set.left_neighbour()) + " instead of " +
                    who(simulator, expected_left));
     }
     if (leaf_set.right_neighbour() != expected_right) {
-      findings.add(who(simulator, node) + " has right neighbour " +
+      findings.add(describe_node(simulator, node) + " has right neighbour " +
                    who(simulator, leaf_set.right_neighbour()) + " instead of " +
                    who(simulator, expected_right));
     }
@@ -129,8 +160,9 @@ Findings check_leaf_sets(const Simulator& simulator) {
         right = side[step - 1] == simulator.handle(ring[at]);
       }
       if (!right) {
-        findings.add(who(simulator, ring[i]) + " has a wrong " + (upwards ? "right" : "left") +
-                     " side of " + std::to_string(side.size()) + " members");
+        findings.add(describe_node(simulator, ring[i]) + " has a wrong " +
+                     (upwards ? "right" : "left") + " side of " + std::to_string(side.size()) +
+                     " members");
       }
     };
     check(leaf_set.left(), false);
@@ -156,7 +188,7 @@ Findings check_tables(const Simulator& simulator) {
         if (entry == kNoHandle) continue;
         const NodeId& id = simulator.directory().id(entry);
         if (shared_prefix(self, id, bits) != row || digit(id, row, bits) != column) {
-          findings.add(who(simulator, node) + " has " + who(simulator, entry) +
+          findings.add(describe_node(simulator, node) + " has " + who(simulator, entry) +
                        " in a wrong slot of row " + std::to_string(row));
         }
       }
@@ -228,23 +260,19 @@ DeliveryOracle::DeliveryOracle(Simulator& simulator) : simulator_(simulator) {
 void DeliveryOracle::delivered(NodeIndex node, const Delivery& delivery) {
   ++deliveries_;
   if (delivery.kind != LookupKind::consistent) return;
-  const NodeIndex root = closest_active(simulator_, delivery.key);
-  // A node that became active in this very step is not in the list yet.
-  const bool right =
-      root == node ||
-      (simulator_.node(node).active() &&
-       (root == kNoNode || closer(delivery.key, simulator_.id(node), simulator_.id(root))));
-  if (!right) {
+  if (!is_rightful_root(simulator_, node, delivery.key)) {
+    const NodeIndex root = closest_active(simulator_, delivery.key);
     ++wrong_root_;
-    findings_.add("key " + delivery.key.hex() + " delivered by " + who(simulator_, node) +
+    findings_.add("key " + delivery.key.hex() + " delivered by " + describe_node(simulator_, node) +
                   (simulator_.node(node).active() ? "" : ", which is not active,") +
-                  " instead of " + (root == kNoNode ? "nobody" : who(simulator_, root)));
+                  " instead of " + (root == kNoNode ? "nobody" : describe_node(simulator_, root)));
   }
   const auto [first, fresh] = seen_.emplace(std::pair(delivery.source, delivery.sequence), node);
   if (!fresh) {
     ++duplicates_;
     findings_.add("key " + delivery.key.hex() + " delivered twice, by " +
-                  who(simulator_, first->second) + " and " + who(simulator_, node));
+                  describe_node(simulator_, first->second) + " and " +
+                  describe_node(simulator_, node));
   }
 }
 

@@ -29,6 +29,14 @@ struct Findings {
 // The active node closest to `key`, or kNoNode if none is active.
 NodeIndex closest_active(const Simulator& simulator, const Key& key);
 
+// Whether `node`, which delivers `key` in this very step, is the active node closest to it.
+bool is_rightful_root(const Simulator& simulator, NodeIndex node, const Key& key);
+// The same for one of the `count` active nodes closest to the key.
+bool is_one_of_closest(const Simulator& simulator, NodeIndex node, const Key& key, int count);
+
+// "node 12 (3f09…)": for messages.
+std::string describe_node(const Simulator& simulator, NodeIndex node);
+
 // Every node that is up is active, and its two immediate neighbours are those of the sorted list of
 // active ids, in their current incarnation.
 Findings check_ring(const Simulator& simulator);

@@ -33,7 +33,7 @@ ROOMS = {
                          "proximity/"), ("zmq.h", "zmq.hpp", "spdlog/", "fmt/"), any_system=True),
     # The two headers measure the simulator's own memory and time.
     "pastry/sim/": Room(("pastry/sim/", "pastry/wire/", "pastry/core/", "proximity/"),
-                        ("malloc.h", "sys/resource.h")),
+                        ("malloc.h", "sys/resource.h", "boost/histogram.hpp")),
     "past/": Room(("past/", "pastry/replica/", "pastry/core/", "proximity/"), _CAPNP),
     "scribe/": Room(("scribe/", "pastry/replica/", "pastry/core/", "proximity/"), _CAPNP),
 }

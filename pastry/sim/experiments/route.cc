@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "pastry/sim/experiments/features.h"
 #include "pastry/sim/process_usage.h"
 #include "pastry/sim/ring_builder.h"
 
@@ -165,7 +166,7 @@ class RouteRun {
     report_.lookups = experiment_.lookups;
     summarise_hops();
     summarise_stretch();
-    report_.features = features();
+    report_.features = features_of(simulator_.options());
     report_.message_bytes = simulator_.counters().bytes;
     report_.virtual_s =
         std::chrono::duration<double>(simulator_.now() - simulator_.options().start).count();
@@ -224,15 +225,6 @@ class RouteRun {
     report_.stretch_mean = sum / static_cast<double>(ratios.size());
     report_.stretch_p50 = ratios[ratios.size() / 2];
     report_.stretch_p99 = ratios[ratios.size() * 99 / 100];
-  }
-
-  std::vector<std::string> features() const {
-    std::vector<std::string> on = {"joins", "probes", "heartbeats", "acks"};
-    if (experiment_.simulator.encode) on.emplace_back("encoding");
-    if (experiment_.simulator.check_told) on.emplace_back("told-check");
-    if (experiment_.simulator.network.loss > 0) on.emplace_back("loss");
-    if (experiment_.simulator.network.duplication > 0) on.emplace_back("duplication");
-    return on;
   }
 
   const RouteExperiment& experiment_;

@@ -1,0 +1,162 @@
+#include "pastry/sim/lookup_log.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+namespace pastry::sim {
+
+namespace {
+
+// How long a lookup is remembered, so that a second delivery is noticed.
+constexpr Duration kMemory = minutes(2);
+// Ranges within which quantiles are told apart.
+constexpr double kLatencyMin = 1e-4;
+constexpr double kLatencyMax = 1e3;
+constexpr double kStretchMin = 1e-2;
+constexpr double kStretchMax = 1e4;
+
+std::string seconds_text(Duration duration) {
+  return std::to_string(std::chrono::duration<double>(duration).count()) + " s";
+}
+
+}  // namespace
+
+LookupLog::LookupLog(Simulator& simulator, const Options& options)
+    : simulator_(simulator),
+      options_(options),
+      latency_(kLatencyMin, kLatencyMax),
+      stretch_(kStretchMin, kStretchMax) {}
+
+// Different for each start of a node.
+std::uint64_t LookupLog::life(NodeIndex node) const {
+  if (!simulator_.running(node)) return 0;
+  const Handle handle = simulator_.handle(node);
+  return simulator_.directory().id(handle).low() + simulator_.directory().incarnation(handle);
+}
+
+void LookupLog::send(NodeIndex source, const Key& key) {
+  const std::uint64_t number = first_ + lookups_.size();
+  lookups_.push_back({simulator_.now(), key, life(source), source});
+  ++counts_.sent;
+  ++open_;
+  Bytes payload(sizeof number);
+  std::memcpy(payload.data(), &number, sizeof number);
+  RouteOptions route;
+  route.kind = options_.kind;
+  route.replicas = options_.replicas;
+  if (simulator_.route(source, kId, key, Payload(std::move(payload)), route)) return;
+  ++counts_.refused;
+  --open_;
+  Lookup& lookup = lookups_[number - first_];
+  lookup.judged = true;
+}
+
+void LookupLog::judge() {
+  const Time now = simulator_.now();
+  while (next_judged_ < first_ + lookups_.size()) {
+    Lookup& lookup = lookups_[next_judged_ - first_];
+    if (now - lookup.sent < options_.patience) break;
+    judge(lookup);
+    ++next_judged_;
+  }
+  while (!lookups_.empty() && first_ < next_judged_ && now - lookups_.front().sent >= kMemory) {
+    lookups_.pop_front();
+    ++first_;
+  }
+}
+
+void LookupLog::judge(Lookup& lookup) {
+  if (lookup.judged || lookup.delivered) return;
+  lookup.judged = true;
+  --open_;
+  if (!lookup.counted) return;
+  if (life(lookup.source) != lookup.life) {
+    ++counts_.source_died;
+    return;
+  }
+  ++counts_.lost;
+  findings_.add("lost: " + describe(lookup));
+}
+
+void LookupLog::restart_counts() {
+  for (Lookup& lookup : lookups_) lookup.counted = false;
+  counts_ = {};
+  latency_ = Distribution(kLatencyMin, kLatencyMax);
+  stretch_ = Distribution(kStretchMin, kStretchMax);
+  hops_.clear();
+  routed_ = 0;
+  direct_ = 0;
+  findings_ = {};
+}
+
+void LookupLog::deliver(Context context, const Delivery& message) {
+  std::uint64_t number = 0;
+  if (message.payload.size() != sizeof number) return;
+  std::memcpy(&number, message.payload.view().data(), sizeof number);
+  if (number < first_ || number >= first_ + lookups_.size()) return;
+  Lookup& lookup = lookups_[number - first_];
+  const NodeIndex root = simulator_.node_of(context.self());
+  if (lookup.delivered) {
+    if (!lookup.counted) return;
+    ++counts_.twice;
+    findings_.add("twice: " + describe(lookup) + ", the second time by " +
+                  describe_node(simulator_, root));
+    return;
+  }
+  lookup.delivered = true;
+  if (!lookup.judged) --open_;
+  if (!lookup.counted) return;
+  if (lookup.judged) {
+    ++counts_.late;
+  } else {
+    ++counts_.delivered;
+  }
+  judge_root(lookup, root);
+  measure(lookup, root, message, context.now());
+}
+
+void LookupLog::judge_root(const Lookup& lookup, NodeIndex root) {
+  const bool right = options_.kind == LookupKind::consistent
+                         ? is_rightful_root(simulator_, root, lookup.key)
+                         : is_one_of_closest(simulator_, root, lookup.key, options_.replicas);
+  if (right) return;
+  ++counts_.wrong_root;
+  findings_.add("wrong root: " + describe(lookup) + ", delivered by " +
+                describe_node(simulator_, root) +
+                (simulator_.node(root).active() ? "" : ", which is not active,"));
+}
+
+void LookupLog::measure(const Lookup& lookup, NodeIndex root, const Delivery& message, Time now) {
+  const std::chrono::duration<double> took = now - lookup.sent;
+  latency_.add(took.count());
+  if (message.hops >= hops_.size()) hops_.resize(message.hops + std::size_t{1});
+  ++hops_[message.hops];
+  if (root == lookup.source) return;
+  const std::chrono::duration<double> direct = simulator_.network().delay(lookup.source, root);
+  if (direct <= std::chrono::duration<double>::zero()) return;
+  routed_ += took.count();
+  direct_ += direct.count();
+  stretch_.add(took / direct);
+}
+
+double LookupLog::hops_mean() const {
+  std::uint64_t sum = 0;
+  std::uint64_t count = 0;
+  for (std::size_t hops = 0; hops < hops_.size(); ++hops) {
+    sum += hops * hops_[hops];
+    count += hops_[hops];
+  }
+  return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count);
+}
+
+std::string LookupLog::describe(const Lookup& lookup) const {
+  const NodeIndex closest = closest_active(simulator_, lookup.key);
+  const Duration age = lookup.sent - simulator_.options().start;
+  return "key " + lookup.key.hex().substr(0, 8) + " sent at " + seconds_text(age) + " by " +
+         describe_node(simulator_, lookup.source) + ", at " +
+         seconds_text(simulator_.now() - simulator_.options().start) +
+         " closest: " + (closest == kNoNode ? "nobody" : describe_node(simulator_, closest));
+}
+
+}  // namespace pastry::sim

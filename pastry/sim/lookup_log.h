@@ -1,0 +1,105 @@
+// Lookups sent into a simulation while it changes, and what became of each: delivered by whom,
+// after how long, twice, never.
+//
+// Judged from outside, against the nodes that are active at the moment of delivery. Memory is
+// bounded by the lookups of the last two minutes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "pastry/sim/checkers.h"
+#include "pastry/sim/distribution.h"
+#include "pastry/sim/simulator.h"
+
+namespace pastry::sim {
+
+struct LookupCounts {
+  std::uint64_t sent = 0;
+  std::uint64_t delivered = 0;    // in time
+  std::uint64_t wrong_root = 0;   // by a node that was not the closest active one (replica lookups:
+                                  // not one of the k closest)
+  std::uint64_t twice = 0;        // further deliveries of the same lookup
+  std::uint64_t lost = 0;         // not delivered within the patience although the source lived
+  std::uint64_t late = 0;         // of the lost ones, delivered afterwards
+  std::uint64_t source_died = 0;  // neither delivered nor lost
+  std::uint64_t refused = 0;      // route() failed
+
+  std::uint64_t incorrect() const { return wrong_root + twice; }
+};
+
+class LookupLog final : public Application {
+ public:
+  struct Options {
+    LookupKind kind = LookupKind::consistent;
+    int replicas = 1;
+    // A lookup that is not delivered for this long is lost; at most a minute.
+    Duration patience = minutes(1);
+  };
+
+  // The simulator may be made after the log; it must give every node this application under kId.
+  LookupLog(Simulator& simulator, const Options& options);
+  explicit LookupLog(Simulator& simulator) : LookupLog(simulator, Options{}) {}
+
+  static constexpr ApplicationId kId = application_id("sim.lookups");
+
+  // Sends a lookup of `key` from a node that is up.
+  void send(NodeIndex source, const Key& key);
+  // Judges the lookups whose time is up; call now and then.
+  void judge();
+  // Whether every lookup sent so far is delivered or judged.
+  bool settled() const { return open_ == 0; }
+
+  // Forgets the figures so far; lookups that are under way are not counted afterwards.
+  void restart_counts();
+
+  const LookupCounts& counts() const { return counts_; }
+  // Seconds from route() to the delivery.
+  const Distribution& latency() const { return latency_; }
+  const std::vector<std::uint64_t>& hops_histogram() const { return hops_; }
+  double hops_mean() const;
+  // Route delay over direct delay, of lookups that do not end where they start: the sum of all over
+  // the sum of all, and the single ratios.
+  double stretch_total() const { return direct_ > 0 ? routed_ / direct_ : 0; }
+  const Distribution& stretch() const { return stretch_; }
+  // The first few wrong, doubled and lost lookups, described.
+  const Findings& findings() const { return findings_; }
+
+  void deliver(Context context, const Delivery& message) override;
+
+ private:
+  struct Lookup {
+    Time sent;
+    Key key;
+    std::uint64_t life = 0;  // of the source
+    NodeIndex source = kNoNode;
+    bool delivered = false;
+    bool judged = false;
+    bool counted = true;
+  };
+
+  std::uint64_t life(NodeIndex node) const;
+  void judge(Lookup& lookup);
+  void judge_root(const Lookup& lookup, NodeIndex root);
+  void measure(const Lookup& lookup, NodeIndex root, const Delivery& message, Time now);
+  std::string describe(const Lookup& lookup) const;
+
+  Simulator& simulator_;
+  Options options_;
+  std::deque<Lookup> lookups_;
+  std::uint64_t first_ = 0;  // number of lookups_.front()
+  std::uint64_t next_judged_ = 0;
+  std::uint64_t open_ = 0;
+  LookupCounts counts_;
+  Distribution latency_;
+  Distribution stretch_;
+  std::vector<std::uint64_t> hops_;
+  double routed_ = 0;
+  double direct_ = 0;
+  Findings findings_;
+};
+
+}  // namespace pastry::sim
