@@ -64,7 +64,9 @@ void check_detection(const Config& c, Checker& check) {
       .in<Duration>("probe_timeout", c.probe_timeout, kShortest, kLongest)
       .in("probe_retries", c.probe_retries, 0, 16)
       .in<Duration>("failed_memory", c.failed_memory, kShortest, kLongest)
-      .in<std::size_t>("failed_max", c.failed_max, 1, 256);
+      .in<std::size_t>("failed_max", c.failed_max, 1, 256)
+      .in<Duration>("flip_memory", c.flip_memory, kShortest, kLongest)
+      .in<Duration>("relay_retry_period", c.relay_retry_period, kShortest, kLongest);
 }
 
 void check_hops(const Config& c, Checker& check) {
@@ -91,8 +93,10 @@ void check_upkeep(const Config& c, Checker& check) {
   check.in<Duration>("leaf_exchange_period", c.leaf_exchange_period, kShortest, kLongest)
       .in<Duration>("table_upkeep_period", c.table_upkeep_period, kShortest, kLongest)
       .in<Duration>("table_settle_period", c.table_settle_period, kShortest, kLongest)
-      .in<Duration>("table_probe_period", c.table_probe_period, kShortest, kLongest)
+      .in<Duration>("table_probe_period_max", c.table_probe_period_max, kShortest, kLongest)
+      .in("table_loss_percent", c.table_loss_percent, 1, 50)
       .in<Duration>("reunion_period", c.reunion_period, kShortest, kLongest)
+      .in<Duration>("reunion_memory", c.reunion_memory, kShortest, kLongest)
       .in("jitter_percent", c.jitter_percent, 0, 100);
 }
 
@@ -121,7 +125,8 @@ Config Config::lan() {
   config.leaf_exchange_period = seconds(10);
   config.table_upkeep_period = seconds(60);
   config.table_settle_period = milliseconds(250);
-  config.table_probe_period = seconds(30);
+  config.relay_retry_period = seconds(5);
+  config.table_probe_period_max = seconds(60);
   config.reunion_period = seconds(5);
   return config;
 }

@@ -35,6 +35,11 @@ struct Config {
   Duration failed_memory = minutes(2);
   // Bound on the failed set and on the remembered dead peers.
   std::size_t failed_max = 256;
+  // A leaf that was declared dead by mistake and came back is given twice as many probes before it
+  // is declared dead again within this time, and twice as many again each further time.
+  Duration flip_memory = minutes(10);
+  // How often the straight link to a peer is tried that answers only over a third node.
+  Duration relay_retry_period = seconds(60);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 
@@ -76,10 +81,16 @@ struct Config {
   // Delay of the first round of table upkeep after a join; doubles each round up to the period
   // above.
   Duration table_settle_period = seconds(2);
-  // Period at which a routing-table entry that was silent is probed (fixed in this version).
-  Duration table_probe_period = minutes(5);
-  // Period at which remembered dead and bootstrap peers are tried, so that partitions heal.
-  Duration reunion_period = minutes(2);
+  // Largest T_rt, the period at which a silent entry of the routing table is probed; used while no
+  // failures are seen (probe_tuning.h).
+  Duration table_probe_period_max = minutes(15);
+  // Share of messages that may be lost on their first way to nodes that died unnoticed, from which
+  // T_rt follows, per cent [MSPastry §4.1]; 1…50.
+  int table_loss_percent = 5;
+  // Period at which remembered dead peers and the bootstrap peer are tried, so that partitions
+  // heal, and how long the dead are remembered.
+  Duration reunion_period = seconds(30);
+  Duration reunion_memory = std::chrono::hours(24);
   // Random jitter applied to all periods, per cent.
   int jitter_percent = 20;
 

@@ -109,6 +109,14 @@ Handle Directory::find(const NodeId& id) const {
   return newest == kEndOfChain ? kNoHandle : Handle{newest};
 }
 
+Handle Directory::find(const NodeId& id, std::uint64_t incarnation) const {
+  for (std::uint32_t slot = peer_buckets_[peer_bucket(id)]; slot != kEndOfChain;
+       slot = peers_[slot].next) {
+    if (peers_[slot].id == id && peers_[slot].incarnation == incarnation) return Handle{slot};
+  }
+  return kNoHandle;
+}
+
 ByteView Directory::signature(Handle handle) const {
   const auto found = signatures_.find(index(handle));
   return found == signatures_.end() ? ByteView() : ByteView(found->second);

@@ -74,6 +74,8 @@ class Directory {
 
   // The newest incarnation known of `id`, or kNoHandle.
   Handle find(const NodeId& id) const;
+  // This incarnation of `id`, or kNoHandle; of several descriptions of it any.
+  Handle find(const NodeId& id, std::uint64_t incarnation) const;
 
   // All below require a valid handle.
   const NodeId& id(Handle handle) const { return peers_[index(handle)].id; }

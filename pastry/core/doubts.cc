@@ -5,8 +5,9 @@
 namespace pastry {
 namespace {
 
-// Bound on peers known not to be active yet.
+// Bounds on peers known not to be active yet, and on those that were declared dead by mistake.
 constexpr std::size_t kInactiveMax = 256;
+constexpr std::size_t kReturnedMax = 64;
 
 bool holds(const std::vector<Handle>& list, Handle peer) {
   return std::find(list.begin(), list.end(), peer) != list.end();
@@ -25,7 +26,10 @@ Doubts::Lists& Doubts::lists() {
 }
 
 void Doubts::release_if_empty() {
-  if (lists_->suspects.empty() && lists_->inactive.empty() && lists_->dead.empty()) lists_.reset();
+  if (lists_->suspects.empty() && lists_->inactive.empty() && lists_->dead.empty() &&
+      lists_->returned.empty() && lists_->relays.empty()) {
+    lists_.reset();
+  }
 }
 
 bool Doubts::suspected(Handle peer) const { return lists_ && holds(lists_->suspects, peer); }
@@ -34,9 +38,21 @@ bool Doubts::inactive(Handle peer) const { return lists_ && holds(lists_->inacti
 
 bool Doubts::died_after(Handle peer, Time since) const {
   const std::vector<Death>& all = dead();
-  return std::any_of(all.begin(), all.end(), [&](const Death& death) {
-    return death.first == peer && death.second > since;
-  });
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Death& death) { return death.peer == peer && death.since > since; });
+}
+
+bool Doubts::remembers(Handle peer) const {
+  const std::vector<Death>& all = dead();
+  return std::any_of(all.begin(), all.end(),
+                     [peer](const Death& death) { return death.peer == peer; });
+}
+
+unsigned Doubts::returns(Handle peer, Time since) const {
+  for (const Return& back : lists().returned) {
+    if (back.peer == peer) return back.last > since ? back.times : 0;
+  }
+  return 0;
 }
 
 bool Doubts::suspect(Handle peer) {
@@ -59,18 +75,60 @@ bool Doubts::set_active(Handle peer) {
   return true;
 }
 
-void Doubts::set_dead(Handle peer, Time now, std::size_t dead_max) {
+void Doubts::set_dead(Handle peer, Time now, bool leaf, std::size_t dead_max) {
   std::vector<Death>& list = lists().dead;
-  std::erase_if(list, [peer](const Death& death) { return death.first == peer; });
-  if (list.size() >= dead_max) list.erase(list.begin());
-  list.emplace_back(peer, now);
+  const auto same = std::find_if(list.begin(), list.end(),
+                                 [peer](const Death& death) { return death.peer == peer; });
+  if (same != list.end()) {
+    leaf |= same->leaf;
+    list.erase(same);
+  }
+  if (list.size() >= dead_max) {
+    const auto other =
+        std::find_if(list.begin(), list.end(), [](const Death& death) { return !death.leaf; });
+    list.erase(other == list.end() ? list.begin() : other);
+  }
+  const auto place = std::upper_bound(list.begin(), list.end(), now,
+                                      [](Time at, const Death& death) { return at < death.since; });
+  list.insert(place, {peer, now, leaf});
 }
 
-void Doubts::lives(Handle peer) {
+void Doubts::age(Time since) {
   if (!lists_) return;
-  std::erase(lists_->suspects, peer);
-  std::erase_if(lists_->dead, [peer](const Death& death) { return death.first == peer; });
+  std::erase_if(lists_->dead, [since](const Death& death) { return death.since < since; });
+  std::erase_if(lists_->returned, [since](const Return& back) { return back.last < since; });
   release_if_empty();
+}
+
+void Doubts::heard(Handle peer) {
+  if (!lists_ || std::erase(lists_->suspects, peer) == 0) return;
+  release_if_empty();
+}
+
+bool Doubts::lives(Handle peer, Time now) {
+  if (!lists_) return false;
+  std::erase(lists_->suspects, peer);
+  bool was_leaf = false;
+  const std::size_t found = std::erase_if(lists_->dead, [&](const Death& death) {
+    if (death.peer != peer) return false;
+    was_leaf = death.leaf;
+    return true;
+  });
+  if (was_leaf) note_return(peer, now);
+  release_if_empty();
+  return found > 0;
+}
+
+void Doubts::note_return(Handle peer, Time now) {
+  std::vector<Return>& list = lists_->returned;
+  for (Return& back : list) {
+    if (back.peer != peer) continue;
+    ++back.times;
+    back.last = now;
+    return;
+  }
+  if (list.size() == kReturnedMax) list.erase(list.begin());
+  list.push_back({peer, 1, now});
 }
 
 void Doubts::drop(Handle peer) {
@@ -83,7 +141,9 @@ void Doubts::drop(Handle peer) {
 void Doubts::mark_handles(Directory& directory) const {
   for (const Handle peer : suspects()) directory.mark(peer);
   for (const Handle peer : lists().inactive) directory.mark(peer);
-  for (const auto& [peer, since] : dead()) directory.mark(peer);
+  for (const Death& death : dead()) directory.mark(death.peer);
+  for (const Return& back : lists().returned) directory.mark(back.peer);
+  lists().relays.mark_handles(directory);
 }
 
 }  // namespace pastry

@@ -1,38 +1,52 @@
-// What a node holds against some of its peers: suspected, not active yet, dead.
+// What a node holds against some of its peers: suspected, not active yet, dead, dead before, not
+// reached straight.
 //
 // Most nodes have no doubts most of the time and then keep no memory for them.
 #pragma once
 
 #include <cstddef>
-#include <utility>
+#include <cstdint>
 #include <vector>
 
 #include "pastry/core/box.h"
 #include "pastry/core/directory.h"
+#include "pastry/core/relays.h"
 #include "pastry/core/timestamp.h"
 
 namespace pastry {
 
 class Doubts {
  public:
-  using Death = std::pair<Handle, Time>;
+  struct Death {
+    Handle peer = kNoHandle;
+    Time since{};
+    bool leaf = false;  // it was a member of the leaf set
+  };
 
   // The references are valid until the next change.
   const std::vector<Handle>& suspects() const { return lists().suspects; }
   const std::vector<Death>& dead() const { return lists().dead; }  // oldest first
   bool suspected(Handle peer) const;
   bool inactive(Handle peer) const;
-  // Declared dead after `since`.
+  // Declared dead after `since`, and not heard of again.
   bool died_after(Handle peer, Time since) const;
+  bool remembers(Handle peer) const;
+  // How often the peer was declared dead by mistake after `since`: it came back each time.
+  unsigned returns(Handle peer, Time since) const;
 
   // Each returns whether it was news.
   bool suspect(Handle peer);
   bool set_inactive(Handle peer);
   bool set_active(Handle peer);
 
-  void set_dead(Handle peer, Time now, std::size_t dead_max);
-  // The peer showed that it lives.
-  void lives(Handle peer);
+  // Of `dead_max` remembered ones the oldest that were not leaves make room first.
+  void set_dead(Handle peer, Time now, bool leaf, std::size_t dead_max);
+  // Forgets the deaths before `since`, and with them the returns.
+  void age(Time since);
+  // The peer was heard: not suspected any more.
+  void heard(Handle peer);
+  // The peer answered. True if it had been declared dead.
+  bool lives(Handle peer, Time now);
   // It is neither suspected nor awaited any more.
   void drop(Handle peer);
   template <typename Wanted>
@@ -44,22 +58,40 @@ class Doubts {
   template <typename Outdated>
   void forget_dead_if(Outdated&& outdated) {
     if (!lists_) return;
-    std::erase_if(lists_->dead, [&](const Death& death) { return outdated(death.first); });
+    std::erase_if(lists_->dead, [&](const Death& death) { return outdated(death.peer); });
+    std::erase_if(lists_->returned, [&](const Return& back) { return outdated(back.peer); });
     release_if_empty();
+  }
+
+  // Over whom messages to `peer` go; kNoHandle: straight.
+  Handle via(Handle peer) const { return lists_ ? lists_->relays.via(peer) : kNoHandle; }
+  // For changes; call release() afterwards.
+  Relays& relays() { return lists().relays; }
+  const Relays& relays() const { return lists().relays; }
+  void release() {
+    if (lists_) release_if_empty();
   }
 
   void mark_handles(Directory& directory) const;
 
  private:
+  struct Return {
+    Handle peer = kNoHandle;
+    unsigned times = 0;
+    Time last{};
+  };
   struct Lists {
     std::vector<Handle> suspects;
     std::vector<Handle> inactive;
     std::vector<Death> dead;
+    std::vector<Return> returned;
+    Relays relays;
   };
 
   const Lists& lists() const;
   Lists& lists();
   void release_if_empty();
+  void note_return(Handle peer, Time now);
 
   Box<Lists> lists_;
 };

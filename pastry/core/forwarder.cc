@@ -15,6 +15,7 @@ constexpr Duration kHopIdle = std::chrono::seconds(30);
 // reasons of its own not to use the entry.
 constexpr Duration kHelpPause = std::chrono::seconds(1);
 constexpr std::size_t kHelpsKept = 16;
+constexpr Duration kHopKept = std::chrono::minutes(5);
 
 // Of the source itself and not of its handle, which the directory may give to another peer while
 // this is remembered; every node counts its messages from one.
@@ -270,9 +271,18 @@ void Forwarder::acknowledged(NodeState&, Step& step, Handle from, const HopAck& 
       sampled = entry->sent_at;
       --traffic_->waiting;
     }
-    if (sampled != kNever) hop.rtt.sample(step.now - sampled);
+    if (sampled != kNever) {
+      hop.rtt.sample(step.now - sampled);
+      hop.acknowledged_at = step.now;
+    }
   }
   trim(hop);
+}
+
+bool Forwarder::acknowledged_since(Handle peer, Time since) const {
+  if (!traffic_) return false;
+  const auto found = traffic_->hops.find(index(peer));
+  return found != traffic_->hops.end() && found->second.acknowledged_at >= since;
 }
 
 void Forwarder::trim(Hop& hop) {
@@ -381,11 +391,17 @@ void Forwarder::release_kept(NodeState&, Step& step) {
     step.work.emplace_back(std::move(kept));
 }
 
-void Forwarder::sweep(NodeState&, Step& step) {
+void Forwarder::sweep(NodeState& node, Step& step) {
   Traffic& t = *traffic_;
+  // What was acknowledged spares a probe for as long as T_rt, where failures make that short.
+  const Duration kept =
+      std::max(kHopIdle, std::min(node.upkeep.probe_period(*node.config), kHopKept));
   std::erase_if(t.hops, [&](const auto& entry) {
     const Hop& hop = entry.second;
-    return hop.waiting.empty() && hop.acks.empty() && step.now - hop.used_at >= kHopIdle;
+    const Time last =
+        std::max(hop.used_at + kHopIdle,
+                 hop.acknowledged_at == Time::min() ? Time::min() : hop.acknowledged_at + kept);
+    return hop.waiting.empty() && hop.acks.empty() && step.now >= last;
   });
   t.sweep_at = t.hops.empty() ? kNever : step.now + kHopIdle;
   const bool idle =

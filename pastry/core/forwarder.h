@@ -34,6 +34,9 @@ class Forwarder {
   // Everything that waits for this peer's acknowledgement goes elsewhere.
   void peer_gone(NodeState& node, Step& step, Handle peer);
 
+  // Whether the peer acknowledged a message at or after `since`.
+  bool acknowledged_since(Handle peer, Time since) const;
+
   void flush(NodeState& node, Step& step);
   Time deadline() const;
   void advance(NodeState& node, Step& step);
@@ -55,6 +58,7 @@ class Forwarder {
     std::size_t head = 0;
     std::vector<std::pair<std::uint32_t, std::uint32_t>> acks;  // owed to this peer
     Time used_at{};
+    Time acknowledged_at = Time::min();
   };
   // An entry that a previous hop was told of.
   struct Help {

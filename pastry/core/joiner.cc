@@ -79,7 +79,7 @@ bool Joiner::should_found(const NodeState& node, Time now) const {
 // died long ago, so that the rings become one.
 void Joiner::found_again(NodeState& node, Step& step) {
   const Time long_ago = step.now - node.config->failed_memory;
-  for (const Handle seed : seeds_) node.liveness.remember_dead(node, long_ago, seed);
+  for (const Handle seed : seeds_) node.liveness.remember_dead(node, long_ago, seed, true);
   node.activate(step);
 }
 

@@ -35,6 +35,8 @@ class Joiner {
   Handle owner() const { return owner_; }
   Handle successor() const { return successor_; }
   std::uint32_t batch() const { return batch_; }
+  // The first one that was given; kNoHandle if there is none.
+  Handle first_seed() const { return seeds_.empty() ? kNoHandle : seeds_.front(); }
 
   Time deadline() const { return retry_at_; }
   void advance(NodeState& node, Step& step);

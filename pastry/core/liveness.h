@@ -3,7 +3,12 @@
 //
 // A heartbeat goes to the left neighbour each T_ls; silence of the right one starts a probe. Any
 // message of a peer is proof of its life and replaces heartbeats and probes. What a peer calls dead
-// is probed, never removed on its word; what it calls a leaf is probed before it is inserted.
+// is probed, never removed on its word; what it calls a leaf is probed before it is inserted, and
+// enters the leaf set only after this node reached it. A leaf that does not answer is asked over a
+// third node before it is declared dead, and stays a member if it answers that way (relays.h).
+//
+// Parts: liveness.cc messages and views, probing.cc probes and their end, watch.cc heartbeats and
+// silence, leaf_repair.cc death and what fills its place, relaying.cc links over a third node.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +38,9 @@ class Liveness {
   void receive(NodeState& node, Step& step, Handle from, const Ping& ping);
   void receive(NodeState& node, Step& step, Handle from, const Pong& pong);
   void receive(NodeState& node, Step& step, Handle from, const Leave& leave);
+  // Passes a relayed message on, or says that it is for this node: then the enclosed message is to
+  // be received from its source.
+  bool receive(NodeState& node, Step& step, Handle from, const Relay& relay);
 
   // Probes `peer` with a leaf-set exchange if it may belong into the leaf set and is not known.
   void consider_leaf(NodeState& node, Step& step, Handle peer);
@@ -53,6 +61,11 @@ class Liveness {
   void replace_older(NodeState& node, Step& step, Handle newer);
   // The leaf set changed: the watched neighbours may be others.
   void neighbours_changed(NodeState& node, Step& step);
+  // Looks for nodes on a side of the leaf set that is not full although the ring is larger: the
+  // nearest known ones on that side are asked for theirs. Does nothing if the leaf set is complete.
+  void fill_leaf_set(NodeState& node, Step& step);
+  // `peer` left the tables: whatever went over it needs another way.
+  void relay_lost(NodeState& node, Step& step, Handle peer);
 
   bool suspected(Handle peer) const { return doubts_.suspected(peer); }
   const std::vector<Handle>& suspects() const { return doubts_.suspects(); }
@@ -60,16 +73,18 @@ class Liveness {
   bool probing_leaves() const { return probing_ && probing_->leaves > 0; }
   bool probing(Handle peer) const;
   std::size_t probing_count() const { return probes().size(); }
+  // Over whom messages to `peer` go; kNoHandle: straight.
+  Handle via(Handle peer) const { return doubts_.via(peer); }
   // Known not to be active yet.
   bool inactive(Handle peer) const { return doubts_.inactive(peer); }
   void set_active(NodeState& node, Step& step, Handle peer, bool active);
   // Forgets who was not active yet when this node heard of it and is no concern of it any more:
-  // such a peer does not report to everybody.
-  void tidy(const NodeState& node);
+  // such a peer does not report to everybody. And whom it saw dying long ago.
+  void tidy(const NodeState& node, Time now);
 
   std::vector<Handle> failed(const NodeState& node, Time now) const;
-  // Keeps `peer` among those that are tried now and then (Upkeep::seek_reunion).
-  void remember_dead(NodeState& node, Time now, Handle peer);
+  // Keeps `peer` among those that are tried now and then (reunion.cc).
+  void remember_dead(NodeState& node, Time now, Handle peer, bool leaf);
   // Every dead peer still remembered.
   const std::vector<Doubts::Death>& remembered() const { return doubts_.dead(); }
 
@@ -81,11 +96,14 @@ class Liveness {
   struct Probe {
     Handle peer = kNoHandle;
     std::uint32_t token = 0;
+    std::uint32_t relay_token = 0;  // of the copies that go over others
     Time sent_at{};
     Time deadline{};
-    std::uint8_t tries = 0;
-    bool leaf = false;    // LeafProbe, otherwise Ping
-    bool spread = false;  // tell the leaf set if it dies
+    std::uint8_t tries = 1;
+    bool leaf = false;      // LeafProbe, otherwise Ping
+    bool spread = false;    // tell the leaf set if it dies
+    bool reported = false;  // somebody else found it dead: less is asked for
+    bool relayed = false;   // the straight link is known not to work: over others from the start
   };
   struct Probing {
     std::vector<Probe> probes;
@@ -99,18 +117,33 @@ class Liveness {
   std::span<Probe> probes() {
     return probing_ ? std::span<Probe>(probing_->probes) : std::span<Probe>();
   }
-  void start_probe(NodeState& node, Step& step, Handle peer, bool leaf, bool spread);
+  // probing.cc
+  void start_probe(NodeState& node, Step& step, Probe wanted);
   void send_probe(NodeState& node, Step& step, Probe& probe);
-  void answered(NodeState& node, Step& step, Handle from, std::uint32_t token, bool active);
+  std::uint32_t next_token();
+  unsigned tries_allowed(const NodeState& node, Time now, const Probe& probe) const;
+  // Whether the token was that of an outstanding probe (or of a try of a link).
+  bool answered(NodeState& node, Step& step, Handle from, std::uint32_t token, bool active);
+  void came_back(NodeState& node, Step& step, Handle peer);
   void probe_failed(NodeState& node, Step& step, const Probe& probe);
-  LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
-  bool among_nearest(const NodeState& node, const NodeId& id) const;
-  void repair_leaf_set(NodeState& node, Step& step, Handle dead, bool was_left, bool was_right);
   void erase_probe(std::size_t index);
   void drop_probe(Handle peer);
+  void check_probes(NodeState& node, Step& step);
+  LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
+
+  // watch.cc
   void check_heartbeat(NodeState& node, Step& step);
   void check_silence(NodeState& node, Step& step);
-  void check_probes(NodeState& node, Step& step);
+
+  // leaf_repair.cc
+  bool among_nearest(const NodeState& node, const NodeId& id) const;
+  void repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right);
+
+  // relaying.cc
+  std::vector<Handle> choose_relays(const NodeState& node, Handle target, unsigned attempt) const;
+  void send_over_others(NodeState& node, Step& step, Probe& probe);
+  void learn_route(NodeState& node, Step& step, Handle peer, Handle via);
+  void check_links(NodeState& node, Step& step);
 
   Handle left_ = kNoHandle;
   Handle right_ = kNoHandle;

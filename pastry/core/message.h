@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -146,6 +147,8 @@ struct LeafProbe {
   std::uint32_t token = 0;  // echoed by the reply; 0 in unsolicited ones
   std::vector<Handle> leaf_set;
   std::vector<Handle> failed;
+  // T_rt that the sender computed from the failures it saw; 0: it saw none (probe_tuning.h).
+  Duration probe_period{};
 };
 
 // To the left neighbour each T_ls unless other traffic replaces it.
@@ -186,6 +189,24 @@ struct Leave {
   std::vector<Handle> leaf_set;
 };
 
+// Looks for the place of `seeker` in the ring of whoever gets it: routed towards the seeker's id,
+// and answered by the node closest to it with a leaf-set probe straight to the seeker. Rings that a
+// partition left apart become one again this way.
+struct Seek {
+  Handle seeker = kNoHandle;
+  std::uint16_t hops = 0;
+};
+
+struct Enclosed;
+
+// A message between two nodes that cannot reach each other, over a third one that both have in
+// their leaf sets. One hop only: from the source to the relay, which passes it on to the target.
+struct Relay {
+  Handle source = kNoHandle;
+  Handle target = kNoHandle;
+  std::shared_ptr<const Enclosed> enclosed;  // never null in a message that was received
+};
+
 // --- Between applications on two nodes
 // -------------------------------------------------------------
 
@@ -203,9 +224,15 @@ struct Direct {
 };
 inline constexpr std::size_t kIntroducedMax = 128;
 
-using Message = std::variant<Routed, HopAck, Outcome, JoinRequest, JoinTransfer, GapReserve,
-                             GapReserveReply, JoinGrant, JoinReport, GapRelease, JoinRefused,
-                             LeafProbe, Heartbeat, Ping, Pong, RowRequest, RowReply,
-                             NeighbourhoodRequest, NeighbourhoodReply, Announce, Leave, Direct>;
+using Message =
+    std::variant<Routed, HopAck, Outcome, JoinRequest, JoinTransfer, GapReserve, GapReserveReply,
+                 JoinGrant, JoinReport, GapRelease, JoinRefused, LeafProbe, Heartbeat, Ping, Pong,
+                 RowRequest, RowReply, NeighbourhoodRequest, NeighbourhoodReply, Announce, Leave,
+                 Direct, Seek, Relay>;
+
+// What a Relay carries: any message but a Relay.
+struct Enclosed {
+  Message message;
+};
 
 }  // namespace pastry

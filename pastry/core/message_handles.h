@@ -49,6 +49,12 @@ struct HandleVisitor {
   void operator()(const NeighbourhoodReply& m) const { visit_handles(m.members, visit); }
   void operator()(const Announce& m) const { visit_handles(m.row.entries, visit); }
   void operator()(const Leave& m) const { visit_handles(m.leaf_set, visit); }
+  void operator()(const Seek& m) const { visit(m.seeker); }
+  void operator()(const Relay& m) const {
+    visit(m.source);
+    visit(m.target);
+    if (m.enclosed) std::visit(*this, m.enclosed->message);
+  }
   void operator()(const Direct& m) const { visit_handles(m.peers, visit); }
   void operator()(const HopAck&) const {}
   void operator()(const Outcome&) const {}

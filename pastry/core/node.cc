@@ -109,6 +109,16 @@ struct Receiver {
   void operator()(NeighbourhoodReply&& m) { node.upkeep.receive(node, step, from, m); }
   void operator()(Announce&& m) { node.upkeep.receive(node, step, from, m); }
   void operator()(Direct&& m) { deliver_direct(node, step, from, std::move(m)); }
+  void operator()(Seek&& m) { node.upkeep.receive(node, step, from, m); }
+  void operator()(Relay&& m) {
+    if (!node.liveness.receive(node, step, from, m)) return;
+    node.liveness.heard(node, step, m.source);
+    std::visit(
+        [&](auto&& value) {
+          Receiver{node, step, m.source}(std::move(value));
+        },
+        Message(m.enclosed->message));
+  }
 };
 
 }  // namespace
@@ -311,7 +321,7 @@ std::vector<Handle> Node::peers_to_remember(std::size_t count) const {
   };
   for (const Handle peer : state_->tables.neighbourhood.members()) add(peer);
   // A sole survivor remembers those it hopes to see again.
-  for (const auto& [peer, since] : state_->liveness.remembered()) add(peer);
+  for (const Doubts::Death& death : state_->liveness.remembered()) add(death.peer);
   if (peers.size() > count) peers.resize(count);
   return peers;
 }
@@ -336,6 +346,7 @@ void Node::mark_handles() const {
   for (const Handle peer : node.tables.neighbourhood.members()) directory.mark(peer);
   node.forwarder.mark_handles(directory);
   node.liveness.mark_handles(directory);
+  node.upkeep.mark_handles(directory);
   node.operations.mark_handles(directory);
   if (node.gap) node.gap->mark_handles(directory);
   if (node.joiner) node.joiner->mark_handles(directory);

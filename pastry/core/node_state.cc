@@ -28,6 +28,14 @@ Gap& NodeState::gap_state() {
 
 void NodeState::send(Step& step, Handle to, Message&& message, Priority priority) {
   liveness.sent(step.now, to);
+  const Handle via = liveness.via(to);
+  if (via == kNoHandle) return send_straight(step, to, std::move(message), priority);
+  send_straight(step, via,
+                Relay{self, to, std::make_shared<const Enclosed>(Enclosed{std::move(message)})},
+                priority);
+}
+
+void NodeState::send_straight(Step& step, Handle to, Message&& message, Priority priority) {
   step.out->sends.push_back({to, priority, std::move(message)});
 }
 
@@ -85,7 +93,9 @@ void NodeState::remove_peer(Step& step, Handle peer) {
   if (leaf) {
     liveness.neighbours_changed(*this, step);
     emit(step, LeafSetChanged{});
+    if (!tables.leaf_set.complete()) upkeep.hurry(step.now + probe_time());
   }
+  liveness.relay_lost(*this, step, peer);
   forwarder.peer_gone(*this, step, peer);
   if (gap) gap->peer_gone(*this, step, peer);
   operations.peer_gone(*this, step, peer);
@@ -116,6 +126,7 @@ void NodeState::activate(Step& step) {
   if (joiner) {
     const JoinReport report{joiner->batch(), true};
     const Handle owner = joiner->owner();
+    upkeep.set_bootstrap(joiner->first_seed());
     const Handle successor = joiner->successor();
     if (owner != kNoHandle) send(step, owner, report);
     if (successor != kNoHandle && successor != owner) send(step, successor, report);
@@ -129,6 +140,28 @@ void NodeState::activate(Step& step) {
   for (const auto& [app_id, application] : applications) {
     application->activity(context(step, app_id), true);
   }
+}
+
+void NodeState::resign(Step& step, const char* reason) {
+  if (!active()) return;
+  std::vector<Handle> seeds = tables.neighbourhood.members();
+  const auto add = [&](Handle peer) {
+    if (std::find(seeds.begin(), seeds.end(), peer) == seeds.end()) seeds.push_back(peer);
+  };
+  tables.routing_table.for_each([&](Handle peer, Proximity) { add(peer); });
+  for (const Handle peer : tables.leaf_set.members()) add(peer);
+  if (seeds.empty()) return;  // nobody to join: better a ring of its own than none
+  phase = NodePhase::joining;
+  emit(step, NodeDeactivated{reason});
+  for (const auto& [app_id, application] : applications) {
+    application->activity(context(step, app_id), false);
+  }
+  for (const Handle peer : tables.leaf_set.members()) tables.leaf_set.remove(peer);
+  liveness.neighbours_changed(*this, step);
+  gap.reset();
+  joiner = std::make_unique<Joiner>(*this, step.now, false);
+  joiner->add_seeds(*this, seeds);
+  joiner->attempt(*this, step);
 }
 
 }  // namespace pastry

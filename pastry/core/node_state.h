@@ -54,11 +54,16 @@ struct NodeState {
   Context context(Step& step, ApplicationId application) { return {*node, step, application}; }
   Gap& gap_state();
 
+  // Over a third node if `to` cannot be reached straight (relays.h).
   void send(Step& step, Handle to, Message&& message, Priority priority = Priority::control);
+  void send_straight(Step& step, Handle to, Message&& message,
+                     Priority priority = Priority::control);
   // As send(), but a message to this node itself is queued in the step.
   void send_direct(Step& step, Handle to, Direct&& direct, Priority priority);
   // Whether the leaf set tells the k nodes closest to `key` for sure.
   bool knows_replica_set(const Key& key, int k) const;
+  // (r + 1)·T_out: from the first probe of a silent peer to its end.
+  Duration probe_time() const { return config->probe_timeout * (config->probe_retries + 1); }
   void emit(Step& step, NodeEvent&& event) { step.out->events.push_back(std::move(event)); }
 
   // Insertion into and removal from the tables, with everything that follows from it.
@@ -68,6 +73,8 @@ struct NodeState {
   // The joiner's probes are answered: become active.
   void activate_if_ready(Step& step);
   void activate(Step& step);
+  // Gives the own place up, though alive, and joins again through whoever is known.
+  void resign(Step& step, const char* reason);
 };
 
 }  // namespace pastry

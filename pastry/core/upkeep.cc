@@ -6,6 +6,13 @@
 
 namespace pastry {
 
+namespace {
+
+// Rounds of looking for nodes on an empty side of the leaf set before the node gives its place up.
+constexpr int kRoundsBeforeResigning = 8;
+
+}  // namespace
+
 void Upkeep::start(NodeState& node, Step& step) {
   // Full jitter at the start: nodes that began together must not stay in step.
   const auto first = [&](Duration period) {
@@ -14,10 +21,20 @@ void Upkeep::start(NodeState& node, Step& step) {
   leaf_exchange_at_ = first(node.config->leaf_exchange_period);
   // Who joins together with many others misses those that came just after: the first rounds follow
   // quickly, each twice as late as the one before.
-  gossip_period_ = std::min(node.config->table_settle_period, node.config->table_upkeep_period);
-  gossip_at_ = step.now + node.random.jittered(gossip_period_, 50);
-  probe_at_ = first(node.config->table_probe_period);
+  gossip_round_ = 0;
+  gossip_at_ = step.now + node.random.jittered(gossip_period(*node.config), 50);
+  probe_at_ = first(node.config->table_probe_period_max);
   reunion_at_ = first(node.config->reunion_period);
+  active_since_s_ = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<seconds>(step.now.time_since_epoch()).count());
+}
+
+Duration Upkeep::gossip_period(const Config& config) const {
+  Duration period = config.table_settle_period;
+  for (unsigned round = 0; round < gossip_round_ && period < config.table_upkeep_period; ++round) {
+    period *= 2;
+  }
+  return std::min(period, config.table_upkeep_period);
 }
 
 // --- Messages
@@ -64,7 +81,7 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowRequest&
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowReply& reply) {
   (void)from;
   // While the table settles only gaps are filled; later rounds also look for nearer nodes.
-  const bool settled = gossip_period_ >= node.config->table_upkeep_period;
+  const bool settled = gossip_period(*node.config) >= node.config->table_upkeep_period;
   if (node.placed()) consider(node, step, reply.row.entries, settled);
 }
 
@@ -108,6 +125,11 @@ void Upkeep::repair(NodeState& node, Step& step, int row, const NodeId& dead) {
 // --- Periodic work
 // -----------------------------------------------------------------------------------
 
+void Upkeep::mark_handles(Directory& directory) const {
+  if (bootstrap_ != kNoHandle) directory.mark(bootstrap_);
+  if (tuner_) tuner_->mark_handles(directory);
+}
+
 Time Upkeep::deadline() const {
   return std::min({leaf_exchange_at_, gossip_at_, probe_at_, reunion_at_});
 }
@@ -120,18 +142,18 @@ void Upkeep::advance(NodeState& node, Step& step) {
   if (leaf_exchange_at_ <= step.now) {
     leaf_exchange_at_ = again(config.leaf_exchange_period);
     exchange_leaf_sets(node, step);
-    node.liveness.tidy(node);
+    node.liveness.tidy(node, step.now);
     node.tables.routing_table.shrink();  // it has grown by then, as far as it will soon
   }
   if (gossip_at_ <= step.now) {
-    gossip_period_ = std::min(gossip_period_ * 2, config.table_upkeep_period);
-    gossip_at_ = again(gossip_period_);
+    if (gossip_period(config) < config.table_upkeep_period) ++gossip_round_;
+    gossip_at_ = again(gossip_period(config));
     gossip(node, step);
   }
   if (probe_at_ <= step.now) {
     probe_next_entry(node, step);
     const auto entries = std::max<std::size_t>(1, node.tables.routing_table.size());
-    probe_at_ = again(config.table_probe_period / static_cast<std::int64_t>(entries));
+    probe_at_ = again(probe_period(config) / static_cast<std::int64_t>(entries));
   }
   if (reunion_at_ <= step.now) {
     reunion_at_ = again(config.reunion_period);
@@ -143,6 +165,18 @@ void Upkeep::exchange_leaf_sets(NodeState& node, Step& step) {
   const std::vector<Handle> members = node.tables.leaf_set.members();
   if (members.empty()) return;
   node.liveness.exchange(node, step, members[node.random.below(members.size())]);
+  if (node.tables.leaf_set.complete()) {
+    rounds_incomplete_ = 0;
+    return;
+  }
+  node.liveness.fill_leaf_set(node, step);
+  hurry(step.now + node.random.jittered(node.probe_time(), node.config->jitter_percent));
+  // Others live and cannot be found on one side: a ring of its own is the last thing to become.
+  const LeafSet& leaves = node.tables.leaf_set;
+  if (!leaves.left().empty() && !leaves.right().empty()) return;
+  if (++rounds_incomplete_ < kRoundsBeforeResigning) return;
+  rounds_incomplete_ = 0;
+  node.resign(step, "no node is found on one side of the ring");
 }
 
 void Upkeep::gossip(NodeState& node, Step& step) {
@@ -162,33 +196,11 @@ void Upkeep::gossip(NodeState& node, Step& step) {
     node.send(step, asked, RowRequest{static_cast<std::uint8_t>(index)});
   }
   // Each answer names many nodes to measure: not in the quick rounds.
-  if (gossip_period_ < node.config->table_upkeep_period) return;
+  if (gossip_period(*node.config) < node.config->table_upkeep_period) return;
   const std::vector<Handle> near = node.tables.neighbourhood.members();
   if (!near.empty()) {
     node.send(step, near[node.random.below(near.size())], NeighbourhoodRequest{});
   }
-}
-
-void Upkeep::probe_next_entry(NodeState& node, Step& step) {
-  const std::size_t entries = node.tables.routing_table.size();
-  if (entries == 0) return;
-  const std::size_t wanted = probe_cursor_++ % entries;
-  std::size_t place = 0;
-  Handle chosen = kNoHandle;
-  node.tables.routing_table.for_each([&](Handle peer, Proximity) {
-    if (place++ == wanted) chosen = peer;
-  });
-  if (chosen != kNoHandle) node.liveness.measure(node, step, chosen);
-}
-
-void Upkeep::seek_reunion(NodeState& node, Step& step) {
-  // Dead nodes are tried again so that partitions heal; one at a time, chosen at random. A newer
-  // incarnation of the same id makes the old one pointless.
-  const auto& remembered = node.liveness.remembered();
-  if (remembered.empty()) return;
-  const Handle peer = remembered[node.random.below(remembered.size())].first;
-  if (node.directory->find(node.id(peer)) != peer) return;
-  node.send(step, peer, LeafProbe{false, node.active(), 0, node.tables.leaf_set.members(), {}});
 }
 
 }  // namespace pastry

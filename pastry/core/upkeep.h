@@ -1,14 +1,18 @@
 // Upkeep of the routing table and the neighbourhood set [Pastry §2.4, MSPastry §4.3].
 //
 // Announcement after a join, answers to row requests, periodic gossip of rows, slow probing of
-// entries that traffic does not show to be alive, lazy repair of a dead entry, the exchange of
-// neighbourhood sets, and attempts to reach peers that were declared dead.
+// entries that traffic does not show to be alive (table_probing.cc), lazy repair of a dead entry,
+// the exchange of neighbourhood sets, and attempts to reach peers that were declared dead
+// (reunion.cc).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
+#include "pastry/core/box.h"
 #include "pastry/core/message.h"
+#include "pastry/core/probe_tuning.h"
 #include "pastry/core/step.h"
 
 namespace pastry {
@@ -26,27 +30,56 @@ class Upkeep {
   void receive(NodeState& node, Step& step, Handle from, const NeighbourhoodRequest& request);
   void receive(NodeState& node, Step& step, Handle from, const NeighbourhoodReply& reply);
   void receive(NodeState& node, Step& step, Handle from, const Announce& announce);
+  void receive(NodeState& node, Step& step, Handle from, const Seek& seek);
 
   // Pings those that would fill an empty slot (all = false) or that are unknown (all = true).
   void consider(NodeState& node, Step& step, const std::vector<Handle>& peers, bool all);
   // The entry of this row died: ask another of the row, or of the next one, for theirs.
   void repair(NodeState& node, Step& step, int row, const NodeId& dead);
 
+  // The leaf set lacks nodes: it is looked after at `at`.
+  void hurry(Time at) { leaf_exchange_at_ = std::min(leaf_exchange_at_, at); }
+  // A node that was in a table was found dead.
+  void failed(NodeState& node, Time now);
+  // T_rt of a neighbour, from its leaf-set probe.
+  void heard_probe_period(NodeState& node, Duration period);
+  // T_rt as this node computed it, for its leaf-set probes; zero: it saw no failures.
+  Duration own_probe_period(const Config& config) const;
+  // T_rt in use.
+  Duration probe_period(const Config& config) const;
+  void pinged_by(const Config& config, Handle peer, Time now);
+  // The peer over which this node joined: tried like the dead, when it is none of the known ones.
+  void set_bootstrap(Handle peer) { bootstrap_ = peer; }
+
   Time deadline() const;
   void advance(NodeState& node, Step& step);
+  void mark_handles(Directory& directory) const;
 
  private:
+  Duration gossip_period(const Config& config) const;
   void exchange_leaf_sets(NodeState& node, Step& step);
   void gossip(NodeState& node, Step& step);
+
+  // table_probing.cc
+  ProbeTuner& tuner(const Config& config);
+  void update_tuner(NodeState& node, Time now);
   void probe_next_entry(NodeState& node, Step& step);
+  bool known_alive(const NodeState& node, Time now, Handle peer) const;
+
+  // reunion.cc
   void seek_reunion(NodeState& node, Step& step);
+  void seek_over(NodeState& node, Step& step, Handle peer);
 
   Time leaf_exchange_at_ = kNever;
   Time gossip_at_ = kNever;
-  Duration gossip_period_{};
   Time probe_at_ = kNever;
   Time reunion_at_ = kNever;
-  std::uint32_t probe_cursor_ = 0;
+  Box<ProbeTuner> tuner_;  // while failures are seen
+  std::uint32_t active_since_s_ = 0;
+  Handle bootstrap_ = kNoHandle;
+  std::uint16_t probe_cursor_ = 0;
+  std::uint8_t gossip_round_ = 0;
+  std::uint8_t rounds_incomplete_ = 0;
 };
 
 }  // namespace pastry

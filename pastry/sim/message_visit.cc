@@ -31,6 +31,8 @@ constexpr std::array<std::string_view, kMessageKinds> kNames = {
     "Announce",
     "Leave",
     "Direct",
+    "Seek",
+    "Relay",
 };
 
 // Adds the scalar fields; the handles are added by for_each_handle.
@@ -76,6 +78,7 @@ struct Scalars {
   void operator()(const LeafProbe& m) const {
     flagged(m.token, m.reply);
     flagged(static_cast<std::uint32_t>(m.leaf_set.size()), m.active);
+    hash.add(static_cast<std::uint64_t>(m.probe_period.count()));
   }
   void operator()(const Heartbeat& m) const { hash.add(std::uint64_t{m.active}); }
   void operator()(const Ping& m) const { hash.add(m.token); }
@@ -89,6 +92,12 @@ struct Scalars {
     hash.add(static_cast<std::uint64_t>(m.round_trip.count()));
   }
   void operator()(const Leave&) const {}
+  void operator()(const Seek& m) const { hash.add(m.hops); }
+  void operator()(const Relay& m) const {
+    if (!m.enclosed) return;
+    hash.add(m.enclosed->message.index());
+    std::visit(*this, m.enclosed->message);
+  }
   void operator()(const Direct& m) const {
     hash.add((std::uint64_t{m.request} << 32) | static_cast<std::uint32_t>(m.application));
     hash.add((m.reply ? 2U : 0U) | (m.refused ? 1U : 0U));

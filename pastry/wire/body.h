@@ -67,6 +67,8 @@ class BodyWriter {
   void write(const Announce& message, schema::Envelope::Builder out);
   void write(const Leave& message, schema::Envelope::Builder out);
   void write(const Direct& message, schema::Envelope::Builder out);
+  void write(const Seek& message, schema::Envelope::Builder out);
+  void write(const Relay& message, schema::Envelope::Builder out);
 
   bool fits(std::size_t size, std::size_t max, const char* field);
   std::uint32_t payload_size(const Payload& payload, const char* field);
@@ -104,6 +106,8 @@ class BodyReader {
   Announce announce(schema::Announce::Reader in);
   LeafProbe leaf_probe(schema::LeafProbe::Reader in);
   Direct direct(schema::Direct::Reader in, Payload payload);
+  Seek seek(schema::Seek::Reader in);
+  Relay relay(schema::Relay::Reader in, Payload payload);
 
   bool fits(std::size_t size, std::size_t max, const char* field);
   std::uint16_t hops(std::uint16_t hops, const char* field);

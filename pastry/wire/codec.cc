@@ -18,6 +18,16 @@ bool travels_much(const Message& message) {
          std::holds_alternative<Pong>(message) || std::holds_alternative<Direct>(message);
 }
 
+const Payload* payload_of(const Message& message) {
+  if (const auto* routed = std::get_if<Routed>(&message)) return &routed->payload;
+  if (const auto* direct = std::get_if<Direct>(&message)) return &direct->payload;
+  const auto* relay = std::get_if<Relay>(&message);
+  // What a relay encloses is no relay, else the message is not written.
+  if (relay == nullptr || !relay->enclosed) return nullptr;
+  if (std::holds_alternative<Relay>(relay->enclosed->message)) return nullptr;
+  return payload_of(relay->enclosed->message);
+}
+
 }  // namespace
 
 std::uint32_t overlay_tag(std::string_view overlay, std::uint16_t version) {
@@ -127,8 +137,7 @@ Result<void> Codec::State::encode(Handle from, Handle to, const Message& message
   if (!directory.valid(from) || !directory.valid(to))
     return fail(ErrorCode::invalid, "encode: sender or receiver is not a valid handle");
   const bool describe = !travels_much(message) || introduce(from, to);
-  if (const auto* routed = std::get_if<Routed>(&message)) out.payload = routed->payload;
-  if (const auto* direct = std::get_if<Direct>(&message)) out.payload = direct->payload;
+  if (const Payload* payload = payload_of(message)) out.payload = *payload;
   if (!general_only && hot(from, to, message, describe, out.header)) {
     ++counters.encoded;
     return {};

@@ -154,6 +154,8 @@ LeafProbe BodyReader::leaf_probe(schema::LeafProbe::Reader in) {
   message.active = in.getActive();
   message.leaf_set = peers(in.getLeafSet(), kLeafSetMax, "leaf_probe.leaf_set");
   message.failed = peers(in.getFailed(), kFailedMax, "leaf_probe.failed");
+  message.probe_period =
+      std::min<Duration>(std::chrono::milliseconds(in.getProbePeriodMs()), kProbePeriodMax);
   return message;
 }
 
@@ -169,11 +171,32 @@ Direct BodyReader::direct(schema::Direct::Reader in, Payload payload) {
   return message;
 }
 
+Seek BodyReader::seek(schema::Seek::Reader in) {
+  mentioned_ += 1;
+  return {peer(in.getSeeker(), "seek.seeker"), hops(in.getHops(), "seek.hops")};
+}
+
+Relay BodyReader::relay(schema::Relay::Reader in, Payload payload) {
+  Relay message;
+  mentioned_ += 2;
+  message.source = peer(in.getSource(), "relay.source");
+  message.target = peer(in.getTarget(), "relay.target");
+  const auto enclosed = in.getEnclosed();
+  if (enclosed.which() == schema::Envelope::RELAY) {
+    error.set(ErrorCode::invalid, "relay.enclosed: another relay");
+  } else {
+    message.enclosed =
+        std::make_shared<const Enclosed>(Enclosed{read(enclosed, std::move(payload))});
+  }
+  return message;
+}
+
 Message BodyReader::read(schema::Envelope::Reader in, Payload payload) {
   using Kind = schema::Envelope::Which;
   const Kind kind = in.which();
   if (kind == Kind::ROUTED) return routed(in.getRouted(), std::move(payload));
   if (kind == Kind::DIRECT) return direct(in.getDirect(), std::move(payload));
+  if (kind == Kind::RELAY) return relay(in.getRelay(), std::move(payload));
   if (!payload.empty()) error.set(ErrorCode::invalid, "payload: this kind of message has none");
   switch (kind) {
     case Kind::HOP_ACK:
@@ -227,6 +250,8 @@ Message BodyReader::read(schema::Envelope::Reader in, Payload payload) {
       return announce(in.getAnnounce());
     case Kind::LEAVE:
       return Leave{peers(in.getLeave().getLeafSet(), kLeafSetMax, "leave.leaf_set")};
+    case Kind::SEEK:
+      return seek(in.getSeek());
     default:
       error.set(ErrorCode::incompatible,
                 "kind: " + std::to_string(static_cast<std::uint16_t>(kind)) + " is unknown");

@@ -4,6 +4,15 @@
 #include "pastry/wire/body.h"
 
 namespace pastry::wire {
+namespace {
+
+std::uint32_t milliseconds(Duration value, Duration max) {
+  const Duration bounded = std::clamp(value, Duration::zero(), max);
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(bounded).count());
+}
+
+}  // namespace
 
 bool BodyWriter::fits(std::size_t size, std::size_t max, const char* field) {
   if (size <= max) return true;
@@ -164,9 +173,7 @@ void BodyWriter::write(const GapRelease& message, schema::Envelope::Builder out)
 void BodyWriter::write(const JoinRefused& message, schema::Envelope::Builder out) {
   auto body = out.initJoinRefused();
   body.setAttempt(message.attempt);
-  const Duration wait = std::clamp(message.retry_after, Duration::zero(), kRetryAfterMax);
-  body.setRetryAfterMs(static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(wait).count()));
+  body.setRetryAfterMs(milliseconds(message.retry_after, kRetryAfterMax));
 }
 
 void BodyWriter::write(const LeafProbe& message, schema::Envelope::Builder out) {
@@ -178,6 +185,7 @@ void BodyWriter::write(const LeafProbe& message, schema::Envelope::Builder out) 
         [&](unsigned count) { return body.initLeafSet(count); });
   peers(message.failed, kFailedMax, "leaf_probe.failed",
         [&](unsigned count) { return body.initFailed(count); });
+  body.setProbePeriodMs(milliseconds(message.probe_period, kProbePeriodMax));
 }
 
 void BodyWriter::write(const Heartbeat& message, schema::Envelope::Builder out) {
@@ -224,6 +232,25 @@ void BodyWriter::write(const Leave& message, schema::Envelope::Builder out) {
   auto body = out.initLeave();
   peers(message.leaf_set, kLeafSetMax, "leave.leaf_set",
         [&](unsigned count) { return body.initLeafSet(count); });
+}
+
+void BodyWriter::write(const Seek& message, schema::Envelope::Builder out) {
+  auto body = out.initSeek();
+  mentioned_ += 1;
+  body.setSeeker(as_data(peer(message.seeker, "seek.seeker")));
+  body.setHops(message.hops);
+  fits(message.hops, kHopsMax, "seek.hops");
+}
+
+void BodyWriter::write(const Relay& message, schema::Envelope::Builder out) {
+  auto body = out.initRelay();
+  mentioned_ += 2;
+  body.setSource(as_data(peer(message.source, "relay.source")));
+  body.setTarget(as_data(peer(message.target, "relay.target")));
+  if (!message.enclosed || std::holds_alternative<Relay>(message.enclosed->message)) {
+    return error.set(ErrorCode::invalid, "relay.enclosed: nothing, or another relay");
+  }
+  write(message.enclosed->message, body.initEnclosed());
 }
 
 void BodyWriter::write(const Direct& message, schema::Envelope::Builder out) {

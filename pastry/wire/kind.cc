@@ -28,9 +28,11 @@ constexpr std::array<std::string_view, std::variant_size_v<Message>> kKinds = {
     "neighbourhood_reply",
     "announce",
     "leave",
-    "direct"};
+    "direct",
+    "seek",
+    "relay"};
 static_assert(std::is_same_v<std::variant_alternative_t<0, Message>, Routed>);
-static_assert(std::is_same_v<std::variant_alternative_t<kKinds.size() - 1, Message>, Direct>);
+static_assert(std::is_same_v<std::variant_alternative_t<kKinds.size() - 1, Message>, Relay>);
 
 }  // namespace
 

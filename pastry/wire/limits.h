@@ -42,9 +42,10 @@ inline constexpr std::uint64_t kAcknowledgedMax = 1U << 20;  // messages, all ra
 
 // Numbers.
 inline constexpr std::uint16_t kHopsMax = 1024;
-inline constexpr std::uint8_t kReplicasMax = 65;                   // l/2 + 1 at l = 128
-inline constexpr Duration kRetryAfterMax = std::chrono::hours(1);  // longer ones are cut to it
-inline constexpr Duration kRoundTripMax = std::chrono::hours(1);   // likewise
+inline constexpr std::uint8_t kReplicasMax = 65;                    // l/2 + 1 at l = 128
+inline constexpr Duration kRetryAfterMax = std::chrono::hours(1);   // longer ones are cut to it
+inline constexpr Duration kRoundTripMax = std::chrono::hours(1);    // likewise
+inline constexpr Duration kProbePeriodMax = std::chrono::hours(1);  // likewise
 
 // Hello.
 inline constexpr std::size_t kOverlayNameBytesMax = 64;

@@ -7,8 +7,9 @@
 #
 #   1. the header frame: an Envelope, as an unpacked Cap'n Proto message of exactly one segment,
 #      segment table included (8 bytes: 0, then the size in 8-byte words, both little-endian UInt32);
-#   2. the payload frame, only if the message is Routed or Direct and has a payload: bytes that no
-#      hop interprets. Its size stands in the header; a frame of another size is refused.
+#   2. the payload frame, only if the message is Routed or Direct (or a Relay of one) and has a
+#      payload: bytes that no hop interprets. Its size stands in the header; a frame of another size
+#      is refused.
 #
 # Messages without payload to the same process may share a header frame: Envelopes back to back, each
 # with its segment table, at most 64, and no payload frame.
@@ -29,7 +30,8 @@
 #   entries of a row                2^b        acknowledged ranges                    4096
 #   messages acknowledged at once   2^20       hops                                   1024
 #   introduced by direct            128        replicas                               1 ... 65
-#   retryAfterMs, roundTripNs       an hour (longer ones are cut)
+#   retryAfterMs, roundTripNs,
+#   probePeriodMs                   an hour (longer ones are cut)
 #
 # Text is printable ASCII. Numbers without a limit here may have any value. An enumerant or kind that
 # a reader does not know makes the message refused; fields it does not know are ignored (Cap'n Proto
@@ -104,6 +106,8 @@ struct Envelope {
     announce @28 :Announce;
     leave @29 :Leave;
     direct @30 :Direct;
+    seek @31 :Seek;
+    relay @32 :Relay;
   }
 }
 
@@ -302,6 +306,10 @@ struct LeafProbe {
   leafSet @3 :List(Data);
   failed @4 :List(Data);
   # Peers that the sender found dead: to be probed, never taken on trust.
+  probePeriodMs @5 :UInt32;
+  # How often the sender would probe an entry of its routing table, judged by the failures that it
+  # saw; 0: it saw none. Receivers take the median of what they hear. More than an hour counts as an
+  # hour.
 }
 
 struct Heartbeat {
@@ -336,6 +344,25 @@ struct Announce {
 struct Leave {
   # The sender leaves now; its leaf set lets the receivers repair at once.
   leafSet @0 :List(Data);
+}
+
+struct Seek {
+  # Routed towards the seeker's id like a JoinRequest; who is closest to it sends the seeker a
+  # LeafProbe. Sent through peers that were thought dead, so that a ring in two parts becomes one.
+  seeker @0 :Data;
+  hops @1 :UInt16;
+}
+
+struct Relay {
+  # A message between two nodes that cannot reach each other, over a third that has both in its leaf
+  # set. It goes from the source to the relay, and from there, the same but for its envelope, to the
+  # target. The relay passes on only what comes from `source` itself and is for a member of its leaf
+  # set; the target takes it only from a member of its own. So it takes one hop, and no answer needs
+  # an address that only a stranger named.
+  source @0 :Data;
+  target @1 :Data;
+  enclosed @2 :Envelope;
+  # Only the union counts; anything but a Relay. The payload frame, if any, is the enclosed message's.
 }
 
 # --- Between applications on two nodes ---------------------------------------------------------------

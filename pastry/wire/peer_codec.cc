@@ -245,10 +245,9 @@ Handle PeerCodec::known(const NodeId& id, std::uint64_t incarnation) {
   if (hint != kNoHandle && directory_.valid(hint) && directory_.id(hint) == id &&
       directory_.incarnation(hint) == incarnation)
     return hint;
-  const Handle newest = directory_.find(id);
-  if (newest == kNoHandle || directory_.incarnation(newest) != incarnation) return kNoHandle;
-  hint = newest;
-  return newest;
+  const Handle known = directory_.find(id, incarnation);
+  if (known != kNoHandle) hint = known;
+  return known;
 }
 
 }  // namespace pastry::wire

@@ -165,7 +165,7 @@ TEST_CASE("[Pastry 2.4] a dead routing-table entry is replaced by one from anoth
   const auto live = grow(ring, 60);
   Config config = config_with(8);
   for (int i = 0; i < 6; ++i) ring.crash(live[static_cast<std::size_t>(i * 9 + 2)]);
-  ring.run(config.table_probe_period * 3);
+  ring.run(config.table_probe_period_max * 3);
   int dead_entries = 0;
   int missing = 0;
   const auto alive = ring.live();

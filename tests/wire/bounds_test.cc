@@ -157,6 +157,55 @@ TEST_CASE("hop_ack, outcome: bounds") {
                 "outcome.hops", ErrorCode::too_large);
 }
 
+TEST_CASE("seek, relay: bounds") {
+  Victim victim;
+  const Bytes peer = victim.new_peer();
+  const auto seek = [&](std::uint16_t hops, bool named) {
+    return victim.answer([&](Out out) {
+      auto body = out.initSeek();
+      if (named) body.setSeeker(data(peer));
+      body.setHops(hops);
+    });
+  };
+  CHECK(seek(kHopsMax, true) == "");
+  CHECK_REFUSED(seek(kHopsMax + 1, true), "seek.hops", ErrorCode::too_large);
+  CHECK_REFUSED(seek(0, false), "seek.seeker", ErrorCode::invalid);
+
+  const auto relay = [&](auto&& enclose, Payload payload = {}) {
+    return victim.answer(
+        [&](Out out) {
+          auto body = out.initRelay();
+          body.setSource(data(peer));
+          body.setTarget(data(peer));
+          enclose(body);
+        },
+        std::move(payload));
+  };
+  using RelayBody = schema::Relay::Builder;
+  const auto ping = [](RelayBody body) { body.initEnclosed().initPing(); };
+  CHECK(relay(ping) == "");
+  CHECK(relay([](RelayBody body) { body.initEnclosed().initDirect().setPayloadSize(3); },
+              Payload(Bytes{1, 2, 3})) == "");
+  CHECK_REFUSED(relay(ping, Payload(Bytes{1, 2, 3})), "payload", ErrorCode::invalid);
+  CHECK_REFUSED(relay([](RelayBody body) { body.initEnclosed().initRelay(); }), "relay.enclosed",
+                ErrorCode::invalid);
+  CHECK_REFUSED(relay([&](RelayBody body) {
+                  ping(body);
+                  body.disownTarget();
+                }),
+                "relay.target", ErrorCode::invalid);
+  CHECK_REFUSED(relay([&](RelayBody body) {
+                  ping(body);
+                  body.disownSource();
+                }),
+                "relay.source", ErrorCode::invalid);
+  // The bounds of what is enclosed hold as ever, and its peers count with those of the relay.
+  CHECK_REFUSED(relay([&](RelayBody body) {
+                  fill(body.initEnclosed().initLeave().initLeafSet(kLeafSetMax + 1), peer);
+                }),
+                "leave.leaf_set", ErrorCode::too_large);
+}
+
 TEST_CASE("lists of peers: bounds") {
   Victim victim;
   const Bytes peer = victim.new_peer();

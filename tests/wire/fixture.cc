@@ -68,7 +68,9 @@ Message MessageSource::message(std::size_t kind) {
     case 10:
       return JoinRefused{number(), std::chrono::milliseconds(random_.below(3'600'001))};
     case 11:
-      return LeafProbe{flag(), flag(), number(), some(kLeafSetMax), some(kFailedMax)};
+      return LeafProbe{flag(),           flag(),
+                       number(),         some(kLeafSetMax),
+                       some(kFailedMax), std::chrono::milliseconds(random_.below(3'600'001))};
     case 12:
       return Heartbeat{flag()};
     case 13:
@@ -87,8 +89,13 @@ Message MessageSource::message(std::size_t kind) {
       return Announce{row(), flag() ? Duration{number()} : Duration{-1}};
     case 20:
       return Leave{some(kLeafSetMax)};
-    default:
+    case 21:
       return Direct{ApplicationId{number()}, number(), flag(), flag(), some(4), payload()};
+    case 22:
+      return Seek{peer(), hops()};
+    default:
+      return Relay{peer(), peer(),
+                   std::make_shared<Enclosed>(Enclosed{message(random_.below(23))})};
   }
 }
 
@@ -194,6 +201,7 @@ class Describer {
     number(m.token);
     (*this)(m.leaf_set);
     (*this)(m.failed);
+    number(m.probe_period.count());
   }
   void operator()(const Heartbeat& m) { number(m.active); }
   void operator()(const Ping& m) { number(m.token); }
@@ -217,6 +225,16 @@ class Describer {
     number(m.refused);
     (*this)(m.peers);
     (*this)(m.payload);
+  }
+  void operator()(const Seek& m) {
+    (*this)(m.seeker);
+    number(m.hops);
+  }
+  void operator()(const Relay& m) {
+    (*this)(m.source);
+    (*this)(m.target);
+    number(m.enclosed->message.index());
+    std::visit(*this, m.enclosed->message);
   }
 
  private:

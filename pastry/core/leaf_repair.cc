@@ -1,0 +1,148 @@
+// Death, and what fills the place in the leaf set [MSPastry §3.1, §4.1].
+#include <algorithm>
+
+#include "pastry/core/liveness.h"
+#include "pastry/core/node_state.h"
+
+namespace pastry {
+
+namespace {
+
+bool holds(std::span<const Handle> list, Handle peer) {
+  return std::find(list.begin(), list.end(), peer) != list.end();
+}
+
+}  // namespace
+
+// --- Candidates ---------------------------------------------------------------------------------
+
+bool Liveness::among_nearest(const NodeState& node, const NodeId& id) const {
+  // Counts members and outstanding candidates that are nearer on each side: more than l/2 of them
+  // leave no place for this one, so probing it would be wasted.
+  const NodeId& self = node.self_id();
+  const LeafSet& leaves = node.tables.leaf_set;
+  const int half = leaves.capacity() / 2;
+  const Id up = clockwise_distance(self, id);
+  const Id down = clockwise_distance(id, self);
+  int nearer_up = 0;
+  int nearer_down = 0;
+  for (const Handle peer : leaves.right()) {
+    if (clockwise_distance(self, node.id(peer)) < up) ++nearer_up;
+  }
+  for (const Handle peer : leaves.left()) {
+    if (clockwise_distance(node.id(peer), self) < down) ++nearer_down;
+  }
+  for (const Probe& probe : probes()) {
+    if (!probe.leaf || leaves.contains(probe.peer)) continue;
+    if (clockwise_distance(self, node.id(probe.peer)) < up) ++nearer_up;
+    if (clockwise_distance(node.id(probe.peer), self) < down) ++nearer_down;
+  }
+  return nearer_up < half || nearer_down < half;
+}
+
+void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
+  const NodeId& id = node.id(peer);
+  if (id == node.self_id() || dead(node, step.now, peer)) return;
+  const Handle known = node.tables.leaf_set.find(id);
+  if (known != kNoHandle &&
+      node.directory->incarnation(known) >= node.directory->incarnation(peer)) {
+    return;
+  }
+  if (known == kNoHandle && (!node.tables.leaf_set.would_admit(id) || !among_nearest(node, id))) {
+    return;
+  }
+  start_probe(node, step, {.peer = peer, .leaf = true});
+}
+
+void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers) {
+  const NodeId& self = node.self_id();
+  std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
+    const Id da = ring_distance(self, node.id(a));
+    const Id db = ring_distance(self, node.id(b));
+    return da != db ? da < db : index(a) < index(b);
+  });
+  for (const Handle peer : peers) consider_leaf(node, step, peer);
+}
+
+// --- Death --------------------------------------------------------------------------------------
+
+void Liveness::remember_dead(NodeState& node, Time now, Handle peer, bool leaf) {
+  doubts_.set_dead(peer, now, leaf, node.config->failed_max);
+}
+
+void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, bool spread) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  const bool was_left = holds(leaves.left(), peer);
+  const bool was_right = holds(leaves.right(), peer);
+  doubts_.drop(peer);
+  remember_dead(node, step.now, peer, was_left || was_right);
+  node.upkeep.failed(node, step.now);
+  node.emit(step, PeerDead{peer});
+  node.remove_peer(step, peer);
+  if (!was_left && !was_right) return;
+  if (spread) {
+    for (const Handle member : leaves.members()) exchange(node, step, member);
+  }
+  repair_leaf_set(node, step, was_left, was_right);
+  if (leaves.empty() && node.active()) {
+    node.alone = true;
+    node.emit(step, NodeAlone{});
+  }
+}
+
+void Liveness::repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  if (was_left && !leaves.left().empty()) exchange(node, step, leaves.left().back());
+  if (was_right && !leaves.right().empty()) exchange(node, step, leaves.right().back());
+  fill_leaf_set(node, step);
+}
+
+void Liveness::fill_leaf_set(NodeState& node, Step& step) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  if (!node.placed() || (leaves.complete() && !leaves.knows_whole_ring())) return;
+  // In a small ring the sides overlap, and after many deaths they seem to: whoever is known beyond
+  // them tells.
+  std::vector<Handle> known = node.tables.neighbourhood.members();
+  node.tables.routing_table.for_each([&](Handle peer, Proximity) {
+    if (!holds(known, peer)) known.push_back(peer);
+  });
+  std::erase_if(known, [this](Handle peer) { return suspected(peer); });
+  consider_leaves(node, step, std::move(known));
+  if (leaves.knows_whole_ring()) return;
+  // The nearest on a side knows those nearer still, the farthest those beyond.
+  // Where a whole side is gone the far end of the other one leads around the ring.
+  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
+  std::vector<Handle> asked;
+  for (const std::span<const Handle> side : {leaves.left(), leaves.right()}) {
+    if (side.size() == half) continue;
+    const std::span<const Handle> other =
+        side.data() == leaves.left().data() ? leaves.right() : leaves.left();
+    asked.push_back(side.empty() ? other.back() : side.front());
+    asked.push_back(side.empty() ? other.back() : side.back());
+  }
+  for (const Handle peer : asked) exchange(node, step, peer);
+}
+
+void Liveness::replace_older(NodeState& node, Step& step, Handle newer) {
+  const NodeId& id = node.id(newer);
+  const std::uint64_t incarnation = node.directory->incarnation(newer);
+  const auto older = [&](Handle peer) {
+    return peer != kNoHandle && peer != newer && node.directory->incarnation(peer) < incarnation;
+  };
+  std::vector<Handle> replaced;
+  const Handle leaf = node.tables.leaf_set.find(id);
+  if (older(leaf)) replaced.push_back(leaf);
+  const Handle entry = node.tables.routing_table.find(id);
+  if (older(entry) && !holds(replaced, entry)) replaced.push_back(entry);
+  for (const Handle peer : node.tables.neighbourhood.members()) {
+    if (node.id(peer) == id && older(peer) && !holds(replaced, peer)) replaced.push_back(peer);
+  }
+  doubts_.forget_dead_if([&](Handle peer) { return node.id(peer) == id && older(peer); });
+  for (const Handle peer : replaced) {
+    doubts_.drop(peer);
+    drop_probe(peer);
+    node.remove_peer(step, peer);
+  }
+}
+
+}  // namespace pastry

@@ -1,0 +1,213 @@
+// Probes: started, answered, repeated, and what their end means [MSPastry §3.1, §4.1].
+#include <algorithm>
+
+#include "pastry/core/liveness.h"
+#include "pastry/core/node_state.h"
+
+namespace pastry {
+
+namespace {
+
+// Outstanding probes beyond which no further peer is measured.
+constexpr std::size_t kMeasuredMax = 1024;
+// Remembered dead peers tried at once when one of them came back.
+constexpr std::size_t kReunitedMax = 8;
+
+bool in_tables(const NodeState& node, Handle peer) {
+  return node.tables.leaf_set.contains(peer) || node.tables.routing_table.contains(peer) ||
+         node.tables.neighbourhood.contains(peer);
+}
+
+}  // namespace
+
+bool Liveness::probing(Handle peer) const {
+  const std::span<const Probe> running = probes();
+  return std::any_of(running.begin(), running.end(),
+                     [peer](const Probe& probe) { return probe.peer == peer; });
+}
+
+// --- Start --------------------------------------------------------------------------------------
+
+void Liveness::start_probe(NodeState& node, Step& step, Probe wanted) {
+  for (Probe& probe : probes()) {
+    if (probe.peer != wanted.peer) continue;
+    probe.spread |= wanted.spread;
+    probe.reported &= wanted.reported;
+    if (wanted.leaf && !probe.leaf) {
+      probe.leaf = true;
+      ++probing_->leaves;
+      send_probe(node, step, probe);
+    }
+    return;
+  }
+  if (!probing_) probing_ = std::make_unique<Probing>();
+  if (wanted.leaf) ++probing_->leaves;
+  send_probe(node, step, wanted);
+  probing_->probes.push_back(wanted);
+}
+
+std::uint32_t Liveness::next_token() {
+  if (++last_token_ == 0) ++last_token_;  // 0 marks unsolicited messages
+  return last_token_;
+}
+
+void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
+  probe.token = next_token();
+  probe.sent_at = step.now;
+  probe.deadline = step.now + node.config->probe_timeout;
+  probing_->deadline = std::min(probing_->deadline, probe.deadline);
+  if (probe.leaf) {
+    node.send(step, probe.peer, leaf_probe(node, step.now, false, probe.token));
+  } else {
+    node.send(step, probe.peer, Ping{probe.token});
+  }
+  const bool last = probe.tries >= tries_allowed(node, step.now, probe);
+  if (probe.leaf && (probe.relayed || (last && !probe.reported))) {
+    send_over_others(node, step, probe);
+  }
+}
+
+LeafProbe Liveness::leaf_probe(const NodeState& node, Time now, bool reply,
+                               std::uint32_t token) const {
+  return {reply,
+          node.active(),
+          token,
+          node.tables.leaf_set.members(),
+          failed(node, now),
+          node.upkeep.own_probe_period(*node.config)};
+}
+
+// Somebody else's word counts for one try. Who was declared dead before by mistake is given twice
+// the time, and again twice for every further time: a pair that can hardly talk must not be in and
+// out of each other's leaf sets.
+unsigned Liveness::tries_allowed(const NodeState& node, Time now, const Probe& probe) const {
+  const auto tries = static_cast<unsigned>(node.config->probe_retries) + 1;
+  const unsigned returns = doubts_.returns(probe.peer, now - node.config->flip_memory);
+  if (returns > 0) return std::min(tries << std::min(returns, 3U), 200U);
+  return probe.reported && tries > 1 ? tries - 1 : tries;
+}
+
+void Liveness::measure(NodeState& node, Step& step, Handle peer) {
+  if (peer == node.self || node.id(peer) == node.self_id() || dead(node, step.now, peer)) return;
+  // What peers name unasked must not make this node ping without end.
+  if (probes().size() >= kMeasuredMax) return;
+  start_probe(node, step, {.peer = peer});
+}
+
+void Liveness::suspect(NodeState& node, Step& step, Handle peer) {
+  if (peer == node.self || dead(node, step.now, peer)) return;
+  if (doubts_.suspect(peer)) node.emit(step, PeerSuspected{peer});
+  check(node, step, peer);
+}
+
+void Liveness::check(NodeState& node, Step& step, Handle peer) {
+  if (peer == node.self) return;
+  start_probe(node, step, {.peer = peer, .leaf = node.tables.leaf_set.contains(peer)});
+}
+
+void Liveness::exchange(NodeState& node, Step& step, Handle peer) {
+  start_probe(node, step, {.peer = peer, .leaf = true});
+}
+
+// --- End ----------------------------------------------------------------------------------------
+
+bool Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t token,
+                        bool active) {
+  // A message that does not echo a token proves life but not that ours arrived.
+  if (token == 0) return false;
+  Time sent_at = kNever;
+  for (std::size_t i = 0; i < probes().size() && sent_at == kNever; ++i) {
+    const Probe& probe = probes()[i];
+    if (probe.peer != from || (probe.token != token && probe.relay_token != token)) continue;
+    sent_at = probe.sent_at;
+    erase_probe(i);
+  }
+  if (sent_at == kNever) {
+    const Duration pause = node.config->relay_retry_period;
+    const Relays::Route* route = doubts_.relays().answered(from, token, step.now + pause);
+    if (route != nullptr) sent_at = route->sent_at;
+    doubts_.release();
+  }
+  if (sent_at == kNever) return false;
+  if (active && via(from) == kNoHandle) node.measured(from, step.now - sent_at);
+  if (doubts_.lives(from, step.now)) came_back(node, step, from);
+  return true;
+}
+
+// Where one of the dead came back others may: a partition healed.
+void Liveness::came_back(NodeState& node, Step& step, Handle peer) {
+  if (!node.placed()) return;
+  consider_leaf(node, step, peer);
+  std::vector<Handle> dead;
+  for (const Doubts::Death& death : remembered()) {
+    if (death.leaf && node.tables.leaf_set.would_admit(node.id(death.peer))) {
+      dead.push_back(death.peer);
+    }
+  }
+  const NodeId& self = node.self_id();
+  std::sort(dead.begin(), dead.end(), [&](Handle a, Handle b) {
+    const Id da = ring_distance(self, node.id(a));
+    const Id db = ring_distance(self, node.id(b));
+    return da != db ? da < db : index(a) < index(b);
+  });
+  if (dead.size() > kReunitedMax) dead.resize(kReunitedMax);
+  for (const Handle other : dead) exchange(node, step, other);
+}
+
+void Liveness::erase_probe(std::size_t index) {
+  std::vector<Probe>& running = probing_->probes;
+  if (running[index].leaf) --probing_->leaves;
+  running.erase(running.begin() + static_cast<std::ptrdiff_t>(index));
+  if (running.empty()) probing_.reset();
+}
+
+void Liveness::drop_probe(Handle peer) {
+  const std::span<const Probe> running = probes();
+  const auto found = std::find_if(running.begin(), running.end(),
+                                  [peer](const Probe& probe) { return probe.peer == peer; });
+  if (found != running.end()) erase_probe(static_cast<std::size_t>(found - running.begin()));
+}
+
+void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
+  if (in_tables(node, probe.peer) || suspected(probe.peer)) {
+    declare_dead(node, step, probe.peer, probe.spread);
+  } else {
+    // Joiners of a batch need not stand in the owner's leaf set, and the gap waits for each.
+    doubts_.drop(probe.peer);
+    remember_dead(node, step.now, probe.peer, false);
+    if (node.gap) node.gap->peer_gone(node, step, probe.peer);
+    if (probe.leaf) fill_leaf_set(node, step);  // its place among the candidates is free
+  }
+}
+
+void Liveness::check_probes(NodeState& node, Step& step) {
+  if (!probing_ || probing_->deadline > step.now) return;
+  std::vector<Probe> failed;
+  for (std::size_t i = 0; i < probes().size();) {
+    Probe& probe = probes()[i];
+    if (probe.deadline > step.now) {
+      ++i;
+    } else if (step.now - probe.deadline >= node.config->probe_timeout) {
+      // This node did not run when the time was up: the answer may still wait to be read.
+      send_probe(node, step, probe);
+      ++i;
+    } else if (probe.tries < tries_allowed(node, step.now, probe)) {
+      ++probe.tries;
+      send_probe(node, step, probe);
+      ++i;
+    } else {
+      failed.push_back(probe);
+      erase_probe(i);
+    }
+  }
+  if (probing_) {
+    probing_->deadline = kNever;
+    for (const Probe& probe : probes()) {
+      probing_->deadline = std::min(probing_->deadline, probe.deadline);
+    }
+  }
+  for (const Probe& probe : failed) probe_failed(node, step, probe);
+  if (!failed.empty()) node.activate_if_ready(step);
+}
+
+}  // namespace pastry

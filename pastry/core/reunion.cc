@@ -1,0 +1,61 @@
+// How rings that a partition left apart become one: the dead are not forgotten but tried now and
+// then, and asked for the own place in their ring. The exchange of leaf sets does the rest.
+#include <algorithm>
+
+#include "pastry/core/node_state.h"
+#include "pastry/core/upkeep.h"
+
+namespace pastry {
+
+namespace {
+
+constexpr std::uint16_t kSeekHopsMax = 64;
+
+}  // namespace
+
+// Two tries a round. One goes to a dead leaf: it stood near, so its leaf set and ours overlap. The
+// other goes over any of the remembered peers, which may have been far away, towards the own id.
+void Upkeep::seek_reunion(NodeState& node, Step& step) {
+  const auto& remembered = node.liveness.remembered();
+  std::vector<Handle> leaves;
+  for (const Doubts::Death& death : remembered) {
+    if (death.leaf && node.tables.leaf_set.would_admit(node.id(death.peer))) {
+      leaves.push_back(death.peer);
+    }
+  }
+  if (!leaves.empty()) {
+    const Handle peer = leaves[node.random.below(leaves.size())];
+    node.send(step, peer,
+              LeafProbe{false, node.active(), 0, node.tables.leaf_set.members(), {}, {}});
+  }
+  if (!remembered.empty()) {
+    seek_over(node, step, remembered[node.random.below(remembered.size())].peer);
+  } else if (node.alone && bootstrap_ != kNoHandle) {
+    seek_over(node, step, bootstrap_);
+  }
+}
+
+void Upkeep::seek_over(NodeState& node, Step& step, Handle peer) {
+  // If it came back meanwhile it has another incarnation.
+  const Handle newest = node.directory->find(node.id(peer));
+  node.send(step, newest == kNoHandle ? peer : newest, Seek{node.self, 0});
+}
+
+void Upkeep::receive(NodeState& node, Step& step, Handle from, const Seek& seek) {
+  (void)from;
+  const LeafSet& leaves = node.tables.leaf_set;
+  if (!node.active() || seek.seeker == kNoHandle || leaves.contains(seek.seeker)) return;
+  const NodeId& id = node.id(seek.seeker);
+  if (id == node.self_id() || seek.hops >= kSeekHopsMax) return;
+  // The seeker itself, if known, is no way to its place in this ring.
+  std::vector<Handle> excluded = node.liveness.suspects();
+  excluded.push_back(seek.seeker);
+  const NextHop next = next_hop(*node.directory, node.tables, id, excluded);
+  if (next.node == kNoHandle || node.id(next.node) == id) {
+    node.liveness.exchange(node, step, seek.seeker);
+  } else {
+    node.send(step, next.node, Seek{seek.seeker, static_cast<std::uint16_t>(seek.hops + 1)});
+  }
+}
+
+}  // namespace pastry
