@@ -5,24 +5,6 @@
 
 namespace pastry::host {
 
-static_assert(std::endian::native == std::endian::little,
-              "frames are little-endian; other machines need byte swaps here");
-
-std::uint32_t load_u32(const std::uint8_t* at) {
-  std::uint32_t value = 0;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
-std::uint64_t load_u64(const std::uint8_t* at) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
-void store_u32(std::uint8_t* at, std::uint32_t value) { std::memcpy(at, &value, sizeof value); }
-void store_u64(std::uint8_t* at, std::uint64_t value) { std::memcpy(at, &value, sizeof value); }
-
 // Writes which words of the header differ from the last one and what they are; returns the bytes
 // written, 0 if it would save nothing. `out` has room for the header and one word.
 std::size_t RecordWriter::put_changes(ByteView header, std::uint8_t* out) {

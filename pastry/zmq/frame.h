@@ -19,6 +19,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -37,10 +38,25 @@ inline constexpr std::size_t kInlinePayloadMax = 4096;
 // A frame that reached this size takes no further record.
 inline constexpr std::size_t kFrameFull = 16 * 1024;
 
-std::uint32_t load_u32(const std::uint8_t* at);
-std::uint64_t load_u64(const std::uint8_t* at);
-void store_u32(std::uint8_t* at, std::uint32_t value);
-void store_u64(std::uint8_t* at, std::uint64_t value);
+static_assert(std::endian::native == std::endian::little,
+              "frames are little-endian; other machines need byte swaps here");
+
+inline std::uint32_t load_u32(const std::uint8_t* at) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+inline std::uint64_t load_u64(const std::uint8_t* at) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+inline void store_u32(std::uint8_t* at, std::uint32_t value) {
+  std::memcpy(at, &value, sizeof value);
+}
+inline void store_u64(std::uint8_t* at, std::uint64_t value) {
+  std::memcpy(at, &value, sizeof value);
+}
 
 // Records in one frame at most.
 inline constexpr std::size_t kRecordsMax = 1024;
