@@ -203,6 +203,12 @@ std::string Options::text(const std::string& name) const {
 
 std::vector<std::string> Options::list(const std::string& name) const { return split(text(name)); }
 
+std::vector<std::pair<std::string, std::string>> Options::all() const {
+  std::map<std::string, std::string> merged = defaults_;
+  for (const auto& [name, values] : values_) merged[name] = text(name);
+  return {merged.begin(), merged.end()};
+}
+
 std::int64_t Reader::integer(const std::string& name, std::int64_t min, std::int64_t max) {
   const std::string text = options_->text(name);
   const auto value = parse_integer(text);

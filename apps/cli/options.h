@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pastry/core/duration_text.h"
@@ -55,6 +56,8 @@ class Options {
   std::string text(const std::string& name) const;
   std::vector<std::string> list(const std::string& name) const;
   const std::vector<std::string>& arguments() const { return arguments_; }
+  // Every option with its value or default, "true" for a flag that is set, in the order of names.
+  std::vector<std::pair<std::string, std::string>> all() const;
 
  private:
   std::map<std::string, std::vector<std::string>> values_;  // given ones

@@ -17,7 +17,7 @@ nlohmann::json to_json(const ChurnReport& report) {
   nlohmann::json by_kind = nlohmann::json::object();
   for (const auto& [kind, rate] : report.control_by_kind) by_kind[kind] = rate;
   const sim::LookupCounts& lookups = report.lookups;
-  return {
+  nlohmann::json json = {
       {"nodes", report.nodes},
       {"duration_s", report.duration_s},
       {"lookups", lookups.sent},
@@ -45,13 +45,9 @@ nlohmann::json to_json(const ChurnReport& report) {
       {"deaths", report.deaths},
       {"active_mean", report.active_mean},
       {"one_ring_after", report.one_ring_after},
-      {"features", report.features},
-      {"virtual_s", report.virtual_s},
-      {"events", report.events},
-      {"wall_s", report.wall_s},
-      {"peak_rss_bytes", report.peak_rss_bytes},
-      {"trace_hash", hex(report.trace_hash)},
   };
+  add_run(json, report.run);
+  return json;
 }
 
 std::string to_text(const ChurnReport& report) {
@@ -78,12 +74,58 @@ std::string to_text(const ChurnReport& report) {
   text << "joins     p50 " << report.join_p50_s << " s, p99 " << report.join_p99_s << " s\n";
   text << "ring      " << (report.one_ring_after ? "one" : "NOT one")
        << " a minute after the last change\n";
-  text << "time      " << report.virtual_s << " s virtual, " << report.wall_s << " s real, "
-       << report.events << " events, " << size_text(report.peak_rss_bytes) << " at most\n";
-  text << "features  ";
-  for (const std::string& feature : report.features) text << feature << " ";
-  text << "\ntrace     " << hex(report.trace_hash) << "\n";
-  return text.str();
+  return text.str() + run_text(report.run);
+}
+
+// [MSPastry, abstract]
+constexpr double kPublishedStretch = 2;
+constexpr double kPublishedControl = 0.5;
+
+Report to_report(const ChurnReport& report, const Options& options) {
+  Report page;
+  page.title = std::to_string(report.nodes) + " nodes that come and go";
+  page.command = "pastry sim churn";
+  page.parameters = parameters_of(options);
+  const auto lookups = static_cast<double>(std::max<std::uint64_t>(1, report.lookups.sent));
+  page.figures = {
+      {"Lookups", static_cast<double>(report.lookups.sent)},
+      {"Delivered by a wrong node or twice", static_cast<double>(report.lookups.incorrect())},
+      {"Not delivered within 60 s", static_cast<double>(report.lookups.lost)},
+      {"Share lost", static_cast<double>(report.lookups.lost) / lookups, 1.6e-5,
+       "published: without network loss, 0.01 lookups/s"},
+      {"Control messages per node and second", report.control_msgs_per_node_s, kPublishedControl,
+       "published: below"},
+      {"Acknowledgements per node and second", report.lookup_ack_msgs_per_node_s},
+      {"Stretch (route delay over direct delay)", report.stretch_total, kPublishedStretch,
+       "published: below"},
+      {"Median latency, s", report.latency_p50_s},
+      {"99th percentile, s", report.latency_p99_s},
+      {"Joins", static_cast<double>(report.joins)},
+      {"Deaths", static_cast<double>(report.deaths)},
+  };
+  Plot upkeep{"Control messages per node and second", "seconds", "messages"};
+  Plot wrong{"Lookups lost or delivered wrongly so far", "seconds", "lookups"};
+  PlotSeries control{"control", {}};
+  PlotSeries lost{"lost", {}};
+  PlotSeries incorrect{"incorrect", {}};
+  for (const sim::ChurnInterval& interval : report.intervals) {
+    control.points.emplace_back(interval.at_s, interval.control_msgs_per_node_s);
+    lost.points.emplace_back(interval.at_s, static_cast<double>(interval.lookups.lost));
+    incorrect.points.emplace_back(interval.at_s, static_cast<double>(interval.lookups.incorrect()));
+  }
+  upkeep.series = {control};
+  wrong.series = {lost, incorrect};
+  Plot kinds{"Control messages by kind", "", "per node and second"};
+  kinds.bars = true;
+  PlotSeries by_kind{"messages", {}};
+  for (const auto& [kind, rate] : report.control_by_kind) {
+    by_kind.points.emplace_back(static_cast<double>(kinds.labels.size()), rate);
+    kinds.labels.push_back(kind);
+  }
+  kinds.series = {by_kind};
+  page.plots = {upkeep, wrong, kinds};
+  page.run = report.run;
+  return page;
 }
 
 Result<sim::SessionTrace> read_trace(const std::string& path) {
@@ -123,6 +165,7 @@ Result<Exit> run_churn(const Invocation& invocation) {
   Reader reader(invocation.options);
   PhaseProgress progress;
   ChurnExperiment experiment = experiment_of(reader, invocation.options);
+  check_report(reader, invocation.options);
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   if (!invocation.json) experiment.progress = std::ref(progress);
   give_up_after(invocation);
@@ -134,6 +177,8 @@ Result<Exit> run_churn(const Invocation& invocation) {
   const Result<Exit> printed =
       invocation.json ? print(to_json(*report)) : print_text(to_text(*report));
   if (!printed) return printed;
+  const auto written = write_report(to_report(*report, invocation.options), invocation.options);
+  if (!written) return written;
   const bool holds =
       report->lookups.incorrect() == 0 && report->lookups.lost == 0 && report->one_ring_after;
   return holds ? Exit::done : Exit::violated;

@@ -1,4 +1,6 @@
 // pastry sim route: hops, stretch and roots of lookups in a quiet ring.
+#include <array>
+#include <cmath>
 #include <functional>
 #include <iomanip>
 #include <map>
@@ -75,6 +77,59 @@ std::string to_text(const RouteReport& report) {
   return text.str();
 }
 
+// [Pastry, figure 5]: N = 100,000, b = 4, l = 16, |M| = 32, on a plane.
+constexpr std::array<double, 7> kPublishedHops = {0, 0.0006, 0.0156, 0.1643, 0.6449, 0.1745, 0};
+constexpr std::size_t kPublishedNodes = 100'000;
+constexpr double kPublishedMean = 3.977;
+
+Report to_report(const RouteReport& report, const Options& options) {
+  const bool published = report.nodes == kPublishedNodes;
+  Report page;
+  page.title = "Routing among " + std::to_string(report.nodes) + " nodes";
+  page.command = "pastry sim route";
+  page.parameters = parameters_of(options);
+  const double log_nodes =
+      std::log2(static_cast<double>(report.nodes)) / std::stod(options.text("digit-bits"));
+  page.figures = {
+      {"Mean hops", report.hops_mean},
+      {"Maximum hops", static_cast<double>(report.hops_max)},
+      {"log of the number of nodes to base 2^b", log_nodes},
+      {"Stretch (sum of route delays over sum of direct delays)", report.stretch_total},
+      {"Stretch, mean of the ratios", report.stretch_mean},
+      {"Lookups at a wrong root", static_cast<double>(report.wrong_root)},
+      {"Lookups lost", static_cast<double>(report.lost)},
+      {"Messages per join", report.join_messages_mean},
+      {"Routing table entries", report.routing_table_entries_mean},
+      {"Bytes per node", static_cast<double>(report.bytes_per_node)},
+  };
+  page.figures[3].published = 1.4;
+  page.figures[3].note = "published: between 1.3 and 1.4";
+  if (published) page.figures[0].published = kPublishedMean;
+  Plot hops{"Share of the lookups by hops", "hops", "share"};
+  hops.bars = true;
+  PlotSeries here{"here", {}};
+  PlotSeries paper{"published (100,000 nodes)", {}};
+  const std::size_t columns = published
+                                  ? std::max(report.hops_histogram.size(), kPublishedHops.size())
+                                  : report.hops_histogram.size();
+  for (std::size_t i = 0; i < columns; ++i) {
+    const auto count = i < report.hops_histogram.size() ? report.hops_histogram[i] : 0;
+    here.points.emplace_back(
+        i, static_cast<double>(count) / std::max(1.0, static_cast<double>(report.lookups)));
+    paper.points.emplace_back(i, i < kPublishedHops.size() ? kPublishedHops[i] : 0);
+  }
+  hops.series = {here};
+  if (published) hops.series.push_back(paper);
+  page.plots = {hops};
+  page.run.features = report.features;
+  page.run.virtual_s = report.virtual_s;
+  page.run.events = report.events;
+  page.run.wall_s = report.wall_s;
+  page.run.peak_rss_bytes = report.peak_rss_bytes;
+  page.run.trace_hash = report.trace_hash;
+  return page;
+}
+
 Result<Exit> run_route(const Invocation& invocation) {
   const Options& options = invocation.options;
   Reader reader(options);
@@ -88,6 +143,7 @@ Result<Exit> run_route(const Invocation& invocation) {
   experiment.random_keys = reader.choice("keys", {"nodes", "random"}) == 1;
   experiment.in_flight = static_cast<double>(reader.integer("in-flight", 1, 1000)) / 100.0;
   experiment.rest = reader.duration("rest");
+  check_report(reader, options);
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   if (!invocation.json) experiment.progress = std::ref(progress);
   give_up_after(invocation);
@@ -98,6 +154,7 @@ Result<Exit> run_route(const Invocation& invocation) {
   const Result<Exit> printed =
       invocation.json ? print(to_json(*report)) : print_text(to_text(*report));
   if (!printed) return printed;
+  if (auto written = write_report(to_report(*report, options), options); !written) return written;
   return report->holds() ? Exit::done : Exit::violated;
 }
 

@@ -6,11 +6,13 @@ namespace pastry::cli {
 
 extern const Command kSimRouteCommand;
 extern const Command kSimChurnCommand;
+extern const Command kSimFailuresCommand;
 
 std::span<const Command* const> simulation_commands() {
   static constexpr std::array kCommands{
       &kSimRouteCommand,
       &kSimChurnCommand,
+      &kSimFailuresCommand,
   };
   return kCommands;
 }

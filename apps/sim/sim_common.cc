@@ -21,6 +21,7 @@ std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::str
       {"leaf-set", 'l', "L", "size of the leaf set", std::move(leaf_set)},
       {"neighbourhood", 'm', "M", "size of the neighbourhood set", "32"},
       {"no-encode", 0, "", "hand messages over without encoding them"},
+      report_option(),
   };
   own.insert(own.begin(), common.begin(), common.end());
   return own;
@@ -102,6 +103,25 @@ void PhaseProgress::operator()(std::string_view phase, std::size_t done, std::si
     phase_ = phase;
   }
   progress_->show(done);
+}
+
+void add_run(nlohmann::json& json, const sim::RunFigures& run) {
+  json["features"] = run.features;
+  json["virtual_s"] = run.virtual_s;
+  json["events"] = run.events;
+  json["wall_s"] = run.wall_s;
+  json["peak_rss_bytes"] = run.peak_rss_bytes;
+  json["trace_hash"] = hex(run.trace_hash);
+}
+
+std::string run_text(const sim::RunFigures& run) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1);
+  text << "time      " << run.virtual_s << " s virtual, " << run.wall_s << " s real, " << run.events
+       << " events, " << size_text(run.peak_rss_bytes) << " at most\nfeatures  ";
+  for (const std::string& feature : run.features) text << feature << " ";
+  text << "\ntrace     " << hex(run.trace_hash) << "\n";
+  return text.str();
 }
 
 std::string hex(std::uint64_t value) {

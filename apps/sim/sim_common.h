@@ -9,7 +9,9 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
+#include "apps/sim/report.h"
 #include "pastry/sim/checkers.h"
+#include "pastry/sim/experiments/run_figures.h"
 #include "pastry/sim/simulator.h"
 
 namespace pastry::cli {
@@ -45,6 +47,11 @@ class PhaseProgress {
   std::string phase_;
   std::unique_ptr<Progress> progress_;
 };
+
+// Adds features, virtual_s, events, wall_s, peak_rss_bytes and trace_hash.
+void add_run(nlohmann::json& json, const sim::RunFigures& run);
+// The same as lines for people.
+std::string run_text(const sim::RunFigures& run);
 
 // 16 lower-case digits.
 std::string hex(std::uint64_t value);

@@ -87,15 +87,42 @@ void LookupLog::restart_counts() {
   hops_.clear();
   routed_ = 0;
   direct_ = 0;
+  first_count_ = 0;
+  first_hops_ = 0;
   findings_ = {};
 }
 
-void LookupLog::deliver(Context context, const Delivery& message) {
+LookupLog::Lookup* LookupLog::find(const Payload& payload) {
   std::uint64_t number = 0;
-  if (message.payload.size() != sizeof number) return;
-  std::memcpy(&number, message.payload.view().data(), sizeof number);
-  if (number < first_ || number >= first_ + lookups_.size()) return;
-  Lookup& lookup = lookups_[number - first_];
+  if (payload.size() != sizeof number) return nullptr;
+  std::memcpy(&number, payload.view().data(), sizeof number);
+  if (number < first_ || number >= first_ + lookups_.size()) return nullptr;
+  return &lookups_[number - first_];
+}
+
+ForwardDecision LookupLog::forward(Context context, ForwardedMessage& message) {
+  if (options_.first_of == 0) return ForwardDecision::pass;
+  Lookup* lookup = find(message.payload);
+  if (lookup == nullptr || lookup->reached_first || !lookup->counted) return ForwardDecision::pass;
+  const NodeIndex here = simulator_.node_of(context.self());
+  if (!is_one_of_closest(simulator_, here, lookup->key, options_.first_of)) {
+    return ForwardDecision::pass;
+  }
+  lookup->reached_first = true;
+  ++first_count_;
+  first_hops_ += message.hops;
+  return ForwardDecision::pass;
+}
+
+double LookupLog::hops_to_first_mean() const {
+  return first_count_ == 0 ? 0
+                           : static_cast<double>(first_hops_) / static_cast<double>(first_count_);
+}
+
+void LookupLog::deliver(Context context, const Delivery& message) {
+  Lookup* found = find(message.payload);
+  if (found == nullptr) return;
+  Lookup& lookup = *found;
   const NodeIndex root = simulator_.node_of(context.self());
   if (lookup.delivered) {
     if (!lookup.counted) return;

@@ -38,6 +38,9 @@ class LookupLog final : public Application {
     int replicas = 1;
     // A lookup that is not delivered for this long is lost; at most a minute.
     Duration patience = minutes(1);
+    // Above 0: also the hops to the first node of the path that is one of the so many active nodes
+    // closest to the key, the source included.
+    int first_of = 0;
   };
 
   // The simulator may be made after the log; it must give every node this application under kId.
@@ -61,6 +64,9 @@ class LookupLog final : public Application {
   const Distribution& latency() const { return latency_; }
   const std::vector<std::uint64_t>& hops_histogram() const { return hops_; }
   double hops_mean() const;
+  // To the first of the closest (Options::first_of); of the lookups that reached one.
+  double hops_to_first_mean() const;
+  std::uint64_t reached_first() const { return first_count_; }
   // Route delay over direct delay, of lookups that do not end where they start: the sum of all over
   // the sum of all, and the single ratios.
   double stretch_total() const { return direct_ > 0 ? routed_ / direct_ : 0; }
@@ -68,6 +74,7 @@ class LookupLog final : public Application {
   // The first few wrong, doubled and lost lookups, described.
   const Findings& findings() const { return findings_; }
 
+  ForwardDecision forward(Context context, ForwardedMessage& message) override;
   void deliver(Context context, const Delivery& message) override;
 
  private:
@@ -79,9 +86,12 @@ class LookupLog final : public Application {
     bool delivered = false;
     bool judged = false;
     bool counted = true;
+    bool reached_first = false;
   };
 
   std::uint64_t life(NodeIndex node) const;
+  // The lookup that a payload names, or null if it is not remembered.
+  Lookup* find(const Payload& payload);
   void judge(Lookup& lookup);
   void judge_root(const Lookup& lookup, NodeIndex root);
   void measure(const Lookup& lookup, NodeIndex root, const Delivery& message, Time now);
@@ -99,6 +109,8 @@ class LookupLog final : public Application {
   std::vector<std::uint64_t> hops_;
   double routed_ = 0;
   double direct_ = 0;
+  std::uint64_t first_count_ = 0;
+  std::uint64_t first_hops_ = 0;
   Findings findings_;
 };
 

@@ -63,8 +63,7 @@ NodeIndex Simulator::add_node() { return add_node(random_.id()); }
 
 NodeIndex Simulator::add_node(const NodeId& id, std::string domain) {
   const NodeIndex node{static_cast<std::uint32_t>(nodes_.size())};
-  assign_handle(nodes_.append(), node,
-                {id, 1, make_host(index(node), std::move(domain)), {}});
+  assign_handle(nodes_.append(), node, {id, 1, make_host(index(node), std::move(domain)), {}});
   return node;
 }
 

@@ -176,6 +176,10 @@ class Simulator {
 
   Network& network() { return network_; }
 
+  // From now on only messages for which `passes` is true reach the network; the others are dropped
+  // (cut). Null: all pass again.
+  void set_filter(std::function<bool(const Message&)> passes) { filter_ = std::move(passes); }
+
   // --- Time ---
 
   Time now() const { return now_; }
@@ -339,6 +343,7 @@ class Simulator {
   std::vector<std::uint32_t> node_of_handle_;
   std::map<NodeId, NodeIndex> active_;
   std::map<NodeIndex, std::int64_t> wall_shifts_;
+  std::function<bool(const Message&)> filter_;
 
   Pool<Flight> flights_;
   std::vector<Bytes> spare_headers_;

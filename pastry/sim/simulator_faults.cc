@@ -88,7 +88,8 @@ void Simulator::collect_handles() {
     for (const Handle peer : record.sleep->remembered) directory_.mark(peer);
   }
   flights_.for_each([this](const Flight& flight) { mark(flight); });
-  storage_.for_each([this](const PendingStorage& pending) { directory_.mark(pending.incarnation); });
+  storage_.for_each(
+      [this](const PendingStorage& pending) { directory_.mark(pending.incarnation); });
   directory_.end_collection();
   for (std::uint32_t slot = 0; slot < node_of_handle_.size(); ++slot) {
     if (!directory_.valid(Handle{slot})) node_of_handle_[slot] = index(kNoNode);

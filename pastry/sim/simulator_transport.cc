@@ -29,6 +29,7 @@ void Simulator::transmit(NodeIndex from, Send& send) {
   if (hooks.send) hooks.send(from, send.to, send.message);
 
   trace(kTraceMessage, from, pastry::index(send.to));
+  const bool passes = !filter_ || filter_(send.message);
   const std::uint32_t slot = flights_.take();
   Flight& flight = flights_[slot];
   flight.from = from;
@@ -38,7 +39,7 @@ void Simulator::transmit(NodeIndex from, Send& send) {
     release_flight(slot);
     return drop(from, send.to, DropCause::unencodable);
   }
-  switch (network_.fate(from, receiver)) {
+  switch (passes ? network_.fate(from, receiver) : Network::Fate::cut) {
     case Network::Fate::lost:
       release_flight(slot);
       return drop(from, send.to, DropCause::lost);

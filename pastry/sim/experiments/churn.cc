@@ -4,7 +4,6 @@
 #include <cmath>
 #include <utility>
 
-#include "pastry/sim/experiments/features.h"
 #include "pastry/sim/process_usage.h"
 #include "pastry/sim/ring_builder.h"
 #include "pastry/sim/traffic.h"
@@ -287,14 +286,8 @@ class ChurnRun {
     report_.join_p50_s = join_times_.quantile(0.5);
     report_.join_p99_s = join_times_.quantile(0.99);
     report_.lookup_findings = log_.findings();
-    report_.features = features_of(simulator_.options());
-    report_.features.emplace_back(experiment_.trace.empty() ? "churn" : "churn trace");
-    report_.virtual_s =
-        std::chrono::duration<double>(simulator_.now() - simulator_.options().start).count();
-    report_.events = simulator_.counters().events;
-    report_.wall_s = wall_seconds() - wall_before_;
-    report_.peak_rss_bytes = peak_rss_bytes();
-    report_.trace_hash = simulator_.trace_hash();
+    report_.run = run_figures(simulator_, wall_before_);
+    report_.run.features.emplace_back(experiment_.trace.empty() ? "churn" : "churn trace");
   }
 
   const ChurnExperiment& experiment_;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "pastry/core/error.h"
+#include "pastry/sim/experiments/run_figures.h"
 #include "pastry/sim/lookup_log.h"
 #include "pastry/sim/session_trace.h"
 #include "pastry/sim/simulator.h"
@@ -82,12 +83,7 @@ struct ChurnReport {
   // Wrong, doubled and lost lookups, described.
   Findings lookup_findings;
   std::vector<ChurnInterval> intervals;
-  std::vector<std::string> features;
-  double virtual_s = 0;
-  std::uint64_t events = 0;
-  double wall_s = 0;
-  std::uint64_t peak_rss_bytes = 0;
-  std::uint64_t trace_hash = 0;
+  RunFigures run;
 };
 
 // Errors: invalid (parameters out of range), failed (the ring did not form or died out).

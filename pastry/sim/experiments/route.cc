@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "pastry/sim/experiments/features.h"
+#include "pastry/sim/experiments/run_figures.h"
 #include "pastry/sim/process_usage.h"
 #include "pastry/sim/ring_builder.h"
 

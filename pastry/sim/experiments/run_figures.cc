@@ -1,4 +1,6 @@
-#include "pastry/sim/experiments/features.h"
+#include "pastry/sim/experiments/run_figures.h"
+
+#include "pastry/sim/process_usage.h"
 
 namespace pastry::sim {
 
@@ -15,6 +17,18 @@ std::vector<std::string> features_of(const SimulatorOptions& options) {
   if (network.one_way_links > 0) on.emplace_back("one-way links");
   if (network.slow_nodes > 0) on.emplace_back("slow nodes");
   return on;
+}
+
+RunFigures run_figures(const Simulator& simulator, double wall_before) {
+  RunFigures figures;
+  figures.features = features_of(simulator.options());
+  figures.virtual_s =
+      std::chrono::duration<double>(simulator.now() - simulator.options().start).count();
+  figures.events = simulator.counters().events;
+  figures.wall_s = wall_seconds() - wall_before;
+  figures.peak_rss_bytes = peak_rss_bytes();
+  figures.trace_hash = simulator.trace_hash();
+  return figures;
 }
 
 }  // namespace pastry::sim

@@ -1,0 +1,193 @@
+#include "pastry/sim/experiments/failures.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "pastry/sim/process_usage.h"
+#include "pastry/sim/ring_builder.h"
+#include "pastry/sim/traffic.h"
+
+namespace pastry::sim {
+
+namespace {
+
+constexpr std::size_t kProgressSteps = 50;
+// The lookups of a phase are spread over this time, which is shorter than a failed node needs to be
+// declared dead; then their last hops are waited for.
+constexpr Duration kPhase = seconds(4);
+constexpr Duration kSettle = seconds(2);
+constexpr Duration kPatience = minutes(1);
+
+// Messages by which a node learns other peers than those it has.
+bool repairs(const Message& message) {
+  return std::holds_alternative<LeafProbe>(message) ||
+         std::holds_alternative<RowRequest>(message) || std::holds_alternative<RowReply>(message) ||
+         std::holds_alternative<NeighbourhoodRequest>(message) ||
+         std::holds_alternative<NeighbourhoodReply>(message) ||
+         std::holds_alternative<Announce>(message) || std::holds_alternative<Leave>(message);
+}
+
+class FailuresRun {
+ public:
+  explicit FailuresRun(const FailuresExperiment& experiment)
+      : experiment_(experiment),
+        wall_before_(wall_seconds()),
+        log_(simulator_, log_options(experiment)),
+        simulator_(with_lookups()) {}
+
+  Result<FailuresReport> run() {
+    if (Result<void> grown = grow(); !grown) return tl::unexpected(grown.error());
+    simulator_.run_for(experiment_.rest);
+    report_.before = measure("lookups before");
+    const double baseline = upkeep("upkeep before", simulator_.active_nodes().size());
+    simulator_.run_for(kPatience);
+    const Traffic at_death(simulator_.counters());
+    const Time death = simulator_.now();
+    kill();
+    hold_repair();
+    report_.without_repair = measure("lookups without repair");
+    simulator_.set_filter(nullptr);
+    repair(baseline, at_death, death);
+    report_.repaired = measure("lookups after repair");
+    summarise();
+    return std::move(report_);
+  }
+
+ private:
+  static LookupLog::Options log_options(const FailuresExperiment& experiment) {
+    LookupLog::Options options;
+    options.first_of = experiment.replicas;
+    return options;
+  }
+
+  SimulatorOptions with_lookups() {
+    SimulatorOptions options = experiment_.simulator;
+    options.trace_upcalls = false;
+    options.applications = [this](Simulator& simulator, NodeIndex node, Node&) {
+      simulator.add_application(node, LookupLog::kId, log_);
+    };
+    return options;
+  }
+
+  void progress(std::string_view phase, std::size_t done, std::size_t total) const {
+    if (experiment_.progress) experiment_.progress(phase, done, total);
+  }
+
+  Result<void> grow() {
+    RingGrowth growth;
+    growth.progress = [this](std::size_t active) {
+      progress("joining", active, experiment_.nodes);
+    };
+    const GrowthResult grown = grow_ring(simulator_, experiment_.nodes, growth);
+    if (grown.complete) return {};
+    return fail(ErrorCode::failed, "the ring did not form: " + std::to_string(grown.active) +
+                                       " of " + std::to_string(experiment_.nodes) +
+                                       " nodes became active");
+  }
+
+  FailurePhase measure(std::string_view name) {
+    log_.restart_counts();
+    const Duration gap = kPhase / static_cast<std::int64_t>(experiment_.lookups);
+    const std::size_t step = std::max<std::size_t>(1, experiment_.lookups / kProgressSteps);
+    for (std::size_t i = 0; i < experiment_.lookups; ++i) {
+      log_.send(random_active(simulator_), simulator_.random().id());
+      simulator_.run_for(gap);
+      if (i % step == 0) progress(name, i, experiment_.lookups);
+    }
+    simulator_.run_for(kSettle);
+    FailurePhase phase;
+    phase.hops_first_replica = log_.hops_to_first_mean();
+    phase.hops_root = log_.hops_mean();
+    phase.reached_replica = log_.reached_first();
+    phase.lookups = experiment_.lookups;
+    phase.counts = log_.counts();
+    report_.lookup_findings.add(log_.findings());
+    return phase;
+  }
+
+  // Control messages per node and second in as long a time as repair is given.
+  double upkeep(std::string_view name, std::size_t nodes) {
+    const Traffic before(simulator_.counters());
+    for (std::size_t i = 0; i < kProgressSteps; ++i) {
+      simulator_.run_for(experiment_.repair / static_cast<std::int64_t>(kProgressSteps));
+      progress(name, i + 1, kProgressSteps);
+    }
+    const Traffic after(simulator_.counters());
+    const double node_s =
+        std::chrono::duration<double>(experiment_.repair).count() * static_cast<double>(nodes);
+    return static_cast<double>(after.control - before.control) / node_s;
+  }
+
+  void kill() {
+    for (std::size_t i = 0; i < experiment_.kill; ++i) simulator_.crash(random_active(simulator_));
+  }
+
+  void hold_repair() {
+    simulator_.set_filter([](const Message& message) { return !repairs(message); });
+  }
+
+  void repair(double baseline, const Traffic& at_death, Time death) {
+    const std::size_t alive = simulator_.active_nodes().size();
+    upkeep("repair", alive);
+    const Traffic after(simulator_.counters());
+    const double node_s = std::chrono::duration<double>(simulator_.now() - death).count() *
+                          static_cast<double>(alive);
+    const double sent = static_cast<double>(after.control - at_death.control);
+    report_.control_msgs_per_node_s_before = baseline;
+    report_.control_msgs_per_node_s_repair = sent / node_s;
+    report_.messages_per_failed_node =
+        std::max(0.0, sent - baseline * node_s) / static_cast<double>(experiment_.kill);
+    report_.calls_per_failed_node = report_.messages_per_failed_node / 2;
+  }
+
+  void summarise() {
+    report_.nodes = experiment_.nodes;
+    report_.killed = experiment_.kill;
+    report_.replicas = experiment_.replicas;
+    report_.routing_table_fill = routing_table_fill(simulator_);
+    report_.ring_findings = check_ring(simulator_);
+    report_.one_ring_after = report_.ring_findings.ok();
+    report_.run = run_figures(simulator_, wall_before_);
+    report_.run.features.emplace_back("simultaneous failures");
+  }
+
+  const FailuresExperiment& experiment_;
+  double wall_before_;
+  LookupLog log_;  // outlives the simulator
+  Simulator simulator_;
+  FailuresReport report_;
+};
+
+Result<void> validate(const FailuresExperiment& experiment) {
+  if (experiment.kill < 1 || experiment.kill >= experiment.nodes) {
+    return fail(ErrorCode::invalid, "kill: must be at least 1 and fewer than the nodes");
+  }
+  if (experiment.replicas < 1 || experiment.replicas > experiment.simulator.config.replicas_max()) {
+    return fail(ErrorCode::invalid, "replicas: must be between 1 and l/2 + 1");
+  }
+  if (experiment.lookups < 1 || experiment.lookups > 100'000'000) {
+    return fail(ErrorCode::invalid, "lookups: must be between 1 and 100 million");
+  }
+  if (experiment.repair < seconds(1)) {
+    return fail(ErrorCode::invalid, "repair: must be at least 1 s");
+  }
+  if (Result<void> valid = experiment.simulator.network.validate(); !valid) return valid;
+  return experiment.simulator.config.validate();
+}
+
+}  // namespace
+
+bool FailuresReport::holds() const {
+  const auto all_right = [](const FailurePhase& phase) {
+    return phase.counts.incorrect() == 0 && phase.counts.delivered == phase.lookups;
+  };
+  return all_right(before) && all_right(repaired) && without_repair.counts.incorrect() == 0 &&
+         one_ring_after;
+}
+
+Result<FailuresReport> run_failures_experiment(const FailuresExperiment& experiment) {
+  if (Result<void> valid = validate(experiment); !valid) return tl::unexpected(valid.error());
+  return FailuresRun(experiment).run();
+}
+
+}  // namespace pastry::sim
