@@ -5,6 +5,8 @@
 namespace pastry::cli {
 
 extern const Command kSimRouteCommand;
+extern const Command kSimFuzzCommand;
+extern const Command kReplayCommand;
 extern const Command kSimChurnCommand;
 extern const Command kSimFailuresCommand;
 
@@ -13,6 +15,8 @@ std::span<const Command* const> simulation_commands() {
       &kSimRouteCommand,
       &kSimChurnCommand,
       &kSimFailuresCommand,
+      &kSimFuzzCommand,
+      &kReplayCommand,
   };
   return kCommands;
 }

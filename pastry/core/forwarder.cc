@@ -409,6 +409,13 @@ void Forwarder::sweep(NodeState& node, Step& step) {
   if (idle) traffic_.reset();
 }
 
+bool Forwarder::delivers(NodeState& node, const Key& key) const {
+  if (!node.active()) return false;
+  Routed message;
+  message.header.key = key;
+  return choose_next(node, message, kNoHandle) == node.self;
+}
+
 void Forwarder::count(NodeLoad& load) const {
   if (!traffic_) return;
   load.unacknowledged = traffic_->waiting;

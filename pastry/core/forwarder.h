@@ -40,6 +40,8 @@ class Forwarder {
   void flush(NodeState& node, Step& step);
   Time deadline() const;
   void advance(NodeState& node, Step& step);
+  // Whether a consistent message with this key would be delivered here.
+  bool delivers(NodeState& node, const Key& key) const;
   void count(NodeLoad& load) const;
   void mark_handles(Directory& directory) const;
 

@@ -300,6 +300,8 @@ const Directory& Node::directory() const { return *state_->directory; }
 const Config& Node::config() const { return *state_->config; }
 const NodeCounters& Node::counters() const { return state_->counters; }
 
+bool Node::delivers(const Key& key) const { return state_->forwarder.delivers(*state_, key); }
+
 NodeLoad Node::load() const {
   const NodeState& node = *state_;
   NodeLoad load;

@@ -125,6 +125,8 @@ class Node {
   const Directory& directory() const;
   const Config& config() const;
   const NodeCounters& counters() const;
+  // Whether a consistent message with this key would be delivered here if it came now.
+  bool delivers(const Key& key) const;
   NodeLoad load() const;
   bool suspects(Handle peer) const;
   // Peers worth remembering over a restart: leaf set first, then nearest; at most `count`.

@@ -1,0 +1,135 @@
+// pastry sim fuzz: random configurations and schedules against the invariants of the overlay.
+#include <algorithm>
+#include <charconv>
+#include <iomanip>
+#include <sstream>
+#include <thread>
+
+#include "apps/sim/sim_common.h"
+#include "pastry/sim/fuzz/campaign.h"
+
+namespace pastry::cli {
+namespace {
+
+using sim::fuzz::CampaignOptions;
+using sim::fuzz::CampaignReport;
+using sim::fuzz::FailedSeed;
+
+constexpr unsigned kJobsMax = 256;
+
+std::uint64_t number(std::string_view text, Reader& reader) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    reader.note({ErrorCode::invalid, "--seeds: '" + std::string(text) + "' is no number"});
+  }
+  return value;
+}
+
+// "A-B", or "A" for one.
+void read_seeds(const std::string& text, Reader& reader, CampaignOptions& options) {
+  const std::size_t dash = text.find('-');
+  options.first = number(std::string_view(text).substr(0, dash), reader);
+  options.last = dash == std::string::npos
+                     ? options.first
+                     : number(std::string_view(text).substr(dash + 1), reader);
+  if (options.last < options.first) {
+    reader.note({ErrorCode::invalid, "--seeds: '" + text + "' ends before it begins"});
+  }
+}
+
+nlohmann::json to_json(const FailedSeed& failure) {
+  return {
+      {"seed", failure.seed},
+      {"rule", failure.result.violation->rule},
+      {"what", failure.result.violation->what},
+      {"virtual_s", std::chrono::duration<double>(failure.result.failed_at).count()},
+      {"trace_hash", hex(failure.result.trace_hash)},
+  };
+}
+
+nlohmann::json to_json(const CampaignReport& report) {
+  nlohmann::json failures = nlohmann::json::array();
+  for (const FailedSeed& failure : report.failures) failures.push_back(to_json(failure));
+  return {
+      {"seeds", report.seeds},
+      {"failed", report.failures.size()},
+      {"failures", std::move(failures)},
+      {"crash_only_seeds", report.crash_only},
+      {"events", report.events},
+      {"events_least", report.events_least},
+      {"fault_kinds_least", report.fault_kinds_least},
+      {"messages", report.messages},
+      {"lookups", report.lookups},
+      {"undelivered", report.undelivered},
+      {"deliveries", report.deliveries},
+      {"incorrect", report.incorrect},
+      {"repeated", report.repeated},
+      {"healing_beats", {{"mean", report.healing_mean_beats}, {"max", report.healing_max_beats}}},
+      {"wall_s", report.wall_s},
+  };
+}
+
+std::string to_text(const CampaignReport& report) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1);
+  text << report.seeds << " seeds, " << report.failures.size() << " failed; " << report.crash_only
+       << " crash-only\n";
+  text << "events      " << report.events << ", at least " << report.events_least
+       << " per seed, faults of at least " << report.fault_kinds_least << " kinds\n";
+  text << "lookups     " << report.lookups << ", undelivered " << report.undelivered
+       << "; deliveries " << report.deliveries << ", incorrect " << report.incorrect
+       << " where nodes can look dead, repeated " << report.repeated << "\n";
+  text << "healing     " << report.healing_mean_beats << " heartbeat periods on average, "
+       << report.healing_max_beats << " at most\n";
+  text << "time        " << report.wall_s << " s\n";
+  for (const FailedSeed& failure : report.failures) {
+    text << "seed " << failure.seed << " broke " << failure.result.violation->rule << ": "
+         << failure.result.violation->what << "\n";
+  }
+  if (!report.failures.empty()) {
+    text << "see: pastry replay " << report.failures.front().seed << "\n";
+  }
+  return text.str();
+}
+
+Result<Exit> run_fuzz(const Invocation& invocation) {
+  const Options& options = invocation.options;
+  Reader reader(options);
+  CampaignOptions campaign;
+  read_seeds(options.text("seeds"), reader, campaign);
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  campaign.jobs = static_cast<unsigned>(reader.integer("jobs", 0, kJobsMax));
+  if (campaign.jobs == 0) campaign.jobs = cores;
+  campaign.events_min = static_cast<std::uint64_t>(reader.integer("events", 0, 100'000'000));
+  campaign.time_max = std::chrono::minutes(reader.integer("minutes", 0, 100'000));
+  if (reader.error()) return tl::unexpected<Error>(*reader.error());
+
+  const std::uint64_t seeds = campaign.last - campaign.first + 1;
+  Progress progress("seeds", seeds);
+  if (!invocation.json) campaign.progress = [&](std::uint64_t done) { progress.show(done); };
+  const CampaignReport report = run_campaign(campaign);
+  const Result<Exit> printed =
+      invocation.json ? print(to_json(report)) : print_text(to_text(report));
+  if (!printed) return printed;
+  return report.failures.empty() ? Exit::done : Exit::violated;
+}
+
+}  // namespace
+
+extern const Command kSimFuzzCommand;
+const Command kSimFuzzCommand{
+    .name = "sim fuzz",
+    .summary = "Runs random configurations and schedules against the overlay's invariants.",
+    .details =
+        "Each seed is a simulation of its own. A seed that breaks a rule is printed, and the "
+        "exit code is 10; `pastry replay SEED` shows what happened.",
+    .example = "pastry sim fuzz --seeds 1-1000",
+    .timeout = "0",
+    .options = {{"seeds", 0, "A-B", "the seeds", "1-100"},
+                {"minutes", 0, "M", "begin no further seed after so long (0: no limit)", "0"},
+                {"events", 0, "N", "events per seed, at least", "10000"},
+                {"jobs", 'j', "N", "threads (0: one per core)", "0"}},
+    .run = run_fuzz};
+
+}  // namespace pastry::cli

@@ -1,0 +1,288 @@
+#include "pastry/sim/fuzz/watcher.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "pastry/sim/checkers.h"
+
+namespace pastry::sim::fuzz {
+namespace {
+
+// More events than this at one moment are a loop: no ring of a fuzzed size has so much to do.
+constexpr std::uint64_t kEventsPerMoment = 100'000;
+// Full tables change rarely and take long to check.
+constexpr std::uint64_t kTableCheckInterval = 16;
+
+std::uint64_t mixed(std::uint64_t x) {
+  x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15ULL;
+  return (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9ULL;
+}
+
+// Halfway from `a` up to `b`.
+Id midpoint(const Id& a, const Id& b) {
+  const Id span = b - a;
+  const Id half(span.high() >> 1, (span.high() << 63) | (span.low() >> 1));
+  return a + half;
+}
+
+}  // namespace
+
+Watcher::Watcher(Simulator& simulator, bool crash_only)
+    : simulator_(simulator),
+      crash_only_(crash_only),
+      remembers_duplicates_(simulator.config().duplicate_max >= 65536),
+      last_time_(simulator.now()) {
+  simulator.hooks.send = [this](NodeIndex from, Handle to, const Message& message) {
+    sent(from, to, message);
+  };
+  simulator.hooks.step = [this](NodeIndex node) { moved(node); };
+  simulator.hooks.event = [this](NodeIndex node, const NodeEvent& event) { happened(node, event); };
+}
+
+void Watcher::fail(std::string rule, std::string what) {
+  if (!violation_) violation_ = Violation{simulator_.now(), std::move(rule), std::move(what)};
+}
+
+std::string Watcher::who(NodeIndex node) const {
+  if (node == kNoNode) return "nobody";
+  return "n" + std::to_string(index(node)) + " (" + simulator_.id(node).hex().substr(0, 8) + ")";
+}
+
+std::string Watcher::who(Handle handle) const {
+  if (handle == kNoHandle) return "nobody";
+  return who(simulator_.node_of(handle)) + "/" +
+         std::to_string(simulator_.directory().incarnation(handle));
+}
+
+// --- Applications --------------------------------------------------------------------------------
+
+Payload Watcher::payload_for(const Key& key) {
+  std::array<std::uint8_t, 24> bytes{};
+  const std::array<std::uint64_t, 3> words = {key.high(), key.low(),
+                                              mixed(key.high() ^ mixed(key.low()))};
+  std::memcpy(bytes.data(), words.data(), bytes.size());
+  return Payload::copy_of(ByteView(bytes));
+}
+
+void Watcher::asked(Handle asker, OperationId operation) {
+  questions_.emplace(std::pair(asker, operation), simulator_.now());
+}
+
+void Watcher::answered(Handle asker, OperationId operation) {
+  if (questions_.erase({asker, operation}) == 0) {
+    fail("outcome-once",
+         who(asker) + " got a second answer to operation " + std::to_string(operation));
+  }
+}
+
+bool Watcher::closest(NodeIndex node, const Key& key) const {
+  const NodeIndex root = closest_active(simulator_, key);
+  if (root == node || root == kNoNode) return true;
+  // Who became active in this very step is not in the list yet.
+  return !simulator_.active(node) && closer(key, simulator_.id(node), simulator_.id(root));
+}
+
+void Watcher::delivered(NodeIndex node, const Delivery& delivery) {
+  ++deliveries_;
+  const Payload expected = payload_for(delivery.key);
+  const ByteView bytes = delivery.payload.view();
+  if (!std::equal(bytes.begin(), bytes.end(), expected.view().begin(), expected.view().end())) {
+    fail("right-bytes", who(node) + " delivered other bytes than were sent");
+  }
+  if (!simulator_.node(node).active()) {
+    fail("inactive-silent",
+         who(node) + " delivered key " + delivery.key.hex() + " though it is not active");
+  }
+  if (delivery.kind == LookupKind::consistent && !closest(node, delivery.key)) {
+    ++incorrect_;
+    if (crash_only_) {
+      fail("correct-delivery", "key " + delivery.key.hex() + " was delivered by " + who(node) +
+                                   " instead of " + who(closest_active(simulator_, delivery.key)));
+    }
+  }
+  const Handle self = simulator_.handle(node);
+  const auto [first, fresh] = seen_.try_emplace({delivery.source, delivery.sequence}, self);
+  if (fresh) return;
+  ++repeated_;
+  if (first->second == self && remembers_duplicates_) {
+    fail("delivered-once", who(node) + " delivered message " + std::to_string(delivery.sequence) +
+                               " of " + who(delivery.source) + " twice");
+  }
+  first->second = self;
+}
+
+// --- After each step -----------------------------------------------------------------------------
+
+void Watcher::moved(NodeIndex node) {
+  if (violation_) return;
+  ++steps_;
+  check_time();
+  check_accounting();
+  const Tables& tables = simulator_.node(node).tables();
+  check_leaf_set(node, tables.leaf_set.left(), false);
+  check_leaf_set(node, tables.leaf_set.right(), true);
+  if (static_cast<int>(tables.neighbourhood.size()) > simulator_.config().neighbourhood) {
+    fail("caps", who(node) + " has more than |M| neighbours");
+  }
+  if (steps_ % kTableCheckInterval == 0) check_table(node);
+  if (crash_only_ && simulator_.active(node)) check_coverage(node);
+}
+
+void Watcher::check_time() {
+  const Time now = simulator_.now();
+  const std::uint64_t events = simulator_.counters().events;
+  if (now < last_time_) fail("time", "time went backwards");
+  if (now != last_time_) {
+    last_time_ = now;
+    events_then_ = events;
+  } else if (events - events_then_ > kEventsPerMoment) {
+    fail("time", std::to_string(kEventsPerMoment) + " events at one moment");
+  }
+}
+
+void Watcher::check_accounting() {
+  const SimulatorCounters& counters = simulator_.counters();
+  std::uint64_t ended = counters.received;
+  for (const std::uint64_t drops : counters.drops) ended += drops;
+  if (counters.messages + counters.copies != ended + simulator_.in_flight()) {
+    fail("accounting", std::to_string(counters.messages + counters.copies) + " messages, " +
+                           std::to_string(ended) + " received or dropped, " +
+                           std::to_string(simulator_.in_flight()) + " on their way");
+  }
+  if (counters.undirected_sends != 0) fail("accounting", "a message to nobody, or to its sender");
+  for (const DropCause cause : {DropCause::unencodable, DropCause::undecodable}) {
+    if (counters.drops[static_cast<std::size_t>(cause)] != 0) {
+      fail("accounting", "a message was " + std::string(sim::name(cause)));
+    }
+  }
+  if (simulator_.told() != nullptr && simulator_.told()->violations() != 0) {
+    fail("told", simulator_.told()->examples().front());
+  }
+}
+
+void Watcher::check_leaf_set(NodeIndex node, std::span<const Handle> side, bool upwards) {
+  const NodeId& self = simulator_.id(node);
+  Id last;
+  for (const Handle member : side) {
+    const NodeId& id = simulator_.directory().id(member);
+    const Id distance = upwards ? id - self : self - id;
+    if (distance <= last) {  // zero is the node itself
+      fail("leaf-order", who(node) + " has " + who(member) + " out of order in its leaf set");
+    }
+    last = distance;
+  }
+  if (side.size() > static_cast<std::size_t>(simulator_.config().leaf_set / 2)) {
+    fail("leaf-order", who(node) + " has more than l/2 members on one side");
+  }
+}
+
+void Watcher::check_table(NodeIndex node) {
+  const RoutingTable& table = simulator_.node(node).tables().routing_table;
+  const int bits = simulator_.config().digit_bits;
+  const NodeId& self = simulator_.id(node);
+  table.for_each([&](Handle entry, Proximity) {
+    const NodeId& id = simulator_.directory().id(entry);
+    const int row = shared_prefix(self, id, bits);
+    if (id == self || table.at(row, digit(id, row, bits)) != entry) {
+      fail("table-slots", who(node) + " has " + who(entry) + " in a wrong slot");
+    }
+  });
+}
+
+// Of the keys between the node and its active neighbours, those at the ends of its own range and
+// of theirs: two roots for a key show there first.
+void Watcher::check_coverage(NodeIndex node) {
+  const auto& ring = simulator_.active_nodes();
+  const NodeId& self = simulator_.id(node);
+  auto after = ring.upper_bound(self);
+  if (after == ring.end()) after = ring.begin();
+  auto before = ring.lower_bound(self);
+  before = before == ring.begin() ? std::prev(ring.end()) : std::prev(before);
+  if (after->first == self) return;  // alone
+  const Node& moved = simulator_.node(node);
+  const Id one(0, 1);
+  const Id up = midpoint(self, after->first);
+  const Id down = midpoint(before->first, self);
+  for (const Key& key :
+       {after->first, before->first, up, up + one, up - one, down, down + one, down - one}) {
+    if (!moved.delivers(key) || closest(node, key)) continue;
+    fail("one-root", who(node) + " takes itself for the root of " + key.hex() + ", which is " +
+                         who(closest_active(simulator_, key)));
+    return;
+  }
+}
+
+// --- Messages and events -------------------------------------------------------------------------
+
+void Watcher::sent(NodeIndex from, Handle to, const Message& message) {
+  if (violation_) return;
+  if (const auto* routed = std::get_if<Routed>(&message)) check_hop(from, to, routed->header);
+  if (const auto* grant = std::get_if<JoinGrant>(&message)) check_grant(from, *grant, to);
+  check_caps(from, message);
+}
+
+void Watcher::check_hop(NodeIndex from, Handle to, const RouteHeader& header) {
+  const NodeId& self = simulator_.id(from);
+  const NodeId& next = simulator_.directory().id(to);
+  const int bits = simulator_.config().digit_bits;
+  const bool longer = shared_prefix(next, header.key, bits) > shared_prefix(self, header.key, bits);
+  if (!longer && !closer(header.key, next, self)) {
+    fail("hop-progress",
+         who(from) + " sent key " + header.key.hex() + " to " + who(to) + ", which is no nearer");
+  }
+  if (header.hops > simulator_.config().hops_max + 1) {
+    fail("hop-progress", "a message took " + std::to_string(header.hops) + " hops");
+  }
+}
+
+void Watcher::check_grant(NodeIndex from, const JoinGrant& grant, Handle joiner) {
+  (void)grant;
+  const auto [owner, fresh] = granted_by_.try_emplace(joiner, simulator_.handle(from));
+  if (fresh || owner->second == simulator_.handle(from)) return;
+  const NodeIndex before = simulator_.node_of(owner->second);
+  const bool lives = simulator_.active(before) && simulator_.handle(before) == owner->second;
+  if (crash_only_ && lives && !simulator_.active(simulator_.node_of(joiner))) {
+    fail("one-grant",
+         who(joiner) + " was granted its place by " + who(owner->second) + " and by " + who(from));
+  }
+  owner->second = simulator_.handle(from);
+}
+
+void Watcher::check_caps(NodeIndex from, const Message& message) {
+  const Config& config = simulator_.config();
+  const auto leaves = static_cast<std::size_t>(config.leaf_set);
+  const auto within = [&](std::size_t size, std::size_t bound, const char* what) {
+    if (size <= bound) return;
+    fail("caps", who(from) + " sent " + std::to_string(size) + " " + what + ", more than " +
+                     std::to_string(bound));
+  };
+  if (const auto* probe = std::get_if<LeafProbe>(&message)) {
+    within(probe->leaf_set.size(), leaves, "leaves");
+    within(probe->failed.size(), config.failed_max, "failed peers");
+  } else if (const auto* reserve = std::get_if<GapReserve>(&message)) {
+    within(reserve->joiners.size(), config.gap_batch, "joiners");
+  } else if (const auto* grant = std::get_if<JoinGrant>(&message)) {
+    within(grant->batch_joiners.size(), config.gap_batch, "joiners");
+    within(grant->leaf_set.size(), leaves, "leaves");
+  } else if (const auto* leave = std::get_if<Leave>(&message)) {
+    within(leave->leaf_set.size(), leaves, "leaves");
+  } else if (const auto* routed = std::get_if<Routed>(&message)) {
+    within(routed->header.avoid.size(), 8, "nodes to avoid");
+  }
+}
+
+void Watcher::happened(NodeIndex node, const NodeEvent& event) {
+  const auto* dead = std::get_if<PeerDead>(&event);
+  if (dead == nullptr || !crash_only_ || violation_) return;
+  const NodeIndex peer = simulator_.node_of(dead->peer);
+  if (simulator_.active(peer) && simulator_.handle(peer) == dead->peer) {
+    fail("no-false-death", who(node) + " declared " + who(dead->peer) + " dead, which is active");
+  }
+}
+
+void Watcher::gone(Handle node) {
+  questions_.erase(questions_.lower_bound({node, 0}),
+                   questions_.upper_bound({node, ~OperationId{0}}));
+}
+
+}  // namespace pastry::sim::fuzz

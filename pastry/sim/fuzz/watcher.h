@@ -1,0 +1,115 @@
+// The invariants of a simulation, checked after every event at the node that moved.
+//
+// Shares no code with what it checks: the truth is the simulator's own list of active nodes. The
+// first violation is kept, with the rule that it broke.
+//
+// | rule              | what must hold                                                     | when |
+// |-------------------|--------------------------------------------------------------------|------------|
+// | correct-delivery  | a consistent message is delivered by the active node closest to it |
+// crash-only | | one-root          | a node takes itself for root only of keys it is the closest to
+// | crash-only | | no-false-death    | no active node is declared dead | crash-only | | one-grant
+// | a joiner is granted its place by one owner at a time               | crash-only | |
+// inactive-silent   | only active nodes deliver                                          | always |
+// | delivered-once    | no node delivers the same message twice                            | always
+// | | right-bytes       | what is delivered is what was sent                                 |
+// always     | | leaf-order        | leaf set sorted, without self and duplicates, within its bound
+// | always     | | table-slots       | routing-table entries stand in their slots | always     | |
+// hop-progress      | a hop lengthens the prefix or shrinks the distance; hop limit      | always |
+// | caps              | every list in a message is within its bound                        | always
+// | | accounting        | each message was received, dropped for a cause, or is on its way   |
+// always     | | outcome-once      | each question is answered once, and in the end | always     |
+// | told              | nobody knows what no message told it                               | always
+// | | time              | time advances                                                      |
+// always     |
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "pastry/sim/simulator.h"
+
+namespace pastry::sim::fuzz {
+
+struct Violation {
+  Time at{};
+  std::string rule;
+  std::string what;
+};
+
+class Watcher {
+ public:
+  // Takes the simulator's hooks; must outlive its run. `crash_only`: no live node can look dead.
+  Watcher(Simulator& simulator, bool crash_only);
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  // From now on nothing deceives anybody: the rules of crash-only runs hold.
+  void demand_all() { crash_only_ = true; }
+  // Something in a crash-only run made that impossible: two rings may exist from now on.
+  void excuse() { crash_only_ = false; }
+
+  void fail(std::string rule, std::string what);
+  const std::optional<Violation>& violation() const { return violation_; }
+
+  // What the applications report.
+  void asked(Handle asker, OperationId operation);
+  void answered(Handle asker, OperationId operation);
+  void delivered(NodeIndex node, const Delivery& delivery);
+  // The node ended; what it asked ended with it.
+  void gone(Handle node);
+  std::size_t unanswered() const { return questions_.size(); }
+
+  std::uint64_t deliveries() const { return deliveries_; }
+  // Not by the closest active node, counted where it is no violation.
+  std::uint64_t incorrect() const { return incorrect_; }
+  // The same message delivered by several nodes, one after the other.
+  std::uint64_t repeated() const { return repeated_; }
+
+  // The payload that belongs to a key.
+  static Payload payload_for(const Key& key);
+  std::string who(NodeIndex node) const;
+  std::string who(Handle handle) const;
+
+ private:
+  void sent(NodeIndex from, Handle to, const Message& message);
+  void moved(NodeIndex node);
+  void happened(NodeIndex node, const NodeEvent& event);
+
+  void check_time();
+  void check_accounting();
+  void check_leaf_set(NodeIndex node, std::span<const Handle> side, bool upwards);
+  void check_table(NodeIndex node);
+  void check_coverage(NodeIndex node);
+  void check_hop(NodeIndex from, Handle to, const RouteHeader& header);
+  void check_grant(NodeIndex from, const JoinGrant& grant, Handle joiner);
+  void check_caps(NodeIndex from, const Message& message);
+  bool closest(NodeIndex node, const Key& key) const;
+
+  struct MessageHash {
+    std::size_t operator()(const std::pair<Handle, std::uint64_t>& message) const {
+      return static_cast<std::size_t>(
+          (message.second ^ (std::uint64_t{index(message.first)} << 32)) * 0x9e3779b97f4a7c15ULL);
+    }
+  };
+
+  Simulator& simulator_;
+  bool crash_only_;
+  bool remembers_duplicates_;
+  std::optional<Violation> violation_;
+  Time last_time_{};
+  std::uint64_t events_then_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint64_t deliveries_ = 0;
+  std::uint64_t incorrect_ = 0;
+  std::uint64_t repeated_ = 0;
+  std::map<std::pair<Handle, OperationId>, Time> questions_;
+  std::unordered_map<std::pair<Handle, std::uint64_t>, Handle, MessageHash> seen_;
+  std::map<Handle, Handle> granted_by_;  // by joiner: the owner of its gap
+};
+
+}  // namespace pastry::sim::fuzz
