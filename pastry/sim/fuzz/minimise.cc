@@ -88,14 +88,13 @@ class Minimiser {
 
   bool with_quieter_network() {
     bool smaller = false;
-    if (best_.plan.options.loss > 0) {
+    for (double NetworkOptions::*fault :
+         {&NetworkOptions::loss, &NetworkOptions::duplication, &NetworkOptions::reordering,
+          &NetworkOptions::gray_links, &NetworkOptions::blocked_links,
+          &NetworkOptions::one_way_links, &NetworkOptions::slow_nodes}) {
+      if (best_.plan.options.network.*fault == 0) continue;
       Plan plan = best_.plan;
-      plan.options.loss = 0;
-      smaller |= keep_if_failing(std::move(plan));
-    }
-    if (best_.plan.options.duplication > 0) {
-      Plan plan = best_.plan;
-      plan.options.duplication = 0;
+      plan.options.network.*fault = 0;
       smaller |= keep_if_failing(std::move(plan));
     }
     return smaller;

@@ -81,6 +81,9 @@ class Planner {
     cut_ = coin() && !honest;
     loss_ = coin() && !honest;
     duplication_ = coin();
+    reordering_ = coin();
+    bad_links_ = coin() && !honest;
+    slow_ = coin() && !honest;
     const int kinds = crash_ + restart_ + leave_ + pause_ + split_ + cut_ + loss_ + duplication_;
     if (kinds < 2) crash_ = restart_ = true;
     if (restart_) crash_ = true;  // only who crashed or left can come back
@@ -102,10 +105,14 @@ class Planner {
     options.address_survives_restart = coin();
     options.remembered_peers = coin() ? 32 : between(1, 4);
     options.paused_inbox_max = coin() ? 10000 : between(1, 50);
-    if (loss_) options.loss = static_cast<double>(between(1, 50)) / 1000.0;
-    if (duplication_) options.duplication = static_cast<double>(between(1, 100)) / 1000.0;
+    spoil(options.network);
     const Duration longest = lan ? milliseconds(40) : milliseconds(300);
-    if (coin()) {
+    if (one_in(4)) {
+      proximity::SphereOptions sphere;
+      sphere.seed = random_.next();
+      sphere.half = longest;
+      options.topology = proximity::make_sphere(sphere);
+    } else if (coin()) {
       proximity::PlaneOptions plane;
       plane.seed = random_.next();
       plane.side = longest;
@@ -116,6 +123,22 @@ class Planner {
     }
   }
 
+  double share(std::uint64_t max_per_mille) {
+    return static_cast<double>(between(1, max_per_mille)) / 1000.0;
+  }
+
+  void spoil(NetworkOptions& network) {
+    if (loss_) network.loss = share(50);
+    if (duplication_) network.duplication = share(100);
+    if (reordering_) network.reordering = share(200);
+    if (bad_links_) {
+      (coin()   ? network.gray_links
+       : coin() ? network.blocked_links
+                : network.one_way_links) = share(100);
+    }
+    if (slow_) network.slow_nodes = share(300);
+  }
+
   void bound_tightly(Config& config) {
     config.gap_batch = between(1, 4);
     config.gap_queue_max = between(1, 8);
@@ -124,7 +147,6 @@ class Planner {
     config.unacknowledged_max = between(4, 64);
     config.pending_max = between(8, 128);
     config.hop_attempts = static_cast<int>(between(2, 8));
-    tight_ = true;
   }
 
   // Ids as different as what is known to break rings: one gap, long common prefixes, the ends.
@@ -268,7 +290,8 @@ class Planner {
   Duration grown_{};
   Duration end_{};
   bool crash_ = false, restart_ = false, leave_ = false, hint_ = false, pause_ = false;
-  bool split_ = false, cut_ = false, loss_ = false, duplication_ = false, tight_ = false;
+  bool split_ = false, cut_ = false, loss_ = false, duplication_ = false;
+  bool reordering_ = false, bad_links_ = false, slow_ = false;
 };
 
 std::string number(double value) {
@@ -282,9 +305,11 @@ std::string number(double value) {
 std::string_view name(ActionKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
 
 bool Plan::crash_only() const {
-  return options.loss == 0 &&
-         std::none_of(actions.begin(), actions.end(),
-                      [](const Action& action) { return deceives(action.kind); });
+  const NetworkOptions& network = options.network;
+  const double doubtful = network.loss + network.gray_links + network.blocked_links +
+                          network.one_way_links + network.slow_nodes;
+  return doubtful == 0 && std::none_of(actions.begin(), actions.end(),
+                                       [](const Action& action) { return deceives(action.kind); });
 }
 
 std::size_t Plan::fault_kinds() const {
@@ -292,8 +317,14 @@ std::size_t Plan::fault_kinds() const {
   for (const Action& action : actions) {
     if (is_fault(action.kind)) seen[static_cast<std::size_t>(action.kind)] = true;
   }
-  return static_cast<std::size_t>(std::count(seen.begin(), seen.end(), true)) +
-         (options.loss > 0 ? 1 : 0) + (options.duplication > 0 ? 1 : 0);
+  const NetworkOptions& network = options.network;
+  std::size_t kinds = static_cast<std::size_t>(std::count(seen.begin(), seen.end(), true));
+  for (const double fault :
+       {network.loss, network.duplication, network.reordering, network.gray_links,
+        network.blocked_links, network.one_way_links, network.slow_nodes}) {
+    if (fault > 0) ++kinds;
+  }
+  return kinds;
 }
 
 Plan make_plan(std::uint64_t seed) { return Planner(seed).make(); }
@@ -310,7 +341,16 @@ std::string describe_configuration(const Plan& plan) {
           std::to_string(config.gap_queue_max) + ", attempts " +
           std::to_string(config.hop_attempts);
   text += ", " + (options.topology ? options.topology->description() : std::string("uniform"));
-  text += ", loss " + number(options.loss) + ", duplication " + number(options.duplication);
+  const auto fault = [&](const char* label, double value) {
+    if (value > 0) text += std::string(", ") + label + " " + number(value);
+  };
+  fault("loss", options.network.loss);
+  fault("duplication", options.network.duplication);
+  fault("reordering", options.network.reordering);
+  fault("gray links", options.network.gray_links);
+  fault("blocked links", options.network.blocked_links);
+  fault("one-way links", options.network.one_way_links);
+  fault("slow nodes", options.network.slow_nodes);
   text += options.encode ? ", encoded" : ", not encoded";
   text += options.address_survives_restart ? ", addresses kept" : ", addresses change";
   text += plan.crash_only() ? ", crash-only" : "";

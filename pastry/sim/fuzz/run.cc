@@ -16,7 +16,7 @@ constexpr std::int64_t kRingBeats = 120;
 constexpr std::int64_t kRestBeats = 400;
 // How long traffic goes on at most, whatever the number of events.
 constexpr std::int64_t kSteadyBeats = 2000;
-constexpr std::size_t kFew = 3;
+constexpr std::size_t kFew = 2;
 // Of what could be in the routing tables [faults.md].
 constexpr double kTableFill = 0.99;
 // Events after which a run is taken for a storm.
@@ -32,7 +32,7 @@ class World {
         talk_(simulator_, watcher_),
         start_(simulator_.now()) {
     for (const NodeId& id : plan.ids) simulator_.add_node(id);
-    seeds_.resize(plan.ids.size(), kNoNode);
+    seeds_.resize(plan.ids.size(), kNoHandle);
     if (options.narrate) narrate(simulator_, options.narrate);
   }
 
@@ -137,7 +137,7 @@ class World {
 
   void join(NodeIndex node, NodeIndex wanted) {
     const NodeIndex seed = running_from(wanted, node);
-    seeds_[index(node)] = seed;
+    seeds_[index(node)] = seed == kNoNode ? kNoHandle : simulator_.handle(seed);
     // Whoever is down may remember a ring: founding another would be an operator's mistake.
     if (seed != kNoNode) {
       simulator_.join(node, seed);
@@ -162,7 +162,7 @@ class World {
 
   void restart(NodeIndex node, NodeIndex wanted) {
     const NodeIndex seed = running_from(wanted, node);
-    seeds_[index(node)] = seed;
+    seeds_[index(node)] = seed == kNoNode ? kNoHandle : simulator_.handle(seed);
     // Those that all went down and come back may found several rings, which then merge.
     if (simulator_.active_nodes().empty()) watcher_.excuse();
     if (seed == kNoNode) {
@@ -179,8 +179,7 @@ class World {
     Network& network = simulator_.network();
     network.heal_all_links();
     network.heal_partition();
-    network.set_loss(0);
-    network.set_duplication(0);
+    network.set_options({});
     for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
       if (simulator_.status(NodeIndex{i}) == NodeStatus::paused) simulator_.resume(NodeIndex{i});
     }
@@ -216,15 +215,22 @@ class World {
   void revive_orphans() {
     for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
       const NodeIndex node{i};
-      const NodeIndex seed = seeds_[i];
+      const Handle seed = seeds_[i];
       if (simulator_.status(node) != NodeStatus::up || simulator_.active(node)) continue;
-      if (seed == kNoNode || simulator_.status(seed) == NodeStatus::up) continue;
+      if (seed == kNoHandle || answers(seed)) continue;
       const NodeIndex helper = running_from(NodeIndex{0}, node);
       if (helper == kNoNode || !simulator_.active(helper)) continue;
       say("restart n" + std::to_string(i) + ", whose seed is gone");
       end(node, &Simulator::crash);
       restart(node, helper);
     }
+  }
+
+  // Whether what is sent to this incarnation reaches a node.
+  bool answers(Handle peer) const {
+    const NodeIndex node = simulator_.node_of(peer);
+    if (simulator_.status(node) != NodeStatus::up) return false;
+    return simulator_.handle(node) == peer || simulator_.options().address_survives_restart;
   }
 
   bool ring_right() const {
@@ -268,7 +274,6 @@ class World {
     for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
       const NodeIndex node{i};
       if (simulator_.status(node) == NodeStatus::down) restart(node, node);
-      if (simulator_.status(node) == NodeStatus::added) join(node, NodeIndex{0});
     }
   }
 
@@ -324,7 +329,7 @@ class World {
   Talk talk_;
   Time start_;
   Duration healing_{};
-  std::vector<NodeIndex> seeds_;  // through which each node came last
+  std::vector<Handle> seeds_;  // through which each node came last
 };
 
 }  // namespace

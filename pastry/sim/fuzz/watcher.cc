@@ -236,7 +236,9 @@ void Watcher::check_hop(NodeIndex from, Handle to, const RouteHeader& header) {
 }
 
 void Watcher::check_grant(NodeIndex from, const JoinGrant& grant, Handle joiner) {
-  (void)grant;
+  // A joiner that asks again may be answered by whoever has it in its leaf set already.
+  const auto& batch = grant.batch_joiners;
+  if (std::find(batch.begin(), batch.end(), joiner) == batch.end()) return;
   const auto [owner, fresh] = granted_by_.try_emplace(joiner, simulator_.handle(from));
   if (fresh || owner->second == simulator_.handle(from)) return;
   const NodeIndex before = simulator_.node_of(owner->second);
