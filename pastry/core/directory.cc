@@ -52,6 +52,7 @@ Handle Directory::intern(const NodeId& id, std::uint64_t incarnation, HostIndex 
     return known;
   }
   if (live_ >= max_peers_) return kNoHandle;
+  const bool twins = mark_twins(id);
   if (live_ == peer_buckets_.size()) grow_peer_buckets();
   std::uint32_t slot = static_cast<std::uint32_t>(peers_.size());
   if (free_peers_.empty()) {
@@ -59,11 +60,13 @@ Handle Directory::intern(const NodeId& id, std::uint64_t incarnation, HostIndex 
     peers_.emplace_back();
     used_.push_back(true);
     marked_.push_back(true);
+    twins_.push_back(twins);
   } else {
     slot = free_peers_.back();
     free_peers_.pop_back();
     used_[slot] = true;
     marked_[slot] = true;
+    twins_[slot] = twins;
   }
   ++live_;
   std::uint32_t& first = peer_buckets_[peer_bucket(id)];
@@ -162,6 +165,18 @@ Handle Directory::find_exact(const NodeId& id, std::uint64_t incarnation, HostIn
     }
   }
   return kNoHandle;
+}
+
+// Notes at every peer of this id that it has twins; whether there are any.
+bool Directory::mark_twins(const NodeId& id) {
+  bool found = false;
+  for (std::uint32_t slot = peer_buckets_[peer_bucket(id)]; slot != kEndOfChain;
+       slot = peers_[slot].next) {
+    if (peers_[slot].id != id) continue;
+    twins_[slot] = true;
+    found = true;
+  }
+  return found;
 }
 
 std::uint32_t Directory::peer_bucket(const NodeId& id) const {

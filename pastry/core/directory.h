@@ -85,6 +85,9 @@ class Directory {
   const HostInfo& host(HostIndex host) const { return hosts_[index(host)].info; }
   ByteView signature(Handle handle) const;
   PeerInfo info(Handle handle) const;
+  // Whether other handles of the same id are, or were, here: other incarnations, or the same on
+  // another host. Mostly false, which spares who asks for them the search.
+  bool has_twins(Handle handle) const { return twins_[index(handle)]; }
   // Whether both live in the same failure domain: equal non-empty labels, or the same process.
   bool same_domain(Handle a, Handle b) const;
 
@@ -124,6 +127,7 @@ class Directory {
 
   Handle find_exact(const NodeId& id, std::uint64_t incarnation, HostIndex host,
                     ByteView signature) const;
+  bool mark_twins(const NodeId& id);
   std::uint32_t peer_bucket(const NodeId& id) const;
   std::uint32_t host_bucket(const HostInfo& host) const;
   void grow_peer_buckets();
@@ -138,6 +142,7 @@ class Directory {
   std::vector<Peer> peers_;
   std::vector<bool> used_;
   std::vector<bool> marked_;
+  std::vector<bool> twins_;
   std::vector<std::uint32_t> free_peers_;
   std::vector<std::uint32_t> peer_buckets_;  // first of each chain; a power of two of them
   std::deque<Host> hosts_;                   // stable addresses: host() returns references

@@ -21,17 +21,11 @@ bool Liveness::among_nearest(const NodeState& node, const NodeId& id) const {
   // leave no place for this one, so probing it would be wasted.
   const NodeId& self = node.self_id();
   const LeafSet& leaves = node.tables.leaf_set;
-  const int half = leaves.capacity() / 2;
+  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
   const Id up = clockwise_distance(self, id);
   const Id down = clockwise_distance(id, self);
-  int nearer_up = 0;
-  int nearer_down = 0;
-  for (const Handle peer : leaves.right()) {
-    if (clockwise_distance(self, node.id(peer)) < up) ++nearer_up;
-  }
-  for (const Handle peer : leaves.left()) {
-    if (clockwise_distance(node.id(peer), self) < down) ++nearer_down;
-  }
+  std::size_t nearer_up = leaves.nearer_right(id);
+  std::size_t nearer_down = leaves.nearer_left(id);
   for (const Probe& probe : probes()) {
     if (!probe.leaf || leaves.contains(probe.peer)) continue;
     if (clockwise_distance(self, node.id(probe.peer)) < up) ++nearer_up;
@@ -55,6 +49,12 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
 }
 
 void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers) {
+  // Most are members already, or too far away: only the others are worth an order.
+  const LeafSet& leaves = node.tables.leaf_set;
+  std::erase_if(peers, [&](Handle peer) {
+    return leaves.contains(peer) ||
+           (!leaves.within_reach(node.id(peer)) && !node.directory->has_twins(peer));
+  });
   const NodeId& self = node.self_id();
   std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
     const Id da = ring_distance(self, node.id(a));
@@ -124,6 +124,7 @@ void Liveness::fill_leaf_set(NodeState& node, Step& step) {
 }
 
 void Liveness::replace_older(NodeState& node, Step& step, Handle newer) {
+  if (!node.directory->has_twins(newer)) return;
   const NodeId& id = node.id(newer);
   const std::uint64_t incarnation = node.directory->incarnation(newer);
   const auto older = [&](Handle peer) {

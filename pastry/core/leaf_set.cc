@@ -32,7 +32,13 @@ bool LeafSet::insert(Handle node) {
   const NodeId& id = directory_->id(node);
   if (id == self_) return false;
   bool changed = false;
-  if (const Handle known = find(id); known != kNoHandle && known != node) {
+  if (full(Side::left) && full(Side::right)) {
+    // Nothing to find and no place: what most calls come to.
+    const bool twins = directory_->has_twins(node);
+    if (!twins && (contains(node) || !within_reach(id))) return false;
+  }
+  if (const Handle known = directory_->has_twins(node) ? find(id) : kNoHandle;
+      known != kNoHandle && known != node) {
     if (directory_->incarnation(known) >= directory_->incarnation(node)) return false;
     changed = replace(known, node);
   }

@@ -39,6 +39,14 @@ class LeafSet {
   // Whether insert(id) would change the set if the id is new (false for own and member ids).
   bool would_admit(const NodeId& id) const;
 
+  // Whether `id` lies so near that a side would take it, were it new; cheap.
+  bool within_reach(const NodeId& id) const {
+    return admits(id, Side::left) || admits(id, Side::right);
+  }
+  // How many members of the side are nearer to the own id, in its direction, than `id` is.
+  std::size_t nearer_left(const NodeId& id) const { return rank(self_ - id, Side::left); }
+  std::size_t nearer_right(const NodeId& id) const { return rank(id - self_, Side::right); }
+
   // Nearest first; may share members in a small ring. Valid until the next change.
   std::span<const Handle> left() const { return {sides_.data(), left_size_}; }
   std::span<const Handle> right() const {

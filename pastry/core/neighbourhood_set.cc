@@ -18,8 +18,9 @@ NeighbourhoodSet::NeighbourhoodSet(const Directory& directory, const NodeId& sel
 bool NeighbourhoodSet::consider(Handle node, Proximity distance) {
   const NodeId& id = directory_->id(node);
   if (id == self_ || capacity_ == 0) return false;
+  const bool twins = directory_->has_twins(node);
   const auto known = std::find_if(members_.begin(), members_.end(), [&](const Member& member) {
-    return directory_->id(member.node()) == id;
+    return member.node() == node || (twins && directory_->id(member.node()) == id);
   });
   if (known != members_.end()) {
     const bool same = known->node() == node;

@@ -68,6 +68,9 @@ void NodeState::insert_leaf(Step& step, Handle peer) {
   if (peer == self || id(peer) == self_id()) return;
   liveness.replace_older(*this, step, peer);
   const bool was_member = tables.leaf_set.contains(peer);
+  const bool known =
+      was_member && tables.leaf_set.complete() && !tables.leaf_set.knows_whole_ring();
+  if (known && !directory->has_twins(peer)) return;  // it would change nothing
   const std::vector<Handle> before = active() ? tables.leaf_set.members() : std::vector<Handle>();
   if (!tables.leaf_set.insert(peer)) return;
   liveness.neighbours_changed(*this, step);

@@ -103,9 +103,10 @@ void Upkeep::consider(NodeState& node, Step& step, const std::vector<Handle>& pe
   const int b = table.digit_bits();
   for (const Handle peer : peers) {
     const NodeId& id = node.id(peer);
-    if (peer == node.self || id == node.self_id() || table.contains(peer)) continue;
+    if (peer == node.self || id == node.self_id()) continue;
     const int row = shared_prefix(node.self_id(), id, b);
     const Handle present = row < table.rows_used() ? table.at(row, digit(id, row, b)) : kNoHandle;
+    if (present == peer) continue;
     if (all || present == kNoHandle) node.liveness.measure(node, step, peer);
   }
 }
