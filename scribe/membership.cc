@@ -35,6 +35,8 @@ void Membership::rejoin(Context context, Topic& topic, Duration delay, bool tell
     Shared::send(context, topic.parent, Leave{topic.group});
   }
   topic.parent = kNoHandle;
+  // Its publishers ask again, and are told where the root is.
+  shared_.drop_waiting(topic);
   topic.place = Place::joining;
   topic.join_attempts = 0;
   topic.join_at = context.now() + delay;
@@ -302,6 +304,7 @@ bool Membership::prune(Context context, Topic& topic) {
   }
   if (topic.parent != kNoHandle) Shared::send(context, topic.parent, Leave{topic.group});
   shared_.bytes -= topic.log.bytes();
+  shared_.drop_waiting(topic);
   shared_.erase(topic.group);
   return true;
 }

@@ -29,6 +29,7 @@ void Root::claim(Context context, Topic& topic) {
     return;
   }
   topic.claim_pending = true;
+  ++shared_.claims;
   shared_.registry()->claim(
       context, topic.group, topic.name, topic.head,
       [this, group = topic.group, number](Context later, const Result<RootRecord>& record) {
@@ -38,6 +39,7 @@ void Root::claim(Context context, Topic& topic) {
 
 void Root::claimed(Context context, const Key& group, std::uint32_t number,
                    const Result<RootRecord>& record) {
+  --shared_.claims;
   Topic* topic = shared_.find(group);
   if (topic == nullptr || topic->claim != number) return;
   topic->claim_pending = false;
@@ -62,7 +64,9 @@ void Root::start(Context context, Topic& topic, std::uint64_t epoch, std::uint64
     topic.holds.push_back({topic.log.end(), context.now() + 8 * shared_.heartbeat(context)});
   }
   membership_.attach(context, topic, kNoHandle, {});
-  for (const WaitingPublish& waiting : std::exchange(topic.waiting, {})) {
+  const std::vector<WaitingPublish> waited = topic.waiting;
+  shared_.drop_waiting(topic);
+  for (const WaitingPublish& waiting : waited) {
     const Result<Publish> publish = decode_publish(waiting.payload.view());
     if (publish) accept(context, topic, waiting.from, *publish, waiting.payload.view());
   }
@@ -83,7 +87,10 @@ void Root::publish(Context context, Handle from, const Payload& payload, bool ro
   if (topic->name.empty() && shared_.group(publish->name) == group) topic->name = publish->name;
   if (routed) become(context, *topic);
   if (topic->place == Place::claiming) {
-    if (topic->waiting.size() < kWaitingMax) topic->waiting.push_back({from, payload});
+    const bool room = shared_.bytes + payload.size() <= shared_.settings().node_bytes;
+    if (!room || topic->waiting.size() >= kWaitingMax) return;
+    shared_.bytes += payload.size();
+    topic->waiting.push_back({from, payload});
     return;
   }
   accept(context, *topic, from, *publish, payload.view());

@@ -34,8 +34,12 @@ struct Scribe::State {
   Publishing publishing;
   Walks walks;
   std::map<SubscriptionId, Key> subscriptions;
-  SubscriptionId next_subscription = 1;
+  SubscriptionId next_subscription = 0;  // 0: none given out yet
 
+  bool idle() const {
+    return shared.topics().empty() && shared.claims == 0 && subscriptions.empty() &&
+           publishing.idle() && walks.empty();
+  }
   void flush(Context context);
   void tick(Context context);
   void control(Context context, const pastry::Incoming& message);
@@ -77,7 +81,9 @@ Result<SubscriptionId> Scribe::subscribe(Context context, std::string_view topic
   Topic* entry = my.shared.find_or_create(context, group(topic));
   if (entry == nullptr) return fail(ErrorCode::full, "too many topics at this node");
   if (entry->name.empty()) entry->name = topic;
-  const SubscriptionId id = my.next_subscription++;
+  // From a random number on: what an earlier state gave out must not name another subscription.
+  if (my.next_subscription == 0) my.next_subscription = context.random().next() >> 1;
+  const SubscriptionId id = ++my.next_subscription;
   LocalSubscriber& local = entry->locals[id];
   local.subscriber = &subscriber;
   local.credit = credit;
@@ -158,6 +164,10 @@ void Scribe::collect_tree(Context context, std::string_view topic, TreeCallback 
   context = context.as(pastry::kScribeApplication);
   state().walks.collect(context, group(topic), std::move(done));
 }
+
+std::uint64_t Scribe::buffered_bytes() const { return state_ ? state_->shared.bytes : 0; }
+
+bool Scribe::idle() const { return state_ == nullptr; }
 
 std::size_t Scribe::topic_count() const { return state_ ? state_->shared.topics().size() : 0; }
 
@@ -291,6 +301,8 @@ void Scribe::timer(Context context, std::uint64_t cookie) {
     state_->flush(context);
   } else if (cookie == kTickCookie) {
     state_->tick(context);
+    // A node that has left its last topic is as small as one that never had any.
+    if (state_->idle()) state_.reset();
   }
 }
 

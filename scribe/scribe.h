@@ -161,6 +161,10 @@ class Scribe final : public pastry::Application {
 
   // Topics for which this node keeps tree state.
   std::size_t topic_count() const;
+  // Of all topics: messages kept for children that come back, and waiting at a root.
+  std::uint64_t buffered_bytes() const;
+  // Whether it keeps nothing at all.
+  bool idle() const;
 
   // --- Upcalls ---
   pastry::ForwardDecision forward(Context context, pastry::ForwardedMessage& message) override;

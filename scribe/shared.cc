@@ -46,6 +46,12 @@ void Shared::touch(Context context, Topic& topic) {
   flush_soon(context);
 }
 
+void Shared::drop_waiting(Topic& topic) {
+  for (const WaitingPublish& waiting : topic.waiting) bytes -= waiting.payload.size();
+  topic.waiting.clear();
+  topic.waiting.shrink_to_fit();
+}
+
 std::vector<Key> Shared::take_touched() { return std::exchange(touched_, {}); }
 
 void Shared::flush_soon(Context context) {

@@ -33,7 +33,10 @@ class Shared {
   void erase(const Key& group) { topics_.erase(group); }
   std::map<Key, std::unique_ptr<Topic>>& topics() { return topics_; }
   const std::map<Key, std::unique_ptr<Topic>>& topics() const { return topics_; }
-  std::uint64_t bytes = 0;  // in the logs of all topics
+  // Of all topics: in their logs, and in publishes that wait for the root's epoch.
+  std::uint64_t bytes = 0;
+  void drop_waiting(Topic& topic);
+  std::size_t claims = 0;  // asked of the registry, not answered yet
   Key group(std::string_view name) const;
 
   // --- Work ---

@@ -23,6 +23,7 @@ class Walks {
 
   void tick(Context context);
   bool idle() const { return queries_.empty(); }
+  bool empty() const { return queries_.empty() && walks_.empty() && requests_.empty(); }
   void mark_handles(pastry::Directory& directory) const;
 
  private:

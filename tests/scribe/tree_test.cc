@@ -114,6 +114,55 @@ TEST_CASE("a publish to a topic without subscribers is acknowledged; its state g
   for (const NodeIndex node : world.nodes) CHECK(world.scribe(node).topic_count() == 0);
 }
 
+TEST_CASE("who has left its last topic keeps nothing, and begins anew without mixing up") {
+  World world({.seed = 15, .nodes = 8});
+  Reader& first = world.subscribe(world.nodes[1], "t");
+  world.simulator().run_for(seconds(2));
+  CHECK(world.publish(world.nodes[2], "t", "one"));
+  world.simulator().run_for(seconds(1));
+  CHECK(first.texts == std::vector<std::string>{"one"});
+  CHECK_FALSE(world.scribe(world.nodes[1]).idle());
+  world.unsubscribe(world.nodes[1], first);
+  // A publisher remembers its numbers for ten minutes.
+  world.simulator().run_for(seconds(720));
+  for (const NodeIndex node : world.nodes) CHECK(world.scribe(node).idle());
+  Reader& second = world.subscribe(world.nodes[1], "t");
+  CHECK(second.subscription != first.subscription);
+  world.unsubscribe(world.nodes[1], first);
+  world.simulator().run_for(seconds(2));
+  CHECK(world.publish(world.nodes[2], "t", "two"));
+  world.simulator().run_for(seconds(1));
+  CHECK(second.texts == std::vector<std::string>{"two"});
+  CHECK(first.texts == std::vector<std::string>{"one"});
+}
+
+TEST_CASE("publishes that wait for the root's epoch count as the node's bytes") {
+  World world({.seed = 16, .nodes = 8});
+  world.settings.node_bytes = 400'000;
+  world.registry.failures = 1'000'000;
+  const std::string text(50'000, 'x');
+  std::vector<NodeIndex> roots;
+  std::size_t kept = 0;
+  for (int i = 0; i < 12; ++i) {
+    const std::string topic = "topic " + std::to_string(i);
+    roots.push_back(world.root_of(topic));
+    for (int j = 0; j < 4; ++j) world.publish(world.nodes[i % 8], topic, text);
+    world.simulator().run_for(seconds(2));
+  }
+  const auto bytes_of = [&](NodeIndex node) { return world.scribe(node).buffered_bytes(); };
+  for (const NodeIndex node : world.nodes) {
+    CHECK(bytes_of(node) <= world.settings.node_bytes);
+    kept += bytes_of(node);
+  }
+  CHECK(kept >= text.size());
+  CHECK(world.acknowledged == 0);
+  world.registry.failures = 0;
+  world.simulator().run_for(seconds(20));
+  CHECK(world.acknowledged == 48);
+  world.simulator().run_for(seconds(90));
+  for (const NodeIndex node : world.nodes) CHECK(bytes_of(node) == 0);
+}
+
 TEST_CASE("a forwarder with children dies in mid-stream: nothing lost, nothing twice") {
   for (const std::uint64_t seed : {21, 22, 23}) {
     CAPTURE(seed);
