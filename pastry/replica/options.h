@@ -26,7 +26,8 @@ struct Options {
   // Bounds on operations of clients, and on reads served to peers, at a time.
   std::size_t operations_max = 4096;
   std::size_t serving_max = 256;
-  // Bytes of puts from peers that may wait for the disk; beyond, the sender is told to wait.
+  // Bytes of puts from peers that may wait for the disk (beyond, the sender is told to wait), and
+  // of updates of records that may wait for their turn (beyond, they are dropped and repeated).
   std::size_t storing_bytes_max = 64U << 20;
 
   // --- Maintenance ---

@@ -20,13 +20,16 @@ bool present(Answer answer) { return answer == Answer::ok || answer == Answer::r
 
 void RecordKeeper::request(Context context, const Delivery& message, const RecordMessage& request,
                            const Payload& value) {
+  // Whom there is no room for asks again.
   const bool known = work_.count(request.name) != 0;
-  if (!known && work_.size() >= kRecordsAtATime) return;  // the client asks again
+  if (!known && work_.size() >= kRecordsAtATime) return;
+  if (job_bytes_ + value.size() > options_->storing_bytes_max) return;
   Work& work = work_[request.name];
   const bool repeated = std::any_of(work.jobs.begin(), work.jobs.end(), [&](const Job& job) {
     return job.request.operation == request.operation && job.request.writer == request.writer;
   });
   if (repeated || work.jobs.size() >= kJobsPerRecord) return;
+  job_bytes_ += value.size();
   work.jobs.push_back({message.source, request, value});
   if (work.jobs.size() == 1) next(context, request.name);
 }
@@ -56,6 +59,7 @@ void RecordKeeper::answer(Context context, const StoreName& name, Recorded recor
   // A lost answer is asked for again.
   if (const auto frame = encode(recorded, value)) (void)context.send(to, *frame);
   auto jobs = std::move(work.jobs);
+  job_bytes_ -= jobs.front().value.size();
   jobs.pop_front();
   if (jobs.empty()) {
     work_.erase(name);

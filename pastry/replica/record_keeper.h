@@ -83,6 +83,7 @@ class RecordKeeper {
   Calls* calls_;
   Custodian* custodian_;
   std::map<StoreName, Work> work_;
+  std::size_t job_bytes_ = 0;  // of the values of all jobs
   // Records whose newest version is here for sure.
   std::set<StoreName> fresh_;
   std::uint64_t epoch_ = 0;

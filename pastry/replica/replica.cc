@@ -134,8 +134,10 @@ void Replica::where(Context context, const StoreName& name, Callback<Whereabouts
                     Duration deadline) {
   Parts& all = parts();
   all.operations.begin(context.as(kReplicaApplication),
-                       std::make_shared<WhereOperation>(all.operations, context.application(), name,
-                                                        deadline, std::move(done)));
+                       std::make_shared<WhereOperation>(
+                           all.operations, context.application(), name, deadline,
+                           [done = std::move(done)](Context c, const Result<Whereabouts>& where,
+                                                    bool) { done(c, where); }));
 }
 
 void Replica::remove(Context context, const StoreName& name, Callback<PutResult> done,

@@ -82,11 +82,12 @@ void WhereOperation::on_surveyed(Context context) {
     return retry(context, {ErrorCode::unavailable, "not all holders could be asked"});
   }
   if (found->state == HolderState::removed) {
+    removed_ = true;
     return fail_with(context, {ErrorCode::not_found, "the entry was removed"});
   }
   auto answer = result(context, found->entry);
   close(context);
-  done_(as_caller(context), std::move(answer));
+  done_(as_caller(context), answer, false);
 }
 
 Whereabouts WhereOperation::result(Context context, const EntryInfo& entry) const {
@@ -113,7 +114,7 @@ Whereabouts WhereOperation::result(Context context, const EntryInfo& entry) cons
 
 void WhereOperation::fail_with(Context context, Error error) {
   close(context);
-  done_(as_caller(context), tl::unexpected(std::move(error)));
+  done_(as_caller(context), tl::unexpected(std::move(error)), removed_);
 }
 
 }  // namespace pastry::replica

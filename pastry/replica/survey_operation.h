@@ -40,8 +40,11 @@ class SurveyOperation : public Operation {
 // Where are the copies?
 class WhereOperation final : public SurveyOperation {
  public:
+  // `removed`: the error is not_found because there is a tombstone.
+  using Done = std::function<void(Context, const Result<Whereabouts>&, bool removed)>;
+
   WhereOperation(Operations& operations, ApplicationId caller, const StoreName& name,
-                 Duration deadline, Callback<Whereabouts> done)
+                 Duration deadline, Done done)
       : SurveyOperation(operations, caller, name, deadline), done_(std::move(done)) {}
 
  private:
@@ -54,7 +57,8 @@ class WhereOperation final : public SurveyOperation {
   Whereabouts result(Context context, const EntryInfo& entry) const;
 
   bool sure_ = false;
-  Callback<Whereabouts> done_;
+  bool removed_ = false;
+  Done done_;
 };
 
 }  // namespace pastry::replica

@@ -316,6 +316,44 @@ TEST_CASE("blocks of an upload that never finished expire, those of a file stay"
   CHECK(files.get(files.world.some_active(), kept->file_id).has_value());
 }
 
+TEST_CASE(
+    "blocks whose manifest is out of reach for long are kept; those of a removed file are not") {
+  Files files(7, 10);
+  World& world = files.world;
+  world.options.lease = seconds(60);
+  const auto kept = files.put(world.some_active(), world.bytes(5000));
+  REQUIRE(kept);
+  const auto blobs = [&] {
+    std::uint64_t count = 0;
+    for (const NodeIndex each : world.nodes()) {
+      if (world->running(each)) count += world.replica(each).status().blobs;
+    }
+    return count;
+  };
+  // Everybody has found the manifest once.
+  world->run_for(seconds(300));
+  REQUIRE(blobs() == 3 * (5 + 1));
+  // It is gone from every store, as for a part of the ring that is cut off from its holders.
+  for (const NodeIndex node : world.nodes()) {
+    pastry::StorageRequest request;
+    request.node = world->id(node);
+    request.operation = pastry::StoreErase{kept->file_id};
+    std::vector<pastry::StorageCompletion> done;
+    world.store(node).apply(std::span(&request, 1), done);
+  }
+  world->run_for(seconds(900));
+  CHECK(blobs() == 3 * 5);
+
+  const auto removed = files.put(world.some_active(), world.bytes(5000));
+  REQUIRE(removed);
+  world->run_for(seconds(300));
+  REQUIRE(blobs() == 3 * (5 + 5 + 1));
+  // The tombstone is there, but the request to drop the blocks came to nobody.
+  REQUIRE(world.remove(world.some_active(), removed->file_id));
+  world->run_for(seconds(700));
+  CHECK(blobs() == 3 * 5);
+}
+
 TEST_CASE("meta data of a file are checked on the way in") {
   FileMeta meta;
   meta.size = 10;
