@@ -21,6 +21,12 @@ std::string text_of(const control::Json& status) {
           number("copies") + " copies and " + number("records") + " records\n";
   text += "under-replicated  " + number("under_replicated") + " (" +
           size_text(status.value("bytes_to_repair", std::uint64_t{0})) + " to copy)\n";
+  if (status.value("short_of_nodes", std::uint64_t{0}) > 0)
+    text += "short of nodes    " + number("short_of_nodes") + "\n";
+  const auto age = static_cast<std::uint64_t>(status.value("counted_age_s", 0.0));
+  text += "counted           " + std::to_string(age) + " s ago or later\n";
+  for (const control::Json& id : status.value("unreachable", control::Json::array()))
+    text += "unreachable       " + id.get<std::string>() + "\n";
   return text;
 }
 

@@ -1,5 +1,6 @@
 #include "apps/service/census_json.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "pastry/replica/options.h"
@@ -19,6 +20,9 @@ NodeStatistics sum(const Census& census) {
     total.files += one.files;
     total.under_replicated += one.under_replicated;
     total.bytes_to_repair += one.bytes_to_repair;
+    total.short_of_nodes += one.short_of_nodes;
+    total.nodes_wanted = std::max(total.nodes_wanted, one.nodes_wanted);
+    total.counted_age_ms = std::max(total.counted_age_ms, one.counted_age_ms);
     total.pending_pulls += one.pending_pulls;
     total.pending_pull_bytes += one.pending_pull_bytes;
     total.settled = total.settled && one.settled;
@@ -46,6 +50,14 @@ Verdict judge(const Census& census, const NodeStatistics& total, bool right) {
     return {"repairing", "Copies are being restored; keep all nodes up until it is done."};
   }
   if (!total.settled) return {"checking", "Nodes are comparing their entries; nothing to do."};
+  if (total.short_of_nodes > 0 && census.nodes.size() > 1) {
+    const std::uint64_t more =
+        total.nodes_wanted - std::min<std::uint64_t>(total.nodes_wanted, census.nodes.size());
+    return {"short", std::to_string(total.short_of_nodes) + " entries want up to " +
+                         std::to_string(total.nodes_wanted) + " copies on as many processes; " +
+                         (more > 0 ? "start " + std::to_string(more) + " more nodes."
+                                   : "start more processes.")};
+  }
   if (census.nodes.size() == 1) {
     return {"alone", "A single node holds everything; join more nodes to keep copies."};
   }
@@ -115,6 +127,8 @@ Json status_json(const Census& census) {
           {"bytes", total.bytes},
           {"under_replicated", total.under_replicated},
           {"bytes_to_repair", total.bytes_to_repair},
+          {"short_of_nodes", total.short_of_nodes},
+          {"counted_age_s", static_cast<double>(total.counted_age_ms) / 1000},
           {"pending_pulls", total.pending_pulls},
           {"settled", total.settled},
           {"repair_eta_s", eta},

@@ -44,6 +44,9 @@ struct Report {
   delivered @19 :UInt64;
   retransmitted @20 :UInt64;
   dropped @21 :UInt64;
+  shortOfNodes @22 :UInt64;
+  nodesWanted @23 :UInt64;
+  countedAgeMs @24 :UInt64;  # age of blobs ... settled
 }
 
 struct LookupMessage {

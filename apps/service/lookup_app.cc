@@ -165,7 +165,7 @@ NodeReport LookupApplication::report(Context context, const Key& asked) const {
   report.statistics.delivered = counters.delivered;
   report.statistics.retransmitted = counters.retransmitted;
   report.statistics.dropped = counters.dropped;
-  add_statistics(report.statistics);
+  add_statistics(report.statistics, context.now());
   return report;
 }
 

@@ -59,7 +59,10 @@ class LookupApplication : public Application {
 
  protected:
   // Fills in what this node knows beside the overlay.
-  virtual void add_statistics(NodeStatistics& statistics) const { (void)statistics; }
+  virtual void add_statistics(NodeStatistics& statistics, Time now) const {
+    (void)statistics;
+    (void)now;
+  }
 
  private:
   struct Lookup {

@@ -52,6 +52,9 @@ void write_statistics(schema::Report::Builder to, const NodeStatistics& from) {
   to.setFiles(from.files);
   to.setUnderReplicated(from.under_replicated);
   to.setBytesToRepair(from.bytes_to_repair);
+  to.setShortOfNodes(from.short_of_nodes);
+  to.setNodesWanted(from.nodes_wanted);
+  to.setCountedAgeMs(from.counted_age_ms);
   to.setPendingPulls(from.pending_pulls);
   to.setPendingPullBytes(from.pending_pull_bytes);
   to.setSettled(from.settled);
@@ -70,6 +73,9 @@ NodeStatistics read_statistics(schema::Report::Reader from) {
   to.files = from.getFiles();
   to.under_replicated = from.getUnderReplicated();
   to.bytes_to_repair = from.getBytesToRepair();
+  to.short_of_nodes = from.getShortOfNodes();
+  to.nodes_wanted = from.getNodesWanted();
+  to.counted_age_ms = from.getCountedAgeMs();
   to.pending_pulls = from.getPendingPulls();
   to.pending_pull_bytes = from.getPendingPullBytes();
   to.settled = from.getSettled();

@@ -32,6 +32,9 @@ struct NodeStatistics {
   std::uint64_t files = 0;
   std::uint64_t under_replicated = 0;
   std::uint64_t bytes_to_repair = 0;
+  std::uint64_t short_of_nodes = 0;
+  std::uint64_t nodes_wanted = 0;
+  std::uint64_t counted_age_ms = 0;  // of the numbers before
   std::uint64_t pending_pulls = 0;
   std::uint64_t pending_pull_bytes = 0;
   bool settled = true;

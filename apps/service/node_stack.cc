@@ -15,7 +15,7 @@ NodeStack::NodeStack(Node& node, const Hash& hash, const ServiceOptions& options
   node.add_application(kScribeApplication, scribe);
 }
 
-void NodeStack::OwnLookup::add_statistics(NodeStatistics& statistics) const {
+void NodeStack::OwnLookup::add_statistics(NodeStatistics& statistics, Time now) const {
   const replica::Status status = stack_->replica.status();
   statistics.blobs = status.blobs;
   statistics.files = status.files;
@@ -23,6 +23,12 @@ void NodeStack::OwnLookup::add_statistics(NodeStatistics& statistics) const {
   statistics.bytes = status.bytes;
   statistics.under_replicated = status.under_replicated;
   statistics.bytes_to_repair = status.bytes_to_repair;
+  statistics.short_of_nodes = status.short_of_nodes;
+  statistics.nodes_wanted = status.nodes_wanted;
+  if (status.counted) {
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - *status.counted);
+    statistics.counted_age_ms = static_cast<std::uint64_t>(age.count());
+  }
   statistics.pending_pulls = status.pending_pulls;
   statistics.pending_pull_bytes = status.pending_pull_bytes;
   statistics.settled = !status.scanning && status.settled;

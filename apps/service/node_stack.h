@@ -24,7 +24,7 @@ class NodeStack {
     OwnLookup(const Node& node, const NodeStack& stack) : LookupApplication(node), stack_(&stack) {}
 
    private:
-    void add_statistics(NodeStatistics& statistics) const override;
+    void add_statistics(NodeStatistics& statistics, Time now) const override;
 
     const NodeStack* stack_;
   };

@@ -96,6 +96,7 @@ void Maintenance::begin_round(Context context) {
   only_young_ = true;
   counted_ = Status{};
   cursor_ = first_name();
+  leases_->begin_scan();
   next_page(context);
 }
 
@@ -156,7 +157,7 @@ void Maintenance::scanned(Context context, const StoreScanDone& scan) {
 // Finds out who should hold the entry.
 void Maintenance::place(Context context, Page& page, EntryInfo entry) {
   if (entry.meta.parent) {
-    leases_->note(context, *entry.meta.parent);
+    leases_->note(context, *entry.meta.parent, entry.meta.created);
     if (leases_->expired(*entry.meta.parent)) {
       custodian_->drop(context, entry.name, entry.version, [this](Context, bool dropped) {
         if (dropped) ++expired_;
@@ -264,15 +265,26 @@ void Maintenance::judge(Context context, Page& page) {
     const EntryMeta& meta = line.entry.meta;
     const bool file = meta.kind == EntryKind::blob && !meta.tombstone && !meta.parent;
     if (file && counts_here) ++counted_.files;
-    if (copies < k && counts_here && !line.young) {
-      ++counted_.under_replicated;
-      counted_.bytes_to_repair += line.entry.size * (k - copies);
-    }
+    if (counts_here && !line.young)
+      count_copies(k, std::min(k, line.set.size()), copies, line.entry.size);
     if (line.member || line.confirmed.size() < others || others == 0) continue;
     if (context.active()) drop(context, line.entry.name, line.entry.version);
   }
-  if (cursor_ == first_name()) return end_round(context);
-  next_page(context);
+  if (cursor_ != first_name()) return next_page(context);
+  leases_->end_scan();
+  counted_.counted = context.now();
+  end_round(context);
+}
+
+void Maintenance::count_copies(std::size_t wanted, std::size_t possible, std::size_t copies,
+                               std::uint64_t size) {
+  if (copies < possible) {
+    ++counted_.under_replicated;
+    counted_.bytes_to_repair += size * (possible - copies);
+  } else if (possible < wanted) {
+    ++counted_.short_of_nodes;
+    counted_.nodes_wanted = std::max<std::uint64_t>(counted_.nodes_wanted, wanted);
+  }
 }
 
 void Maintenance::hand_over(Context context, const EntryInfo& entry) {

@@ -49,6 +49,8 @@ class Maintenance {
   void compared(Context context, const std::shared_ptr<Page>& page);
   void judge(Context context, Page& page);
 
+  void count_copies(std::size_t wanted, std::size_t possible, std::size_t copies,
+                    std::uint64_t size);
   void hand_over(Context context, const EntryInfo& entry);
   void drop(Context context, const StoreName& name, std::uint64_t version);
 

@@ -126,10 +126,14 @@ struct Status {
   std::uint64_t records = 0;
   std::uint64_t tombstones = 0;
   std::uint64_t bytes = 0;
-  // Entries of which this node is the first holder and that have fewer than k copies, and the bytes
-  // that the missing copies take.
+  // Entries of which this node is the first holder and that lack copies which the ring could hold,
+  // and the bytes that these take.
   std::uint64_t under_replicated = 0;
   std::uint64_t bytes_to_repair = 0;
+  // Likewise those that have all the copies for which there are nodes, and still fewer than k; and
+  // the largest k among them.
+  std::uint64_t short_of_nodes = 0;
+  std::uint64_t nodes_wanted = 0;
   // Entries that this node is about to fetch from others, and their bytes.
   std::uint64_t pending_pulls = 0;
   std::uint64_t pending_pull_bytes = 0;
@@ -138,6 +142,7 @@ struct Status {
   std::uint64_t handed_over = 0;  // copies dropped after k others had confirmed theirs
   std::uint64_t expired = 0;      // parts of uploads that were never finished
   std::uint64_t healed = 0;       // corrupt copies replaced by good ones
+  std::optional<Time> counted;    // when that last scan ended
   bool scanning = false;          // a comparison is under way
   bool settled = true;            // the last comparison, if there was one, found nothing missing
 };

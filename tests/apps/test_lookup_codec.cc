@@ -46,6 +46,9 @@ TEST_CASE("messages survive encoding") {
   report.known = {Id(1, 1), Id(2, 2)};
   report.statistics.under_replicated = 11;
   report.statistics.settled = false;
+  report.statistics.short_of_nodes = 12;
+  report.statistics.nodes_wanted = 13;
+  report.statistics.counted_age_ms = 14;
   const auto answer = decode(encode({10, report}));
   REQUIRE(answer);
   const auto& read = std::get<NodeReport>(answer->content);
@@ -54,6 +57,9 @@ TEST_CASE("messages survive encoding") {
   CHECK(read.known == report.known);
   CHECK(read.statistics.under_replicated == 11);
   CHECK_FALSE(read.statistics.settled);
+  CHECK(read.statistics.short_of_nodes == 12);
+  CHECK(read.statistics.nodes_wanted == 13);
+  CHECK(read.statistics.counted_age_ms == 14);
   CHECK(std::holds_alternative<CensusProbe>(decode(encode({1, CensusProbe{}}))->content));
   CHECK(std::holds_alternative<LookupProbe>(decode(encode({1, LookupProbe{}}))->content));
 }
@@ -104,6 +110,16 @@ TEST_CASE("the verdict follows from what the nodes say") {
   CHECK(repairing.at("verdict") == "repairing");
   CHECK(repairing.at("under_replicated") == 2);
   CHECK(repairing.at("repair_eta_s").get<double>() > 0);
+  NodeStatistics& first = census.nodes.begin()->second.statistics;
+  first = {};
+  first.short_of_nodes = 3;
+  first.nodes_wanted = 5;
+  first.counted_age_ms = 2500;
+  const auto lacking = status_json(census);
+  CHECK(lacking.at("verdict") == "short");
+  CHECK(lacking.at("advice").get<std::string>().find("start 3 more nodes") != std::string::npos);
+  CHECK(lacking.at("short_of_nodes") == 3);
+  CHECK(lacking.at("counted_age_s") == 2.5);
   census.nodes.begin()->second.active = false;
   CHECK(status_json(census).at("verdict") == "converging");
 }

@@ -141,6 +141,40 @@ TEST_CASE("failing disks and lost messages delay repair but do not stop it") {
 }
 
 TEST_CASE(
+    "what wants more copies than the ring has nodes is told apart from what can be repaired") {
+  World world(48);
+  world.grow(2);
+  BlobOptions options;
+  options.copies = {4, 1, seconds(30)};
+  const StoreName name = world.name();
+  const auto put = world.wait<PutResult>(world.nodes()[0], [&](Context context, auto done) {
+    world.replica(world.nodes()[0]).put_blob(context, name, world.bytes(1000), options, done);
+  });
+  REQUIRE(put);
+  CHECK(put->copies == 2);
+  const auto total = [&] {
+    Status sum;
+    for (const NodeIndex node : world.nodes()) {
+      const Status one = world.replica(node).status();
+      sum.under_replicated += one.under_replicated;
+      sum.short_of_nodes += one.short_of_nodes;
+      sum.nodes_wanted = std::max(sum.nodes_wanted, one.nodes_wanted);
+      REQUIRE(one.counted);
+      CHECK(world->now() - *one.counted < minutes(3));
+    }
+    return sum;
+  };
+  world->run_for(seconds(80));
+  CHECK(total().under_replicated == 0);
+  CHECK(total().short_of_nodes == 1);
+  CHECK(total().nodes_wanted == 4);
+  world.grow(2);
+  world->run_for(seconds(80));
+  CHECK(total().short_of_nodes == 0);
+  CHECK(world.on_exactly_its_set(name, 4));
+}
+
+TEST_CASE(
     "a node that is back looks after its entries even if its store failed the first question") {
   World world(47);
   world.grow(6);
