@@ -7,7 +7,6 @@
 //
 //   bench_store [--directory DIR] [--mebibytes M]
 #include <fcntl.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +21,7 @@
 
 #include "pastry/identity/sha256.h"
 #include "pastry/replica/lmdb_store.h"
+#include "tests/bench/file_system.h"
 
 namespace {
 
@@ -199,25 +199,6 @@ nlohmann::json measure(const fs::path& directory, std::size_t value_size, std::s
   return row;
 }
 
-std::string file_system(const fs::path& path) {
-  struct statfs info {};
-  if (::statfs(path.c_str(), &info) != 0) return "unknown";
-  switch (static_cast<unsigned long>(info.f_type)) {
-    case 0xEF53:
-      return "ext4";
-    case 0x58465342:
-      return "xfs";
-    case 0x9123683E:
-      return "btrfs";
-    case 0x01021994:
-      return "tmpfs";
-    case 0x794C7630:
-      return "overlay";
-    default:
-      return std::to_string(info.f_type);
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -235,7 +216,7 @@ int main(int argc, char** argv) {
   }
   const fs::path directory = base / ("bench-store." + std::to_string(::getpid()));
   nlohmann::json result = {{"benchmark", "store"},
-                           {"file_system", file_system(base)},
+                           {"file_system", bench::file_system(base)},
                            {"digest", "sha256"},
                            {"threads", 1},
                            {"rows", nlohmann::json::array()}};

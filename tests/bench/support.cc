@@ -2,7 +2,6 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,25 +118,6 @@ ScratchDirectory::~ScratchDirectory() {
   if (getpid() != owner_) return;
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
-}
-
-std::string file_system(const std::filesystem::path& path) {
-  struct statfs info {};
-  if (::statfs(path.c_str(), &info) != 0) return "unknown";
-  switch (static_cast<unsigned long>(info.f_type)) {
-    case 0xEF53:
-      return "ext4";
-    case 0x58465342:
-      return "xfs";
-    case 0x9123683E:
-      return "btrfs";
-    case 0x01021994:
-      return "tmpfs";
-    case 0x794C7630:
-      return "overlay";
-    default:
-      return std::to_string(info.f_type);
-  }
 }
 
 nlohmann::json surroundings(const std::string& benchmark) {

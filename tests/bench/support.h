@@ -19,6 +19,7 @@
 #include "pastry/identity/sha256.h"
 #include "pastry/replica/lmdb_store.h"
 #include "pastry/zmq/host.h"
+#include "tests/bench/file_system.h"
 
 namespace bench {
 
@@ -74,8 +75,6 @@ class ScratchDirectory {
   std::filesystem::path path_;
   pid_t owner_;
 };
-
-std::string file_system(const std::filesystem::path& path);
 
 // Cores, load of the machine now, security mode.
 nlohmann::json surroundings(const std::string& benchmark);

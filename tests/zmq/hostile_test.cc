@@ -101,6 +101,21 @@ struct Pair {
   }
 };
 
+// What the victim answers to a hello.
+wire::HelloReply greet(zmq::context_t& context, Pair& pair, const wire::Hello& hello) {
+  zmq::socket_t dealer(context, zmq::socket_type::dealer);
+  dealer.set(zmq::sockopt::linger, 0);
+  dealer.set(zmq::sockopt::rcvtimeo, 2000);
+  dealer.connect((*pair.victim)->address());
+  const Bytes bytes = *wire::encode(hello);
+  dealer.send(zmq::buffer(bytes.data(), bytes.size()));
+  zmq::message_t answer;
+  REQUIRE(dealer.recv(answer));
+  auto reply = wire::decode_hello_reply({answer.data<std::uint8_t>(), answer.size()});
+  REQUIRE(reply);
+  return std::move(*reply);
+}
+
 }  // namespace
 
 TEST_CASE("random bytes and random frames on all three ports") {
@@ -141,23 +156,14 @@ TEST_CASE("random bytes and random frames on all three ports") {
 TEST_CASE("frames with a stolen token but no sense are dropped and counted") {
   Pair pair;
   zmq::context_t context;
-  zmq::socket_t dealer(context, zmq::socket_type::dealer);
-  dealer.set(zmq::sockopt::linger, 0);
-  dealer.set(zmq::sockopt::rcvtimeo, 2000);
-  dealer.connect((*pair.victim)->address());
   wire::Hello hello;
   hello.overlay = "pastry";
   hello.ring.leaf_set = 8;
   hello.host.addresses = {"tcp://127.0.0.1:9"};
   hello.host.transport_key.bytes[3] = 9;
   hello.nodes.push_back({NodeId(1, 2), 1, {}});
-  const Bytes bytes = *wire::encode(hello);
-  dealer.send(zmq::buffer(bytes.data(), bytes.size()));
-  zmq::message_t answer;
-  REQUIRE(dealer.recv(answer));
-  const auto reply = wire::decode_hello_reply({answer.data<std::uint8_t>(), answer.size()});
-  REQUIRE(reply);
-  const auto* accepted = std::get_if<wire::HelloAccepted>(&*reply);
+  const wire::HelloReply reply = greet(context, pair, hello);
+  const auto* accepted = std::get_if<wire::HelloAccepted>(&reply);
   REQUIRE(accepted != nullptr);
 
   zmq::socket_t push(context, zmq::socket_type::push);
@@ -179,21 +185,12 @@ TEST_CASE("frames with a stolen token but no sense are dropped and counted") {
 TEST_CASE("a wrong version is refused with a type, at once") {
   Pair pair;
   zmq::context_t context;
-  zmq::socket_t dealer(context, zmq::socket_type::dealer);
-  dealer.set(zmq::sockopt::linger, 0);
-  dealer.set(zmq::sockopt::rcvtimeo, 1000);
-  dealer.connect((*pair.victim)->address());
   wire::Hello hello;
   hello.overlay = "pastry";
   hello.versions = {7, 9};
   hello.host.addresses = {"tcp://127.0.0.1:9"};
-  const Bytes bytes = *wire::encode(hello);
-  dealer.send(zmq::buffer(bytes.data(), bytes.size()));
-  zmq::message_t answer;
-  REQUIRE(dealer.recv(answer));
-  const auto reply = wire::decode_hello_reply({answer.data<std::uint8_t>(), answer.size()});
-  REQUIRE(reply);
-  const auto* refused = std::get_if<wire::HelloRefused>(&*reply);
+  const wire::HelloReply reply = greet(context, pair, hello);
+  const auto* refused = std::get_if<wire::HelloRefused>(&reply);
   REQUIRE(refused != nullptr);
   CHECK(refused->reason == wire::HelloRefusal::incompatible_version);
 }
