@@ -6,6 +6,7 @@ namespace pastry::cli {
 
 extern const Command kSimRouteCommand;
 extern const Command kSimFuzzCommand;
+extern const Command kSimModelCommand;
 extern const Command kReplayCommand;
 extern const Command kSimChurnCommand;
 extern const Command kSimFailuresCommand;
@@ -16,6 +17,7 @@ std::span<const Command* const> simulation_commands() {
       &kSimChurnCommand,
       &kSimFailuresCommand,
       &kSimFuzzCommand,
+      &kSimModelCommand,
       &kReplayCommand,
   };
   return kCommands;
