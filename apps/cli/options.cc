@@ -203,6 +203,11 @@ std::string Options::text(const std::string& name) const {
 
 std::vector<std::string> Options::list(const std::string& name) const { return split(text(name)); }
 
+void Options::set_default(const std::string& name, const std::string& value) {
+  const auto found = defaults_.find(name);
+  if (found != defaults_.end()) found->second = value;
+}
+
 std::vector<std::pair<std::string, std::string>> Options::all() const {
   std::map<std::string, std::string> merged = defaults_;
   for (const auto& [name, values] : values_) merged[name] = text(name);

@@ -49,6 +49,9 @@ class Options {
   static Result<Options> parse(const Grammar& grammar, std::span<const std::string> words,
                                const Environment& environment);
 
+  // Another default for an option of the command; nothing if it has none of that name.
+  void set_default(const std::string& name, const std::string& value);
+
   bool flag(const std::string& name) const;
   // Whether it was given by flag, environment or file.
   bool given(const std::string& name) const;

@@ -22,22 +22,19 @@ std::string seconds_text(Duration duration) {
 
 }  // namespace
 
-LookupLog::LookupLog(Simulator& simulator, const Options& options)
-    : simulator_(simulator),
-      options_(options),
-      latency_(kLatencyMin, kLatencyMax),
-      stretch_(kStretchMin, kStretchMax) {}
+LookupLog::LookupLog(const Options& options)
+    : options_(options), latency_(kLatencyMin, kLatencyMax), stretch_(kStretchMin, kStretchMax) {}
 
 // Different for each start of a node.
 std::uint64_t LookupLog::life(NodeIndex node) const {
-  if (!simulator_.running(node)) return 0;
-  const Handle handle = simulator_.handle(node);
-  return simulator_.directory().id(handle).low() + simulator_.directory().incarnation(handle);
+  if (!simulator_->running(node)) return 0;
+  const Handle handle = simulator_->handle(node);
+  return simulator_->directory().id(handle).low() + simulator_->directory().incarnation(handle);
 }
 
 void LookupLog::send(NodeIndex source, const Key& key) {
   const std::uint64_t number = first_ + lookups_.size();
-  lookups_.push_back({simulator_.now(), key, life(source), source});
+  lookups_.push_back({simulator_->now(), key, life(source), source});
   ++counts_.sent;
   ++open_;
   Bytes payload(sizeof number);
@@ -45,7 +42,7 @@ void LookupLog::send(NodeIndex source, const Key& key) {
   RouteOptions route;
   route.kind = options_.kind;
   route.replicas = options_.replicas;
-  if (simulator_.route(source, kId, key, Payload(std::move(payload)), route)) return;
+  if (simulator_->route(source, kId, key, Payload(std::move(payload)), route)) return;
   ++counts_.refused;
   --open_;
   Lookup& lookup = lookups_[number - first_];
@@ -53,7 +50,7 @@ void LookupLog::send(NodeIndex source, const Key& key) {
 }
 
 void LookupLog::judge() {
-  const Time now = simulator_.now();
+  const Time now = simulator_->now();
   while (next_judged_ < first_ + lookups_.size()) {
     Lookup& lookup = lookups_[next_judged_ - first_];
     if (now - lookup.sent < options_.patience) break;
@@ -104,8 +101,8 @@ ForwardDecision LookupLog::forward(Context context, ForwardedMessage& message) {
   if (options_.first_of == 0) return ForwardDecision::pass;
   Lookup* lookup = find(message.payload);
   if (lookup == nullptr || lookup->reached_first || !lookup->counted) return ForwardDecision::pass;
-  const NodeIndex here = simulator_.node_of(context.self());
-  if (!is_one_of_closest(simulator_, here, lookup->key, options_.first_of)) {
+  const NodeIndex here = simulator_->node_of(context.self());
+  if (!is_one_of_closest(*simulator_, here, lookup->key, options_.first_of)) {
     return ForwardDecision::pass;
   }
   lookup->reached_first = true;
@@ -123,12 +120,12 @@ void LookupLog::deliver(Context context, const Delivery& message) {
   Lookup* found = find(message.payload);
   if (found == nullptr) return;
   Lookup& lookup = *found;
-  const NodeIndex root = simulator_.node_of(context.self());
+  const NodeIndex root = simulator_->node_of(context.self());
   if (lookup.delivered) {
     if (!lookup.counted) return;
     ++counts_.twice;
     findings_.add("twice: " + describe(lookup) + ", the second time by " +
-                  describe_node(simulator_, root));
+                  describe_node(*simulator_, root));
     return;
   }
   lookup.delivered = true;
@@ -145,13 +142,13 @@ void LookupLog::deliver(Context context, const Delivery& message) {
 
 void LookupLog::judge_root(const Lookup& lookup, NodeIndex root) {
   const bool right = options_.kind == LookupKind::consistent
-                         ? is_rightful_root(simulator_, root, lookup.key)
-                         : is_one_of_closest(simulator_, root, lookup.key, options_.replicas);
+                         ? is_rightful_root(*simulator_, root, lookup.key)
+                         : is_one_of_closest(*simulator_, root, lookup.key, options_.replicas);
   if (right) return;
   ++counts_.wrong_root;
   findings_.add("wrong root: " + describe(lookup) + ", delivered by " +
-                describe_node(simulator_, root) +
-                (simulator_.node(root).active() ? "" : ", which is not active,"));
+                describe_node(*simulator_, root) +
+                (simulator_->node(root).active() ? "" : ", which is not active,"));
 }
 
 void LookupLog::measure(const Lookup& lookup, NodeIndex root, const Delivery& message, Time now) {
@@ -160,7 +157,7 @@ void LookupLog::measure(const Lookup& lookup, NodeIndex root, const Delivery& me
   if (message.hops >= hops_.size()) hops_.resize(message.hops + std::size_t{1});
   ++hops_[message.hops];
   if (root == lookup.source) return;
-  const std::chrono::duration<double> direct = simulator_.network().delay(lookup.source, root);
+  const std::chrono::duration<double> direct = simulator_->network().delay(lookup.source, root);
   if (direct <= std::chrono::duration<double>::zero()) return;
   routed_ += took.count();
   direct_ += direct.count();
@@ -178,12 +175,12 @@ double LookupLog::hops_mean() const {
 }
 
 std::string LookupLog::describe(const Lookup& lookup) const {
-  const NodeIndex closest = closest_active(simulator_, lookup.key);
-  const Duration age = lookup.sent - simulator_.options().start;
+  const NodeIndex closest = closest_active(*simulator_, lookup.key);
+  const Duration age = lookup.sent - simulator_->options().start;
   return "key " + lookup.key.hex().substr(0, 8) + " sent at " + seconds_text(age) + " by " +
-         describe_node(simulator_, lookup.source) + ", at " +
-         seconds_text(simulator_.now() - simulator_.options().start) +
-         " closest: " + (closest == kNoNode ? "nobody" : describe_node(simulator_, closest));
+         describe_node(*simulator_, lookup.source) + ", at " +
+         seconds_text(simulator_->now() - simulator_->options().start) +
+         " closest: " + (closest == kNoNode ? "nobody" : describe_node(*simulator_, closest));
 }
 
 }  // namespace pastry::sim

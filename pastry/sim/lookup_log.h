@@ -43,9 +43,12 @@ class LookupLog final : public Application {
     int first_of = 0;
   };
 
-  // The simulator may be made after the log; it must give every node this application under kId.
-  LookupLog(Simulator& simulator, const Options& options);
-  explicit LookupLog(Simulator& simulator) : LookupLog(simulator, Options{}) {}
+  explicit LookupLog(const Options& options);
+  LookupLog() : LookupLog(Options{}) {}
+
+  // Which simulator it watches, before anything else; that one must give every node this
+  // application under kId.
+  void attach(Simulator& simulator) { simulator_ = &simulator; }
 
   static constexpr ApplicationId kId = application_id("sim.lookups");
 
@@ -97,7 +100,7 @@ class LookupLog final : public Application {
   void measure(const Lookup& lookup, NodeIndex root, const Delivery& message, Time now);
   std::string describe(const Lookup& lookup) const;
 
-  Simulator& simulator_;
+  Simulator* simulator_ = nullptr;
   Options options_;
   std::deque<Lookup> lookups_;
   std::uint64_t first_ = 0;  // number of lookups_.front()

@@ -25,9 +25,11 @@ class ChurnRun {
   explicit ChurnRun(const ChurnExperiment& experiment)
       : experiment_(experiment),
         wall_before_(wall_seconds()),
-        log_(simulator_, experiment.lookups),
+        log_(experiment.lookups),
         simulator_(with_lookups()),
-        join_times_(kJoinMin, kJoinMax) {}
+        join_times_(kJoinMin, kJoinMax) {
+    log_.attach(simulator_);
+  }
 
   Result<ChurnReport> run() {
     if (Result<void> grown = grow(); !grown) return tl::unexpected(grown.error());

@@ -32,8 +32,10 @@ class FailuresRun {
   explicit FailuresRun(const FailuresExperiment& experiment)
       : experiment_(experiment),
         wall_before_(wall_seconds()),
-        log_(simulator_, log_options(experiment)),
-        simulator_(with_lookups()) {}
+        log_(log_options(experiment)),
+        simulator_(with_lookups()) {
+    log_.attach(simulator_);
+  }
 
   Result<FailuresReport> run() {
     if (Result<void> grown = grow(); !grown) return tl::unexpected(grown.error());
