@@ -1,0 +1,49 @@
+"""Every command that the documents show exists, with the options it is given there."""
+
+import re
+
+import pytest
+
+from harness import REPOSITORY
+
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "ARCHITECTURE.md",
+         *sorted((REPOSITORY / "docs").glob("*.md"))]
+
+
+def shown(page):
+    """The pastry commands in the fenced blocks of a page, as lists of words."""
+    for block in re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text(), re.M | re.S):
+        lines = block.replace("\\\n", " ").splitlines()
+        typed = [line[2:] for line in lines if line.startswith("$ ")]
+        # A block without prompts is a script.
+        for line in typed or lines:
+            for part in re.split(r"[|;&]|\$\(", line):
+                words = part.strip().split(" > ")[0].split("  #")[0].split()
+                if len(words) > 1 and words[0] == "pastry":
+                    yield [word.strip("\"')") for word in words[1:]]
+
+
+def commands_of(space):
+    overview = space.run("--help").decode()
+    return [line.split("  ")[1].strip() for line in overview.splitlines()
+            if line.startswith("  ") and not line.startswith("   ") and "pastry" not in line]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_shown_commands_exist(space, page):
+    known = commands_of(space)
+    helps = {}
+    for words in shown(page):
+        name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+        assert name in known, words
+        if name not in helps:
+            helps[name] = space.run(*name.split(), "--help").decode()
+        for word in words:
+            option = re.match(r"--?[a-z][a-z-]*", word)
+            if option:
+                assert re.search(rf"(^|[ ,]){re.escape(option[0])}[ ,\n]", helps[name]), words
+
+
+def test_the_readme_shows_the_main_commands():
+    names = {words[0] for words in shown(REPOSITORY / "README.md") if words}
+    assert {"cluster", "put", "get", "where", "sub", "pub", "lookup", "status", "sim"} <= names
