@@ -11,6 +11,10 @@ namespace {
 constexpr std::size_t kAvoidMax = 8;
 // Hop state of a peer without traffic is given back after this long.
 constexpr Duration kHopIdle = std::chrono::seconds(30);
+// Times that a retransmission timeout doubles at most.
+constexpr std::uint8_t kBackoffMax = 6;
+// Lateness of a timer by which a node knows that its process did not run.
+constexpr Duration kHeldUp = milliseconds(10);
 // A previous hop is told of the same entry at most this often: it may get the reply late, or have
 // reasons of its own not to use the entry.
 constexpr Duration kHelpPause = std::chrono::seconds(1);
@@ -152,7 +156,8 @@ void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& mess
   hop.used_at = step.now;
   Duration wait =
       hop.rtt.timeout(node.config->rto_initial, node.config->rto_min, node.config->rto_max);
-  wait = std::min(wait * (1 << std::min<int>(attempts, 6)), node.config->rto_max);
+  wait = std::min(wait * (1 << std::min<int>(attempts + hop.backoff, kBackoffMax)),
+                  node.config->rto_max);
   const Time deadline = step.now + wait;
   node.send(step, next, Routed(message), Priority::application);
   hop.waiting.push_back({last_hop_sequence_, static_cast<std::uint8_t>(attempts + 1), false,
@@ -271,10 +276,10 @@ void Forwarder::acknowledged(NodeState&, Step& step, Handle from, const HopAck& 
       sampled = entry->sent_at;
       --traffic_->waiting;
     }
-    if (sampled != kNever) {
-      hop.rtt.sample(step.now - sampled);
-      hop.acknowledged_at = step.now;
-    }
+    if (sampled == kNever) continue;
+    hop.rtt.sample(step.now - sampled);
+    hop.acknowledged_at = step.now;
+    hop.backoff = 0;
   }
   trim(hop);
 }
@@ -318,6 +323,13 @@ void Forwarder::advance(NodeState& node, Step& step) {
 
 void Forwarder::check_timeouts(NodeState& node, Step& step) {
   Traffic& t = *traffic_;
+  // Whoever looks this late was held up, and the acknowledgements may be here, unread.
+  if (!t.excused && step.now - t.retransmit_at > kHeldUp) {
+    t.excused = true;
+    t.retransmit_at = step.now + kHeldUp;
+    return;
+  }
+  t.excused = false;
   t.retransmit_at = kNever;
   std::vector<std::uint32_t> peers;
   for (const auto& [peer, hop] : t.hops) {
@@ -334,6 +346,10 @@ void Forwarder::check_timeouts(NodeState& node, Step& step) {
       if (entry.deadline > step.now) {
         earliest = std::min(earliest, entry.deadline);
         continue;
+      }
+      if (entry.sent_at >= hop.backed_off_at) {
+        hop.backoff = std::min<std::uint8_t>(hop.backoff + 1, kBackoffMax);
+        hop.backed_off_at = step.now;
       }
       late.emplace_back(Handle{peer}, entry);
       entry.acknowledged = true;

@@ -61,6 +61,10 @@ class Forwarder {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> acks;  // owed to this peer
     Time used_at{};
     Time acknowledged_at = Time::min();
+    // Doublings of the timeout since the last sample, and when the last one was: an acknowledgement
+    // that comes after its timeout gives no sample, so a timeout that is too short would stay so.
+    std::uint8_t backoff = 0;
+    Time backed_off_at{};
   };
   // An entry that a previous hop was told of.
   struct Help {
@@ -77,6 +81,7 @@ class Forwarder {
     std::vector<Help> helped;  // those of late, at a place that both handles give
     std::size_t waiting = 0;
     Time retransmit_at = kNever;
+    bool excused = false;  // retransmit_at was put off because the process had been held up
     Time sweep_at = kNever;
   };
 

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <map>
+#include <vector>
 
 #include "tests/core/ring.h"
 
@@ -259,6 +261,42 @@ TEST_CASE(
   ring.route(from, key, options);
   ring.run(milliseconds(10));
   CHECK(told == 2);
+}
+
+TEST_CASE("[Bamboo 4] a timeout that was too short doubles until an acknowledgement is in time") {
+  Ring ring(config_with(4));
+  const auto live = grow(ring, 2);
+  bool silent = false;
+  std::map<std::uint64_t, std::vector<Time>> sent;  // copies by the message's number
+  ring.drop = [&](Handle sender, const Send& send) {
+    const auto* routed = std::get_if<Routed>(&send.message);
+    if (sender == live[0] && routed != nullptr) sent[routed->header.sequence].push_back(ring.now());
+    return silent && sender == live[1] && std::holds_alternative<HopAck>(send.message);
+  };
+  // How long the first copy of a message waits for the second.
+  const auto patience = [&] {
+    silent = true;
+    ring.route(live[0], ring.node(live[1]).id());
+    const std::vector<Time>& copies = sent.rbegin()->second;
+    while (copies.size() < 2) ring.run(milliseconds(1));
+    return copies[1] - copies[0];
+  };
+  const auto settle = [&] {
+    silent = false;
+    ring.run(seconds(5));
+    for (int i = 0; i < 20; ++i) {
+      ring.route(live[0], ring.node(live[1]).id());
+      ring.run(milliseconds(20));
+    }
+  };
+  settle();
+  const Duration first = patience();
+  const Duration second = patience();
+  const Duration third = patience();
+  CHECK(second >= 2 * first);
+  CHECK(third >= 2 * second);
+  settle();
+  CHECK(patience() <= first + milliseconds(2));
 }
 
 TEST_CASE("[Pastry 2.2] a replica lookup ends at one of the k closest nodes") {
