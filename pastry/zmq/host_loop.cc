@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "pastry/core/message_handles.h"
 #include "pastry/zmq/clock.h"
@@ -95,8 +96,14 @@ void Host::Impl::collect_directory() {
   });
   transport_->mark_handles();
   const std::size_t forgotten = directory_.end_collection();
-  contacts_.clear();
   transport_->forget_host_indices();
+  // Processes may have other indices now, but whoever is told of the death of one stays the same.
+  for (const std::vector<Contact>& contacts : std::exchange(contacts_, {})) {
+    for (const Contact& contact : contacts) {
+      if (directory_.valid(contact.peer))
+        note_contact(contact.node, contact.peer, directory_.host_index(contact.peer));
+    }
+  }
   if (forgotten > 0) spdlog::debug("forgot {} peers", forgotten);
 }
 

@@ -325,3 +325,22 @@ TEST_CASE("a process that restarts with a higher incarnation is a member again a
     });
   }));
 }
+
+TEST_CASE("a lost connection is a hint to the nodes, also after the directory was collected") {
+  Ring ring(2, 1, [](Options& options) {
+    // Nothing but the hint can tell in time.
+    options.config.heartbeat_period = std::chrono::minutes(5);
+    options.config.leaf_exchange_period = std::chrono::minutes(5);
+    options.config.table_settle_period = std::chrono::minutes(5);
+    options.collection_period = std::chrono::milliseconds(20);
+  });
+  REQUIRE(eventually([&] { return ring.all_active(); }, std::chrono::seconds(20)));
+  const auto neighbours = [&] {
+    return ring.at(0).ask(
+        [&] { return (*ring.hosts[0])->node(0).tables().leaf_set.distinct_size(); });
+  };
+  REQUIRE(neighbours() == 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  ring.at(1).stop(false);
+  CHECK(eventually([&] { return neighbours() == 0; }, std::chrono::seconds(20)));
+}
