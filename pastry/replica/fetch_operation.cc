@@ -7,15 +7,29 @@ namespace pastry::replica {
 
 namespace {
 
-// Itself first, then by measured distance, then the unmeasured in ring order.
-void nearest_first(Context context, std::vector<Handle>& nodes) {
-  const auto distance = [&](Handle node) {
-    return node == context.self() ? proximity::Proximity{} : context.proximity(node);
-  };
-  std::stable_sort(nodes.begin(), nodes.end(), [&](Handle a, Handle b) {
-    if ((a == context.self()) != (b == context.self())) return a == context.self();
-    return distance(a) < distance(b);
-  });
+// How much farther than the nearest still counts as near: below a millisecond the measured times
+// tell more about load than about distance.
+constexpr Duration kNearSlack = std::chrono::milliseconds(1);
+
+bool as_near(const proximity::Proximity& distance, const proximity::Proximity& nearest) {
+  if (!nearest.known() || !distance.known()) return !nearest.known();
+  return distance.round_trip() <= 2 * nearest.round_trip() + kNearSlack;
+}
+
+// Itself first, then by measured distance, then the unmeasured in ring order. Those that are about
+// as near as the nearest take turns by the entry's name, so that the blocks of a file come from all
+// its holders side by side.
+void nearest_first(Context context, const StoreName& name, std::vector<Handle>& nodes) {
+  const auto distance = [&](Handle node) { return context.proximity(node); };
+  const auto others = std::stable_partition(nodes.begin(), nodes.end(),
+                                            [&](Handle node) { return node == context.self(); });
+  std::stable_sort(others, nodes.end(),
+                   [&](Handle a, Handle b) { return distance(a) < distance(b); });
+  if (others == nodes.end()) return;
+  const proximity::Proximity nearest = distance(*others);
+  const auto end = std::find_if_not(others, nodes.end(),
+                                    [&](Handle node) { return as_near(distance(node), nearest); });
+  std::rotate(others, others + name.bytes.back() % (end - others), end);
 }
 
 }  // namespace
@@ -74,7 +88,7 @@ void FetchOperation::nobody_has_it(Context context) {
 
 void FetchOperation::read_from(Context context, std::vector<Handle> candidates) {
   candidates_ = std::move(candidates);
-  nearest_first(context, candidates_);
+  nearest_first(context, name_, candidates_);
   next_ = 0;
   ask_next(context);
 }

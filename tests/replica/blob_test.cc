@@ -126,6 +126,24 @@ TEST_CASE("any k - 1 holders may die at any moment of a put") {
   }
 }
 
+TEST_CASE("holders that are equally near share the reads of a file's parts") {
+  World world(9);
+  world.grow(8);
+  // Names with one key have the same holders.
+  std::vector<StoreName> names(24, world.name());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    names[i].bytes.back() = static_cast<std::uint8_t>(i);
+    REQUIRE(world.put(world.some_active(), names[i], world.bytes(20000)));
+  }
+  world->run_for(seconds(10));
+  const auto set = world.closest(names[0].key(), 3);
+  NodeIndex reader = world.some_active();
+  while (std::find(set.begin(), set.end(), reader) != set.end()) reader = world.some_active();
+  for (const NodeIndex holder : set) world.store(holder).values_read = 0;
+  for (const StoreName& name : names) REQUIRE(world.fetch(reader, name));
+  for (const NodeIndex holder : set) CHECK(world.store(holder).values_read == names.size() / 3);
+}
+
 TEST_CASE("with a tenth of the messages lost everything still completes") {
   auto setup = World::defaults(7);
   World world(7, std::move(setup));

@@ -25,8 +25,13 @@ struct TestStore final : Store {
   explicit TestStore(const Hash& hash) : memory(hash), faults(memory) {}
   void apply(std::span<const StorageRequest> requests,
              std::vector<StorageCompletion>& completions) override {
+    for (const StorageRequest& request : requests) {
+      const auto* get = std::get_if<StoreGet>(&request.operation);
+      if (get != nullptr && get->with_value) ++values_read;
+    }
     faults.apply(requests, completions);
   }
+  std::uint64_t values_read = 0;
   MemoryStore memory;
   FaultStore faults;
 };
