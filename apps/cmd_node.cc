@@ -10,8 +10,8 @@
 #include <cstdlib>
 
 #include "apps/cli/command.h"
-#include "apps/cli/topology.h"
 #include "apps/cli/output.h"
+#include "apps/cli/topology.h"
 #include "apps/node_settings.h"
 #include "apps/service/process.h"
 

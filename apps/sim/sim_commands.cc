@@ -14,13 +14,8 @@ extern const Command kSimRunCommand;
 
 std::span<const Command* const> simulation_commands() {
   static constexpr std::array kCommands{
-      &kSimRouteCommand,
-      &kSimChurnCommand,
-      &kSimFailuresCommand,
-      &kSimRunCommand,
-      &kSimFuzzCommand,
-      &kSimModelCommand,
-      &kReplayCommand,
+      &kSimRouteCommand, &kSimChurnCommand, &kSimFailuresCommand, &kSimRunCommand,
+      &kSimFuzzCommand,  &kSimModelCommand, &kReplayCommand,
   };
   return kCommands;
 }

@@ -66,8 +66,7 @@ double FailureHistory::rate(Time now, Time since, std::size_t peers) const {
   const bool full = count_ == kRemembered;
   const double failures = full ? kRemembered : count_ + 1.0;
   const double span_s = in_seconds(now - (full ? times_[next_] : since));
-  return failures /
-         (static_cast<double>(std::max<std::size_t>(peers, 1)) * std::max(span_s, 1e-3));
+  return failures / (static_cast<double>(std::max<std::size_t>(peers, 1)) * std::max(span_s, 1e-3));
 }
 
 void ProbeTuner::heard(Duration period, Duration max) {

@@ -1,4 +1,4 @@
-// Admission: the first thing two processes say to each other (pastry.capnp: Hello, HelloReply).
+// Admission: the first thing two processes say to each other (hello.capnp).
 //
 // A process says Hello on the admission socket of another; the answer comes back on the same
 // connection. Descriptions in them are claims: the host verifies each (Verifier) before it interns

@@ -36,7 +36,7 @@ struct TransportOptions {
   std::string advertise;
   // Name of the overlay; processes of another one are refused. 1…64 bytes.
   std::string overlay = "pastry";
-  // l and b of the overlay (pastry.capnp: Hello); processes with others are refused. A Host takes
+  // l and b of the overlay (hello.capnp); processes with others are refused. A Host takes
   // them from its Config.
   int leaf_set = 32;
   int digit_bits = 4;

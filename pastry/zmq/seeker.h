@@ -19,8 +19,8 @@ namespace pastry::host {
 
 class Seeker {
  public:
-  // `accepted` is called with each welcome, `failed` once for each round without any: with a refusal
-  // that no repetition would change (invalid, incompatible) if there was one.
+  // `accepted` is called with each welcome, `failed` once for each round without any: with a
+  // refusal that no repetition would change (invalid, incompatible) if there was one.
   struct Hooks {
     std::function<void(const wire::HelloAccepted&)> accepted;
     std::function<void(const Error& error)> failed;

@@ -2,28 +2,10 @@
 // an error that names the field, on the way in and on the way out.
 #include <doctest/doctest.h>
 
-#include "tests/wire/raw.h"
+#include "tests/wire/bounds.h"
 
 namespace pastry::wire {
 namespace {
-
-using Out = schema::Envelope::Builder;
-
-bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
-
-#define CHECK_REFUSED(answer, field, expected) \
-  do {                                         \
-    const std::string said = (answer);         \
-    CAPTURE(said);                             \
-    CHECK(has(said, field));                   \
-    CHECK(victim.code == (expected));          \
-  } while (false)
-
-// `count` descriptions of one peer: bounds are checked before contents.
-template <typename List>
-void fill(List list, const Bytes& peer) {
-  for (unsigned i = 0; i < list.size(); ++i) list.set(i, data(peer));
-}
 
 TEST_CASE("envelope: version, overlay, kind") {
   Victim victim;
@@ -300,76 +282,6 @@ TEST_CASE("optional peers and durations") {
   CHECK(std::get<Announce>(negative->message).round_trip == Duration{-1});
   CHECK_REFUSED(victim.answer([](Out out) { out.initPing(); }, Payload(Bytes{1})), "payload",
                 ErrorCode::invalid);
-}
-
-TEST_CASE("peers: bounds") {
-  Victim victim;
-  using Peer = schema::Peer::Builder;
-  const auto peer = [&](auto&& change) { return victim.answer_to_peer(victim.peer(change)); };
-  const auto address = [&](auto&& change) {
-    return peer([&](Peer out) {
-      auto entry = out.initHost().initAddresses(1)[0];
-      entry.setLow(0x7f000001);
-      entry.setPort(1);
-      change(entry);
-    });
-  };
-  using Address = schema::Address::Builder;
-  CHECK(peer([](Peer) {}) == "");
-  CHECK(address([](Address) {}) == "");
-  CHECK_REFUSED(peer([](Peer out) { out.initHost().initAddresses(5); }), "host.addresses",
-                ErrorCode::too_large);
-  CHECK_REFUSED(address([](Address out) { out.setPort(0); }), "address.port", ErrorCode::invalid);
-  CHECK_REFUSED(address([](Address out) { out.setHigh(1); }), "address.low", ErrorCode::invalid);
-  CHECK_REFUSED(address([](Address out) { out.setKind(static_cast<schema::Address::Kind>(3)); }),
-                "address.kind", ErrorCode::invalid);
-  const auto name = [&](const std::string& text) {
-    return address([&](Address out) {
-      out.setKind(schema::Address::Kind::NAME);
-      out.setName(text.c_str());
-    });
-  };
-  CHECK(name(std::string(240, 'a')) == "");
-  for (const std::string& text : {std::string(241, 'a'), std::string(), std::string("a b"),
-                                  std::string("a/b"), std::string("127.0.0.1"), std::string("[")})
-    CHECK_REFUSED(name(text), "address.name", ErrorCode::invalid);
-  const auto domain = [&](const std::string& text) {
-    return peer([&](Peer out) { out.initHost().setDomain(text.c_str()); });
-  };
-  CHECK(domain(std::string(64, '~')) == "");
-  CHECK_REFUSED(domain(std::string(65, 'a')), "host.domain", ErrorCode::invalid);
-  CHECK_REFUSED(domain("a\n"), "host.domain", ErrorCode::invalid);
-  CHECK_REFUSED(domain("\xc3\xa4"), "host.domain", ErrorCode::invalid);
-  CHECK(peer([](Peer out) { out.setSignature(data(Bytes(128))); }) == "");
-  CHECK_REFUSED(peer([](Peer out) { out.setSignature(data(Bytes(129))); }), "peer.signature",
-                ErrorCode::too_large);
-  CHECK_REFUSED(victim.answer_to_peer(Bytes(2056)), "peer", ErrorCode::too_large);
-  CHECK_REFUSED(victim.answer_to_peer(Bytes(63)), "peer", ErrorCode::invalid);
-  CHECK_REFUSED(victim.answer_to_peer(Bytes(8)), "peer", ErrorCode::invalid);
-  CHECK_REFUSED(victim.answer_to_peer(Bytes()), "no peer", ErrorCode::invalid);
-  CHECK_REFUSED(victim.answer_to_peer(Bytes(64, 0xff)), "message", ErrorCode::invalid);
-}
-
-TEST_CASE("peers: the verifier and the directory have the last word") {
-  Victim victim(4, 3);
-  CHECK(victim.answer_to_peer(victim.new_peer()) == "");
-  CHECK_REFUSED(victim.answer_to_peer(victim.new_peer()), "directory is full", ErrorCode::full);
-
-  const InsecureLoopbackVerifier loopback;
-  Directory directory;
-  Codec codec(directory, loopback, {Victim::kTag});
-  PeerInfo remote = plain_peer(victim.random);
-  remote.host.addresses = {"tcp://192.0.2.1:5000"};
-  Directory theirs;
-  Codec sender(theirs, victim.verifier, {Victim::kTag});
-  const Handle handle = theirs.intern(remote);
-  Frames frames;
-  REQUIRE(sender.encode(handle, handle, Ping{}, frames));
-  const auto decoded = codec.decode(frames.header);
-  REQUIRE_FALSE(decoded);
-  CHECK(decoded.error().code == ErrorCode::refused);
-  CHECK(has(decoded.error().message, "sender"));
-  CHECK(directory.size() == 0);
 }
 
 TEST_CASE("encode refuses what decode would refuse") {
