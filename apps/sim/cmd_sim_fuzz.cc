@@ -51,7 +51,10 @@ nlohmann::json to_json(const FailedSeed& failure) {
 nlohmann::json to_json(const CampaignReport& report) {
   nlohmann::json failures = nlohmann::json::array();
   for (const FailedSeed& failure : report.failures) failures.push_back(to_json(failure));
+  nlohmann::json marks = nlohmann::json::object();
+  for (std::size_t i = 0; i < kMarkCount; ++i) marks[std::string(kMarkNames[i])] = report.marks[i];
   return {
+      {"marks", std::move(marks)},
       {"seeds", report.seeds},
       {"failed", report.failures.size()},
       {"failures", std::move(failures)},
@@ -70,6 +73,16 @@ nlohmann::json to_json(const CampaignReport& report) {
   };
 }
 
+// Two columns: rare paths and how many seeds reached each.
+std::string marks_text(const CampaignReport& report) {
+  std::ostringstream text;
+  for (std::size_t i = 0; i < kMarkCount; ++i) {
+    text << "  " << std::left << std::setw(34) << kMarkNames[i] << std::right << std::setw(7)
+         << report.marks[i] << (i % 2 == 0 && i + 1 < kMarkCount ? "  " : "\n");
+  }
+  return text.str();
+}
+
 std::string to_text(const CampaignReport& report) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(1);
@@ -82,6 +95,10 @@ std::string to_text(const CampaignReport& report) {
        << " where nodes can look dead, repeated " << report.repeated << "\n";
   text << "healing     " << report.healing_mean_beats << " heartbeat periods on average, "
        << report.healing_max_beats << " at most\n";
+  const auto unreached = std::count(report.marks.begin(), report.marks.end(), 0U);
+  text << "rare paths  " << kMarkCount - static_cast<std::size_t>(unreached) << " of " << kMarkCount
+       << " reached, by so many seeds:\n"
+       << marks_text(report);
   text << "time        " << report.wall_s << " s\n";
   for (const FailedSeed& failure : report.failures) {
     text << "seed " << failure.seed << " broke " << failure.result.violation->rule << ": "

@@ -13,6 +13,8 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+struct Marks;
+
 struct Config {
   // --- Geometry [Pastry §2.1]; must be the same on every node of an overlay (b, leaf_set) ---
 
@@ -104,6 +106,11 @@ struct Config {
   std::size_t payload_max = 64 * 1024;
   // Largest payload of a bulk send, in bytes.
   std::size_t bulk_payload_max = (1U << 20) + 64 * 1024;
+
+  // --- For checkers ---
+
+  // Where rare paths are counted (marks.h); null in production. Must outlive the node.
+  Marks* marks = nullptr;
 
   // Profile for local networks and tests: T_ls 1 s, T_out 0.5 s, detection within 5 s.
   static Config lan();

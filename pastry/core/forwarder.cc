@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -59,6 +61,7 @@ void Forwarder::start(NodeState& node, Step& step, LocalRoute&& work) {
 
 void Forwarder::receive(NodeState& node, Step& step, Handle from, Routed&& message) {
   if (!node.placed() || message.header.source == kNoHandle) {
+    note(*node.config, Mark::message_refused_not_placed);
     ++node.counters.refused;  // unacknowledged: the sender takes another way
     return;
   }
@@ -134,6 +137,7 @@ Handle Forwarder::choose_next(NodeState& node, const Routed& message, Handle hin
     next = next_hop(*node.directory, node.tables, header.key, excluded);
   }
   // Everybody is suspected: better a suspect than nobody.
+  if (next.rule == RoutingRule::stuck) note(*node.config, Mark::everybody_suspected);
   if (next.rule == RoutingRule::stuck) next = next_hop(*node.directory, node.tables, header.key);
   return next.node == kNoHandle ? node.self : next.node;
 }
@@ -144,7 +148,8 @@ Handle Forwarder::choose_next(NodeState& node, const Routed& message, Handle hin
 void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& message,
                          std::uint8_t attempts) {
   Traffic& t = traffic();
-  if (t.waiting >= node.config->unacknowledged_max) {
+  if (t.waiting >= node.config->unacknowledged_max && !PASTRY_BUG(unacknowledged_unbounded)) {
+    note(*node.config, Mark::unacknowledged_full);
     return give_up(node, step, message.header, "too many unacknowledged messages");
   }
   if (attempts == 0) {
@@ -170,6 +175,7 @@ void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& mess
 void Forwarder::deliver(NodeState& node, Step& step, Routed&& message, Handle previous) {
   const RouteHeader& header = message.header;
   if (previous != kNoHandle && is_duplicate(node, step, header)) {
+    note(*node.config, Mark::duplicate_dropped);
     ++node.counters.duplicates;
     return finish_here(node, step, header, RouteResult::delivered);
   }
@@ -205,6 +211,7 @@ void Forwarder::give_up(NodeState& node, Step& step, const RouteHeader& header,
 bool Forwarder::is_duplicate(NodeState& node, Step& step, const RouteHeader& header) {
   Traffic& t = traffic();
   const std::uint64_t id = identity(*node.directory, header);
+  if (PASTRY_BUG(duplicate_not_removed)) return false;
   if (t.seen.contains(id) || t.seen_before.contains(id)) return true;
   if (t.seen.size() >= node.config->duplicate_max / 2) {
     t.seen_before = std::exchange(t.seen, {});
@@ -234,6 +241,7 @@ void Forwarder::help_previous(NodeState& node, Step& step, const RouteHeader& he
 // --------------------------------------------------------------------------------
 
 void Forwarder::owe_ack(Handle to, std::uint32_t hop_sequence) {
+  if (PASTRY_BUG(hop_ack_dropped) && hop_sequence % 4 == 0) return;
   Traffic& t = traffic();
   auto& acks = t.hops[index(to)].acks;
   if (acks.empty()) t.owed.push_back(to);
@@ -368,8 +376,11 @@ void Forwarder::check_timeouts(NodeState& node, Step& step) {
 void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowledged&& entry) {
   RouteHeader& header = entry.message.header;
   if (entry.attempts >= node.config->hop_attempts) {
+    note(*node.config, Mark::hop_attempts_used_up);
     return give_up(node, step, header, "no hop answered");
   }
+  note(*node.config,
+       node.tables.leaf_set.contains(peer) ? Mark::last_hop_repeated : Mark::hop_repeated);
   ++node.counters.retransmitted;
   if (header.reroutes < 255) ++header.reroutes;
   if (!node.tables.leaf_set.contains(peer)) avoid(header, peer);
@@ -382,6 +393,7 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
   if (next == node.self) {
     deliver(node, step, std::move(entry.message), peer);
   } else {
+    if (next != peer) note(*node.config, Mark::alternative_hop_taken);
     send_hop(node, step, next, std::move(entry.message), entry.attempts);
   }
 }
@@ -398,6 +410,7 @@ void Forwarder::peer_gone(NodeState& node, Step& step, Handle peer) {
   }
   std::erase(traffic_->owed, peer);
   traffic_->hops.erase(found);
+  if (!orphans.empty()) note(*node.config, Mark::messages_of_dead_rerouted);
   for (Unacknowledged& orphan : orphans) retransmit(node, step, peer, std::move(orphan));
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -58,12 +60,14 @@ void Gap::receive(NodeState& node, Step& step, Handle from, JoinRequest&& reques
   (void)from;
   if (request.joiner == node.self || node.id(request.joiner) == node.self_id()) return;
   if (!node.placed()) {
+    note(*node.config, Mark::join_refused_not_placed);
     node.send(step, request.joiner, JoinRefused{request.attempt, node.config->join_retry_min});
     return;
   }
   node.liveness.replace_older(node, step, request.joiner);
   add_rows(node, request);
   if (!node.active()) {
+    note(*node.config, Mark::join_kept_until_active);
     take(node, step, std::move(request));  // handed on as soon as this node is active
     return;
   }
@@ -82,12 +86,13 @@ void Gap::pass_on(NodeState& node, Step& step, JoinRequest&& request) {
     if (owner == node.self) {
       take(node, step, std::move(request));
     } else {
+      note(*node.config, Mark::join_handed_to_owner);
       node.send(step, owner, JoinTransfer{std::move(request)});
     }
     return;
   }
   std::vector<Handle> excluded = node.liveness.suspects();
-  excluded.push_back(request.joiner);
+  if (!PASTRY_BUG(request_loops_to_joiner)) excluded.push_back(request.joiner);
   const NextHop next = next_hop(*node.directory, node.tables, id, excluded);
   if (next.node == kNoHandle) {
     take(node, step, std::move(request));
@@ -101,21 +106,25 @@ void Gap::take(NodeState& node, Step& step, JoinRequest&& request) {
   const auto member = std::find_if(members_.begin(), members_.end(),
                                    [&](const Member& m) { return same(m.request); });
   if (member != members_.end()) {
+    note(*node.config, Mark::grant_repeated_in_batch);
     member->request = std::move(request);
     if (phase_ == Phase::admitting) send_grant(node, step, member->request);
     return;
   }
   if (node.active() && node.tables.leaf_set.contains(request.joiner)) {
     // Admitted before, but it did not hear of it.
+    note(*node.config, Mark::grant_repeated_later);
     send_grant(node, step, request);
     return;
   }
   const auto queued = std::find_if(queue_.begin(), queue_.end(), same);
   if (queued != queue_.end()) {
+    note(*node.config, Mark::join_queued_again);
     *queued = std::move(request);
-  } else if (queue_.size() < node.config->gap_queue_max) {
+  } else if (queue_.size() < node.config->gap_queue_max || PASTRY_BUG(gap_queue_unbounded)) {
     queue_.push_back(std::move(request));
   } else {
+    note(*node.config, Mark::join_queue_full);
     node.send(step, request.joiner, JoinRefused{request.attempt, node.config->join_retry_max / 4});
     return;
   }
@@ -126,7 +135,8 @@ void Gap::take(NodeState& node, Step& step, JoinRequest&& request) {
 // ------------------------------------------------------------------------------------
 
 void Gap::pump(NodeState& node, Step& step) {
-  if (phase_ != Phase::open || queue_.empty() || !node.active()) return;
+  if (phase_ != Phase::open || queue_.empty()) return;
+  if (!node.active() && !PASTRY_BUG(inactive_owner_grants)) return;
   if (deadline_ != kNever && deadline_ > step.now) return;  // the successor asked to wait
   if (start_batch(node, step)) return;
   deadline_ = kNever;
@@ -142,13 +152,18 @@ bool Gap::start_batch(NodeState& node, Step& step) {
     (ours ? here : elsewhere).push_back(std::move(request));
   }
   queue_.clear();
+  if (!elsewhere.empty()) note(*node.config, Mark::joiners_of_other_gap);
   for (JoinRequest& request : elsewhere) pass_on(node, step, std::move(request));
   if (here.empty()) return false;
   const std::size_t batch_size = std::min(here.size(), node.config->gap_batch);
   std::move(here.begin() + static_cast<std::ptrdiff_t>(batch_size), here.end(),
             std::back_inserter(queue_));
+  if (here.size() > batch_size) note(*node.config, Mark::batch_full);
+  if (batch_size > 1) note(*node.config, Mark::batch_of_several);
   here.resize(batch_size);
-  if (successor_ != kNoHandle && node.liveness.inactive(successor_)) {
+  if (successor_ != kNoHandle && node.liveness.inactive(successor_) &&
+      !PASTRY_BUG(successor_not_waited_for)) {
+    note(*node.config, Mark::successor_waited_for);
     // A new owner waits until its successor is active; its report pumps again.
     std::move(here.begin(), here.end(), std::back_inserter(queue_));
     reopen(step.now + node.config->probe_timeout);
@@ -163,7 +178,7 @@ bool Gap::start_batch(NodeState& node, Step& step) {
   // Never the same twice: this object lives only while it helps.
   batch_ = static_cast<std::uint32_t>(node.operations.next_id());
   tries_ = 0;
-  if (successor_ == kNoHandle) {
+  if (successor_ == kNoHandle || PASTRY_BUG(gap_not_reserved)) {
     admit(node, step);
   } else {
     phase_ = Phase::reserving;
@@ -185,9 +200,11 @@ void Gap::receive(NodeState& node, Step& step, Handle from, const GapReserveRepl
     admit(node, step);
     return;
   }
+  note(*node.config, Mark::reservation_refused);
   for (Member& member : members_) queue_.push_back(std::move(member.request));
   members_.clear();
   if (reply.predecessor != kNoHandle) {
+    note(*node.config, Mark::nearer_neighbour_told);
     node.liveness.consider_leaf(node, step, reply.predecessor);
   }
   reopen(step.now + node.random.between(node.config->rto_min, node.config->rto_min * 4));
@@ -200,6 +217,7 @@ void Gap::admit(NodeState& node, Step& step) {
   // Every joiner that the successor knows of is known here before the first one hears of it.
   for (const Member& member : members_) {
     node.liveness.set_active(node, step, member.request.joiner, false);
+    if (PASTRY_BUG(owner_does_not_shrink)) continue;
     node.insert_leaf(step, member.request.joiner);
   }
   for (const Member& member : members_) send_grant(node, step, member.request);
@@ -231,7 +249,8 @@ void Gap::peer_active(NodeState& node, Step& step, Handle peer) {
 
 void Gap::finish_if_done(NodeState& node, Step& step) {
   if (phase_ == Phase::admitting &&
-      std::all_of(members_.begin(), members_.end(), [](const Member& m) { return m.done; })) {
+      (std::all_of(members_.begin(), members_.end(), [](const Member& m) { return m.done; }) ||
+       PASTRY_BUG(batch_not_waited_for))) {
     if (successor_ != kNoHandle) node.send(step, successor_, GapRelease{batch_});
     members_.clear();
     reopen(kNever);
@@ -248,9 +267,12 @@ void Gap::peer_gone(NodeState& node, Step& step, Handle peer) {
   std::erase_if(queue_, [peer](const JoinRequest& request) { return request.joiner == peer; });
   std::erase(reserved_for_, peer);
   for (Member& member : members_) {
-    if (member.request.joiner == peer) member.done = true;
+    if (member.request.joiner != peer) continue;
+    note(*node.config, Mark::batch_member_gone);
+    member.done = true;
   }
   if (phase_ == Phase::reserving && peer == successor_) {
+    note(*node.config, Mark::successor_gone_while_reserving);
     for (Member& member : members_) {
       if (!member.done) queue_.push_back(std::move(member.request));
     }
@@ -266,14 +288,17 @@ void Gap::expire_batch(NodeState& node, Step& step) {
     pump(node, step);
   } else if (phase_ == Phase::reserving) {
     if (++tries_ <= node.config->probe_retries) {
+      note(*node.config, Mark::reservation_repeated);
       send_reserve(node, step);
     } else {
+      note(*node.config, Mark::reservation_given_up);
       node.liveness.check(node, step, successor_);
       for (Member& member : members_) queue_.push_back(std::move(member.request));
       members_.clear();
       reopen(step.now + node.config->probe_timeout);
     }
   } else {
+    note(*node.config, Mark::batch_expired);
     // Silent joiners: those alive get their grant again, the dead ones leave through the probe.
     deadline_ = step.now + node.config->gap_expiry;
     std::vector<JoinRequest> silent;
@@ -295,19 +320,25 @@ void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve
   const auto refuse = [&](Handle predecessor) {
     node.send(step, from, GapReserveReply{reserve.batch, false, predecessor});
   };
-  if (!node.active() || reserve.joiners.empty()) return refuse(kNoHandle);
+  if (!node.active() || reserve.joiners.empty()) {
+    note(*node.config, Mark::reserve_refused_inactive);
+    return refuse(kNoHandle);
+  }
   // A restarted node must not be hindered by its own earlier incarnation.
   for (const Handle joiner : reserve.joiners) node.liveness.replace_older(node, step, joiner);
   const bool repeated = reserved_by_ == from && reserved_batch_ == reserve.batch;
-  if (!repeated) {
+  if (repeated) note(*node.config, Mark::reserve_heard_again);
+  if (!repeated && !PASTRY_BUG(reserve_granted_blindly)) {
     const Handle left = leaves.left_neighbour();
     if (left != kNoHandle && left != from &&
         between(node.id(left), node.id(from), node.self_id())) {
+      note(*node.config, Mark::reserve_refused_not_neighbour);
       node.liveness.check(node, step, left);  // perhaps it is gone and only the sender knows
       return refuse(left);
     }
     for (const Handle joiner : reserve.joiners) {
       if (!between(node.id(joiner), node.id(from), node.self_id())) {
+        note(*node.config, Mark::reserve_refused_other_gap);
         ++node.counters.refused;
         return refuse(kNoHandle);
       }
@@ -320,6 +351,7 @@ void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve
   reserved_for_ = reserve.joiners;
   for (const Handle joiner : reserve.joiners) {
     if (!leaves.contains(joiner)) node.liveness.set_active(node, step, joiner, false);
+    if (PASTRY_BUG(successor_does_not_shrink)) continue;
     node.insert_leaf(step, joiner);
   }
   node.send(step, from, GapReserveReply{reserve.batch, true, kNoHandle});
@@ -333,6 +365,7 @@ void Gap::receive(NodeState&, Step&, Handle from, const GapRelease& release) {
 }
 
 void Gap::expire_reservation(NodeState& node, Step& step) {
+  note(*node.config, Mark::reservation_expired);
   // The owner fell silent: joiners that never got their grant do not answer and leave as dead.
   reserved_until_ = kNever;
   reserved_by_ = kNoHandle;

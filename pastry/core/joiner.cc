@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -47,9 +49,11 @@ void Joiner::attempt(NodeState& node, Step& step) {
   }
   retry_at_ = step.now + node.random.jittered(backoff_, 50);
   backoff_ = std::min(backoff_ * 2, node.config->join_retry_max);
+  if (PASTRY_BUG(join_without_backoff)) retry_at_ = step.now + milliseconds(1);
   if (seeds_.empty()) return;
   if (remembered_) {
     // Who answers, and whether anybody is active, decides who founds the ring again.
+    note(*node.config, Mark::remembered_peers_asked);
     for (const Handle seed : seeds_) node.send(step, seed, Ping{0});
   }
   const Handle seed =
@@ -78,6 +82,7 @@ bool Joiner::should_found(const NodeState& node, Time now) const {
 // Whoever was not heard may have founded a ring of its own: they are tried again like those that
 // died long ago, so that the rings become one.
 void Joiner::found_again(NodeState& node, Step& step) {
+  note(*node.config, Mark::ring_founded_again);
   const Time long_ago = step.now - node.config->failed_memory;
   for (const Handle seed : seeds_) node.liveness.remember_dead(node, long_ago, seed, true);
   node.activate(step);
@@ -93,6 +98,7 @@ void Joiner::saw_inactive(NodeState& node, Time now, Handle peer) {
   }
   if (inactive_peers_.size() == kSeedsMax) return;
   inactive_peers_.emplace_back(peer, now);
+  note(*node.config, Mark::inactive_seed_found);
   learn_seed(node, peer);
 }
 
@@ -103,6 +109,7 @@ void Joiner::saw_active(NodeState& node, Time now, Handle peer) {
   // else waits for an answer that is on its way, or in the queue of a gap.
   if (!remembered_ || active_seed_ != kNoHandle) return;
   active_seed_ = peer;
+  note(*node.config, Mark::active_seed_found);
   retry_at_ = std::min(retry_at_, now + node.random.jittered(node.config->join_retry_min / 2, 50));
 }
 
@@ -120,11 +127,13 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant
   if (successor_ != kNoHandle) candidates.push_back(successor_);
   node.liveness.consider_leaves(node, step, std::move(candidates));
   for (const Row& row : grant.rows) node.upkeep.consider(node, step, row.entries, false);
+  if (PASTRY_BUG(activation_before_probes)) return node.activate(step);
   node.activate_if_ready(step);
 }
 
 void Joiner::receive(NodeState& node, Step& step, Handle from, const JoinRefused& refused) {
   if (admitted_ || refused.attempt != attempt_) return;
+  note(*node.config, Mark::join_refusal_heard);
   saw_inactive(node, step.now, from);
   const Duration wait =
       std::clamp(refused.retry_after, node.config->join_retry_min / 4, node.config->join_retry_max);
@@ -138,7 +147,9 @@ void Joiner::advance(NodeState& node, Step& step) {
     admitted_ = false;
     started_ = step.now;
     node.emit(step, JoinFailed{"admitted, but not active in time"});
+    note(*node.config, Mark::join_admitted_not_active);
   } else if (attempt_ > 0) {
+    note(*node.config, Mark::join_repeated);
     node.emit(step, JoinFailed{seeds_.empty() ? "no seed to ask" : "no grant from the seed"});
   }
   attempt(node, step);

@@ -2,7 +2,9 @@
 #include <algorithm>
 
 #include "pastry/core/liveness.h"
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -45,6 +47,7 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
   if (known == kNoHandle && (!node.tables.leaf_set.would_admit(id) || !among_nearest(node, id))) {
     return;
   }
+  if (PASTRY_BUG(gossiped_leaf_unprobed)) return node.insert_leaf(step, peer);
   start_probe(node, step, {.peer = peer, .leaf = true});
 }
 
@@ -67,7 +70,10 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
 // --- Death --------------------------------------------------------------------------------------
 
 void Liveness::remember_dead(NodeState& node, Time now, Handle peer, bool leaf) {
-  doubts_.set_dead(peer, now, leaf, node.config->failed_max);
+  if (PASTRY_BUG(dead_purged)) return;
+  const std::size_t dead_max = PASTRY_BUG(dead_list_unbounded) ? SIZE_MAX : node.config->failed_max;
+  if (doubts_.dead().size() >= dead_max) note(*node.config, Mark::dead_list_full);
+  doubts_.set_dead(peer, now, leaf, dead_max);
 }
 
 void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, bool spread) {
@@ -79,8 +85,10 @@ void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, bool sprea
   node.upkeep.failed(node, step.now);
   node.emit(step, PeerDead{peer});
   node.remove_peer(step, peer);
+  note(*node.config, was_left || was_right ? Mark::leaf_died : Mark::other_peer_died);
   if (!was_left && !was_right) return;
   if (spread) {
+    note(*node.config, Mark::death_spread);
     for (const Handle member : leaves.members()) exchange(node, step, member);
   }
   repair_leaf_set(node, step, was_left, was_right);
@@ -98,6 +106,7 @@ void Liveness::repair_leaf_set(NodeState& node, Step& step, bool was_left, bool 
 }
 
 void Liveness::fill_leaf_set(NodeState& node, Step& step) {
+  if (PASTRY_BUG(half_leaf_set_unrepaired)) return;
   const LeafSet& leaves = node.tables.leaf_set;
   if (!node.placed() || (leaves.complete() && !leaves.knows_whole_ring())) return;
   // In a small ring the sides overlap, and after many deaths they seem to: whoever is known beyond
@@ -115,6 +124,7 @@ void Liveness::fill_leaf_set(NodeState& node, Step& step) {
   std::vector<Handle> asked;
   for (const std::span<const Handle> side : {leaves.left(), leaves.right()}) {
     if (side.size() == half) continue;
+    if (side.empty()) note(*node.config, Mark::whole_side_lost);
     const std::span<const Handle> other =
         side.data() == leaves.left().data() ? leaves.right() : leaves.left();
     asked.push_back(side.empty() ? other.back() : side.front());
@@ -124,7 +134,7 @@ void Liveness::fill_leaf_set(NodeState& node, Step& step) {
 }
 
 void Liveness::replace_older(NodeState& node, Step& step, Handle newer) {
-  if (!node.directory->has_twins(newer)) return;
+  if (!node.directory->has_twins(newer) || PASTRY_BUG(incarnation_ignored)) return;
   const NodeId& id = node.id(newer);
   const std::uint64_t incarnation = node.directory->incarnation(newer);
   const auto older = [&](Handle peer) {
@@ -139,6 +149,7 @@ void Liveness::replace_older(NodeState& node, Step& step, Handle newer) {
     if (node.id(peer) == id && older(peer) && !holds(replaced, peer)) replaced.push_back(peer);
   }
   doubts_.forget_dead_if([&](Handle peer) { return node.id(peer) == id && older(peer); });
+  if (!replaced.empty()) note(*node.config, Mark::incarnation_replaced);
   for (const Handle peer : replaced) {
     doubts_.drop(peer);
     drop_probe(peer);

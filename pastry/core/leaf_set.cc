@@ -1,4 +1,5 @@
 #include "pastry/core/leaf_set.h"
+#include "pastry/core/planted_bugs.h"
 
 #include <algorithm>
 #include <array>
@@ -40,6 +41,7 @@ bool LeafSet::insert(Handle node) {
   if (const Handle known = directory_->has_twins(node) ? find(id) : kNoHandle;
       known != kNoHandle && known != node) {
     if (directory_->incarnation(known) >= directory_->incarnation(node)) return false;
+    if (PASTRY_BUG(incarnation_ignored)) return false;
     changed = replace(known, node);
   }
   changed |= insert_side(node, Side::left);

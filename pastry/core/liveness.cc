@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -18,9 +20,11 @@ bool holds(const std::vector<Handle>& list, Handle peer) {
 
 void Liveness::heard(NodeState& node, Step& step, Handle from) {
   if (from == right_) right_heard_ = step.now;
+  if (suspected(from)) note(*node.config, Mark::suspicion_revoked);
   doubts_.heard(from);
   // Somebody who was thought dead speaks: whether it can also be reached is for a probe to say.
   if (doubts_.remembers(from) && !doubts_.died_after(from, step.now - node.probe_time())) {
+    note(*node.config, Mark::dead_peer_heard);
     start_probe(node, step, {.peer = from});
   }
   if (node.alone && node.active() && !node.tables.leaf_set.empty()) node.alone = false;
@@ -33,9 +37,18 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     return;  // without a place in the ring there is no leaf set to talk about
   }
   node.upkeep.heard_probe_period(node, probe.probe_period);
-  // What j calls dead and we hold is probed, not removed.
+  // What j calls dead and we hold is probed, not removed. An answer to a question that such a word
+  // raised raises no others: two that call each other dead would be probed without end.
+  const bool hearsay = std::any_of(probes().begin(), probes().end(), [&](const Probe& asked) {
+    return asked.peer == from && asked.reported && asked.token == probe.token;
+  });
   for (const Handle peer : probe.failed) {
-    if (!node.tables.leaf_set.contains(peer)) continue;
+    if (hearsay || !node.tables.leaf_set.contains(peer)) continue;
+    note(*node.config, Mark::reported_dead_probed);
+    if (PASTRY_BUG(death_gossip_believed)) {
+      declare_dead(node, step, peer, false);
+      continue;
+    }
     start_probe(node, step, {.peer = peer, .leaf = true, .reported = true});
   }
   if (!probe.reply) {
@@ -48,6 +61,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   if (reached) {
     node.insert_leaf(step, from);
   } else if (probe.active) {
+    note(*node.config, Mark::newcomer_probed_first);
     consider_leaf(node, step, from);
   }
   consider_leaves(node, step, probe.leaf_set);
@@ -79,6 +93,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pon
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Leave& leave) {
   const bool leaf = node.tables.leaf_set.contains(from);
+  note(*node.config, leaf ? Mark::leaf_left : Mark::other_left);
   drop_probe(from);
   doubts_.drop(from);
   remember_dead(node, step.now, from, leaf);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
 
 namespace pastry {
@@ -111,6 +112,7 @@ void Operations::expire(NodeState& node, Step& step) {
     if (found == nullptr || found->id != id) continue;
     Pending pending;
     take(low(id), pending);
+    note(*node.config, Mark::operation_timed_out);
     end(node, step, pending, ErrorCode::timed_out, "no answer before the deadline");
   }
 }
@@ -125,6 +127,7 @@ void Operations::peer_gone(NodeState& node, Step& step, Handle peer) {
   for (const OperationId id : ended) {
     Pending pending;
     if (take(low(id), pending)) {
+      note(*node.config, Mark::asked_peer_died);
       end(node, step, pending, ErrorCode::unavailable, "the peer was declared dead");
     }
   }

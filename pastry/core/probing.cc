@@ -2,7 +2,9 @@
 #include <algorithm>
 
 #include "pastry/core/liveness.h"
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -34,6 +36,7 @@ void Liveness::start_probe(NodeState& node, Step& step, Probe wanted) {
     probe.spread |= wanted.spread;
     probe.reported &= wanted.reported;
     if (wanted.leaf && !probe.leaf) {
+      note(*node.config, Mark::ping_became_leaf_probe);
       probe.leaf = true;
       ++probing_->leaves;
       send_probe(node, step, probe);
@@ -83,6 +86,7 @@ LeafProbe Liveness::leaf_probe(const NodeState& node, Time now, bool reply,
 unsigned Liveness::tries_allowed(const NodeState& node, Time now, const Probe& probe) const {
   const auto tries = static_cast<unsigned>(node.config->probe_retries) + 1;
   const unsigned returns = doubts_.returns(probe.peer, now - node.config->flip_memory);
+  if (returns > 0) note(*node.config, Mark::unsteady_peer_given_time);
   if (returns > 0) return std::min(tries << std::min(returns, 3U), 200U);
   return probe.reported && tries > 1 ? tries - 1 : tries;
 }
@@ -96,7 +100,11 @@ void Liveness::measure(NodeState& node, Step& step, Handle peer) {
 
 void Liveness::suspect(NodeState& node, Step& step, Handle peer) {
   if (peer == node.self || dead(node, step.now, peer)) return;
-  if (doubts_.suspect(peer)) node.emit(step, PeerSuspected{peer});
+  if (PASTRY_BUG(suspicion_is_death)) return declare_dead(node, step, peer, true);
+  if (doubts_.suspect(peer)) {
+    note(*node.config, Mark::peer_suspected);
+    node.emit(step, PeerSuspected{peer});
+  }
   check(node, step, peer);
 }
 
@@ -125,7 +133,10 @@ bool Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t 
   if (sent_at == kNever) {
     const Duration pause = node.config->relay_retry_period;
     const Relays::Route* route = doubts_.relays().answered(from, token, step.now + pause);
-    if (route != nullptr) sent_at = route->sent_at;
+    if (route != nullptr) {
+      note(*node.config, Mark::straight_link_works_again);
+      sent_at = route->sent_at;
+    }
     doubts_.release();
   }
   if (sent_at == kNever) return false;
@@ -137,6 +148,7 @@ bool Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t 
 // Where one of the dead came back others may: a partition healed.
 void Liveness::came_back(NodeState& node, Step& step, Handle peer) {
   if (!node.placed()) return;
+  note(*node.config, Mark::dead_peer_came_back);
   consider_leaf(node, step, peer);
   std::vector<Handle> dead;
   for (const Doubts::Death& death : remembered()) {
@@ -151,6 +163,7 @@ void Liveness::came_back(NodeState& node, Step& step, Handle peer) {
     return da != db ? da < db : index(a) < index(b);
   });
   if (dead.size() > kReunitedMax) dead.resize(kReunitedMax);
+  if (!dead.empty()) note(*node.config, Mark::others_tried_with_it);
   for (const Handle other : dead) exchange(node, step, other);
 }
 
@@ -172,6 +185,7 @@ void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
   if (in_tables(node, probe.peer) || suspected(probe.peer)) {
     declare_dead(node, step, probe.peer, probe.spread);
   } else {
+    note(*node.config, Mark::stranger_did_not_answer);
     // Joiners of a batch need not stand in the owner's leaf set, and the gap waits for each.
     doubts_.drop(probe.peer);
     remember_dead(node, step.now, probe.peer, false);
@@ -187,11 +201,15 @@ void Liveness::check_probes(NodeState& node, Step& step) {
     Probe& probe = probes()[i];
     if (probe.deadline > step.now) {
       ++i;
-    } else if (step.now - probe.deadline >= node.config->probe_timeout) {
+    } else if (step.now - probe.deadline >= node.config->probe_timeout &&
+               !PASTRY_BUG(stall_taken_for_death)) {
+      note(*node.config, Mark::own_stall_noticed);
       // This node did not run when the time was up: the answer may still wait to be read.
       send_probe(node, step, probe);
       ++i;
-    } else if (probe.tries < tries_allowed(node, step.now, probe)) {
+    } else if (probe.tries < tries_allowed(node, step.now, probe) ||
+               PASTRY_BUG(never_declared_dead)) {
+      note(*node.config, Mark::probe_repeated);
       ++probe.tries;
       send_probe(node, step, probe);
       ++i;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "pastry/core/liveness.h"
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
 
 namespace pastry {
@@ -48,6 +49,7 @@ std::vector<Handle> Liveness::choose_relays(const NodeState& node, Handle target
 void Liveness::send_over_others(NodeState& node, Step& step, Probe& probe) {
   const std::vector<Handle> relays = choose_relays(node, probe.peer, probe.tries - 1U);
   if (relays.empty()) return;
+  note(*node.config, Mark::asked_over_others);
   probe.relay_token = next_token();
   const auto enclosed = std::make_shared<const Enclosed>(
       Enclosed{leaf_probe(node, step.now, false, probe.relay_token)});
@@ -63,15 +65,18 @@ bool Liveness::receive(NodeState& node, Step& step, Handle from, const Relay& re
                      relay.source != relay.target;
   if (sound && relay.target == node.self && relay.source != from && leaves.contains(from) &&
       node.id(relay.source) != node.self_id()) {
+    note(*node.config, Mark::route_over_other_learnt);
     learn_route(node, step, relay.source, from);
     return true;
   }
   // One hop: only what comes from the source itself, and only where this node has a link.
   if (sound && relay.source == from && leaves.contains(from) && leaves.contains(relay.target) &&
       via(relay.target) == kNoHandle) {
+    note(*node.config, Mark::relayed_for_others);
     node.send_straight(step, relay.target, Relay(relay));
     return false;
   }
+  note(*node.config, Mark::relay_refused);
   ++node.counters.refused;
   return false;
 }
@@ -92,6 +97,7 @@ void Liveness::check_links(NodeState& node, Step& step) {
       relays.erase(peer);  // it works, or is no concern any more
       continue;
     }
+    note(*node.config, Mark::straight_link_tried);
     route->token = next_token();
     route->sent_at = step.now;
     route->check_at = step.now + node.random.jittered(node.config->relay_retry_period, 20);
@@ -110,6 +116,7 @@ void Liveness::relay_lost(NodeState& node, Step& step, Handle peer) {
   doubts_.release();
   for (const Handle other : cut_off) {
     if (!node.tables.leaf_set.contains(other)) continue;
+    note(*node.config, Mark::relay_lost);
     start_probe(node, step, {.peer = other, .leaf = true, .relayed = true});
   }
 }

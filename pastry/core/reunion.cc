@@ -2,6 +2,7 @@
 // then, and asked for the own place in their ring. The exchange of leaf sets does the rest.
 #include <algorithm>
 
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
 #include "pastry/core/upkeep.h"
 
@@ -24,6 +25,7 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
     }
   }
   if (!leaves.empty()) {
+    note(*node.config, Mark::dead_leaf_tried);
     const Handle peer = leaves[node.random.below(leaves.size())];
     node.send(step, peer,
               LeafProbe{false, node.active(), 0, node.tables.leaf_set.members(), {}, {}});
@@ -31,14 +33,14 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
   if (!remembered.empty()) {
     seek_over(node, step, remembered[node.random.below(remembered.size())].peer);
   } else if (node.alone && bootstrap_ != kNoHandle) {
+    note(*node.config, Mark::bootstrap_tried);
     seek_over(node, step, bootstrap_);
   }
 }
 
 void Upkeep::seek_over(NodeState& node, Step& step, Handle peer) {
-  // If it came back meanwhile it has another incarnation.
-  const Handle newest = node.directory->find(node.id(peer));
-  node.send(step, newest == kNoHandle ? peer : newest, Seek{node.self, 0});
+  // If it came back meanwhile it has another incarnation, on the same address.
+  node.send(step, peer, Seek{node.self, 0});
 }
 
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const Seek& seek) {
@@ -52,8 +54,10 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const Seek& seek)
   excluded.push_back(seek.seeker);
   const NextHop next = next_hop(*node.directory, node.tables, id, excluded);
   if (next.node == kNoHandle || node.id(next.node) == id) {
+    note(*node.config, Mark::lost_node_found);
     node.liveness.exchange(node, step, seek.seeker);
   } else {
+    note(*node.config, Mark::seek_passed_on);
     node.send(step, next.node, Seek{seek.seeker, static_cast<std::uint16_t>(seek.hops + 1)});
   }
 }

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -107,6 +109,10 @@ void Upkeep::consider(NodeState& node, Step& step, const std::vector<Handle>& pe
     const int row = shared_prefix(node.self_id(), id, b);
     const Handle present = row < table.rows_used() ? table.at(row, digit(id, row, b)) : kNoHandle;
     if (present == peer) continue;
+    if (PASTRY_BUG(gossiped_rows_unprobed)) {
+      node.tables.routing_table.consider(peer, {});
+      continue;
+    }
     if (all || present == kNoHandle) node.liveness.measure(node, step, peer);
   }
 }
@@ -118,6 +124,7 @@ void Upkeep::repair(NodeState& node, Step& step, int row, const NodeId& dead) {
     const std::vector<Handle> entries = table.row(index);
     if (entries.empty()) continue;
     const Handle asked = entries[node.random.below(entries.size())];
+    note(*node.config, Mark::dead_entry_replaced);
     node.send(step, asked, RowRequest{static_cast<std::uint8_t>(row)});
     return;
   }

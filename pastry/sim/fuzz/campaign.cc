@@ -56,6 +56,7 @@ class Campaign {
     r.crash_only += result.crash_only ? 1 : 0;
     r.events += result.events;
     r.messages += result.messages;
+    for (std::size_t i = 0; i < kMarkCount; ++i) r.marks[i] += result.marks.hits[i] > 0 ? 1 : 0;
     r.lookups += result.lookups;
     r.deliveries += result.deliveries;
     r.incorrect += result.incorrect;

@@ -1,6 +1,7 @@
 // Many seeds, on several threads: each is a simulation of its own.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -41,6 +42,8 @@ struct CampaignReport {
   std::uint64_t undelivered = 0;
   double healing_mean_beats = 0;
   double healing_max_beats = 0;
+  // By mark: the seeds that reached it.
+  std::array<std::uint64_t, kMarkCount> marks{};
   double wall_s = 0;
   std::vector<FailedSeed> failures;  // by seed
 };

@@ -82,8 +82,10 @@ void narrate(Simulator& simulator, const Narrator& narrator) {
     teller.tell(teller.node(from) + " > " + teller.peer(to) + "  " + teller.message(message));
     if (then) then(from, to, message);
   };
-  hooks.arrival = [teller](NodeIndex to, Handle from, const Message& message) {
+  hooks.arrival = [teller, then = hooks.arrival](NodeIndex to, Handle from,
+                                                 const Message& message) {
     teller.tell(teller.node(to) + " < " + teller.peer(from) + "  " + teller.message(message));
+    if (then) then(to, from, message);
   };
   hooks.drop = [teller](NodeIndex from, Handle to, DropCause cause) {
     teller.tell(teller.node(from) + " x " + teller.peer(to) + "  " + std::string(name(cause)));

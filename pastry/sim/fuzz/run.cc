@@ -1,6 +1,7 @@
 #include "pastry/sim/fuzz/run.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "pastry/sim/checkers.h"
@@ -14,6 +15,10 @@ namespace {
 // with nothing pending.
 constexpr std::int64_t kRingBeats = 120;
 constexpr std::int64_t kRestBeats = 400;
+// How long doubts from before the healing last, and rings that no node of another remembers are
+// left alone.
+constexpr std::int64_t kDoubtBeats = 16;
+constexpr std::int64_t kStrangerBeats = 20;
 // How long traffic goes on at most, whatever the number of events.
 constexpr std::int64_t kSteadyBeats = 2000;
 constexpr std::size_t kFew = 2;
@@ -49,6 +54,7 @@ class World {
  private:
   SimulatorOptions with_talkers(const Plan& plan) {
     SimulatorOptions options = plan.options;
+    options.config.marks = &marks_;
     options.applications = [this](Simulator& simulator, NodeIndex index, Node&) {
       simulator.add_application(index, kTalker, talk_.application(index));
     };
@@ -96,7 +102,7 @@ class World {
         simulator_.pause(node);
         break;
       case ActionKind::resume:
-        simulator_.resume(node);
+        resume(node);
         break;
       case ActionKind::split:
         simulator_.network().set_side(node, static_cast<std::uint8_t>(action.count));
@@ -153,6 +159,12 @@ class World {
     watcher_.gone(handle);
   }
 
+  void resume(NodeIndex node) {
+    if (simulator_.status(node) != NodeStatus::paused) return;
+    watcher_.resumed(node);
+    simulator_.resume(node);
+  }
+
   bool anybody_started() const {
     for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
       if (simulator_.status(NodeIndex{i}) != NodeStatus::added) return true;
@@ -181,15 +193,22 @@ class World {
     network.heal_partition();
     network.set_options({});
     for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
-      if (simulator_.status(NodeIndex{i}) == NodeStatus::paused) simulator_.resume(NodeIndex{i});
+      resume(NodeIndex{i});
     }
     revive_if_few();
     const Time healed = simulator_.now();
+    strangers_join_at_ = healed + plan_.beat() * kStrangerBeats;
     if (!wait_until([this] { return ring_right(); }, healed + plan_.beat() * kRingBeats)) {
       return complain("one-ring", check_ring(simulator_), "leaf sets", check_leaf_sets(simulator_));
     }
     healing_ = simulator_.now() - healed;
     say("one right ring");
+    // Probes that were begun before, and lost messages, may still find somebody dead.
+    if (!advance_to(simulator_.now() + plan_.beat() * kDoubtBeats)) return;
+    if (!wait_until([this] { return ring_right(); },
+                    simulator_.now() + plan_.beat() * kRingBeats)) {
+      return complain("one-ring", check_ring(simulator_), "leaf sets", check_leaf_sets(simulator_));
+    }
     watcher_.demand_all();
     talk_.demand_all();
     steady_traffic();
@@ -206,6 +225,7 @@ class World {
     while (!condition()) {
       if (simulator_.now() >= limit || failed()) return false;
       revive_orphans();
+      if (simulator_.now() >= strangers_join_at_) join_strangers();
       if (!advance_to(std::min(limit, simulator_.now() + plan_.beat() / 4))) return false;
     }
     return true;
@@ -223,6 +243,35 @@ class World {
       say("restart n" + std::to_string(i) + ", whose seed is gone");
       end(node, &Simulator::crash);
       restart(node, helper);
+    }
+  }
+
+  // Rings of which no node remembers any of another cannot find each other: the operator restarts
+  // one node of each through a node of the first.
+  void join_strangers() {
+    std::map<NodeIndex, NodeIndex> leader;
+    for (const auto& [id, node] : simulator_.active_nodes()) leader[node] = node;
+    const auto find = [&](NodeIndex node) {
+      while (leader[node] != node) node = leader[node];
+      return node;
+    };
+    for (const auto& [id, node] : simulator_.active_nodes()) {
+      const Node& known_by = simulator_.node(node);
+      std::vector<Handle> known = known_by.peers_to_remember(SIZE_MAX);
+      known_by.tables().routing_table.for_each(
+          [&](Handle peer, Proximity) { known.push_back(peer); });
+      for (const Handle peer : known) {
+        const NodeIndex other = simulator_.node_of(peer);
+        if (answers(peer) && leader.contains(other)) leader[find(other)] = find(node);
+      }
+    }
+    if (leader.empty()) return;
+    const NodeIndex first = find(leader.begin()->first);
+    for (const auto& [node, above] : leader) {
+      if (above != node || node == first) continue;
+      say("restart n" + std::to_string(index(node)) + ", whom no other ring remembers");
+      end(node, &Simulator::crash);
+      restart(node, first);
     }
   }
 
@@ -318,17 +367,20 @@ class World {
     result.repeated = watcher_.repeated();
     result.undelivered = talk_.lookups() - talk_.delivered();
     result.healing = healing_;
+    result.marks = marks_;
     result.trace_hash = simulator_.trace_hash();
     return result;
   }
 
   const Plan& plan_;
   const RunOptions& options_;
+  Marks marks_;
   Simulator simulator_;
   Watcher watcher_;
   Talk talk_;
   Time start_;
   Duration healing_{};
+  Time strangers_join_at_ = kNever;
   std::vector<Handle> seeds_;  // through which each node came last
 };
 

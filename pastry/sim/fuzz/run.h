@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "pastry/core/marks.h"
 #include "pastry/sim/fuzz/plan.h"
 #include "pastry/sim/fuzz/watcher.h"
 
@@ -38,6 +39,7 @@ struct RunResult {
   std::uint64_t undelivered = 0;  // lookups that ended otherwise, or died with their source
   Duration healing{};             // from the end of the faults to one right ring
   std::uint64_t trace_hash = 0;
+  Marks marks;
 };
 
 RunResult run(const Plan& plan, const RunOptions& options = {});

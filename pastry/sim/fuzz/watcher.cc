@@ -35,6 +35,10 @@ Watcher::Watcher(Simulator& simulator, bool crash_only)
   simulator.hooks.send = [this](NodeIndex from, Handle to, const Message& message) {
     sent(from, to, message);
   };
+  simulator.hooks.arrival = [this](NodeIndex to, Handle from, const Message& message) {
+    const auto* relay = std::get_if<Relay>(&message);
+    arrived(to, relay == nullptr || relay->source == kNoHandle ? from : relay->source);
+  };
   simulator.hooks.step = [this](NodeIndex node) { moved(node); };
   simulator.hooks.event = [this](NodeIndex node, const NodeEvent& event) { happened(node, event); };
 }
@@ -124,7 +128,10 @@ void Watcher::moved(NodeIndex node) {
   if (static_cast<int>(tables.neighbourhood.size()) > simulator_.config().neighbourhood) {
     fail("caps", who(node) + " has more than |M| neighbours");
   }
-  if (steps_ % kTableCheckInterval == 0) check_table(node);
+  if (steps_ % kTableCheckInterval == 0) {
+    check_table(node);
+    check_load(node);
+  }
   if (crash_only_ && simulator_.active(node)) check_coverage(node);
 }
 
@@ -186,7 +193,27 @@ void Watcher::check_table(NodeIndex node) {
     if (id == self || table.at(row, digit(id, row, bits)) != entry) {
       fail("table-slots", who(node) + " has " + who(entry) + " in a wrong slot");
     }
+    const std::vector<bool>& heard = heard_[simulator_.handle(node)];
+    if (index(entry) >= heard.size() || !heard[index(entry)]) {
+      fail("reached-first", who(node) + " routes over " + who(entry) + ", which it never heard");
+    }
   });
+}
+
+void Watcher::check_load(NodeIndex node) {
+  const Config& config = simulator_.config();
+  const NodeLoad load = simulator_.node(node).load();
+  const auto within = [&](std::size_t size, std::size_t bound, const char* what) {
+    if (size > bound) {
+      fail("caps", who(node) + " keeps " + std::to_string(size) + " " + what + ", more than " +
+                       std::to_string(bound));
+    }
+  };
+  within(load.unacknowledged, config.unacknowledged_max, "unacknowledged messages");
+  within(load.kept, config.inactive_buffer_max, "waiting messages");
+  // A batch that is given up goes back into the queue.
+  within(load.joiners, config.gap_queue_max + config.gap_batch, "joiners");
+  within(load.reserved, config.gap_batch, "reserved joiners");
 }
 
 // Of the keys between the node and its active neighbours, those at the ends of its own range and
@@ -218,7 +245,30 @@ void Watcher::sent(NodeIndex from, Handle to, const Message& message) {
   if (violation_) return;
   if (const auto* routed = std::get_if<Routed>(&message)) check_hop(from, to, routed->header);
   if (const auto* grant = std::get_if<JoinGrant>(&message)) check_grant(from, *grant, to);
+  if (const auto* request = std::get_if<JoinRequest>(&message)) check_back_off(from, *request);
   check_caps(from, message);
+}
+
+void Watcher::arrived(NodeIndex to, Handle from) {
+  std::vector<bool>& heard = heard_[simulator_.handle(to)];
+  if (index(from) >= heard.size()) heard.resize(index(from) + 1);
+  heard[index(from)] = true;
+}
+
+void Watcher::resumed(NodeIndex node) { resumed_[simulator_.handle(node)] = simulator_.now(); }
+
+// A few hasty requests are right: a seed that turns out to be active is asked at once.
+void Watcher::check_back_off(NodeIndex from, const JoinRequest& request) {
+  constexpr unsigned kHastyMax = 16;
+  if (request.joiner != simulator_.handle(from)) return;  // passed on
+  Asking& asking = asking_[request.joiner];
+  const bool hasty = asking.last != Time{} &&
+                     simulator_.now() - asking.last < simulator_.config().join_retry_min / 10;
+  asking.last = simulator_.now();
+  asking.hasty = hasty ? asking.hasty + 1 : 0;
+  if (asking.hasty > kHastyMax) {
+    fail("back-off", who(from) + " asks to join again and again without a pause");
+  }
 }
 
 void Watcher::check_hop(NodeIndex from, Handle to, const RouteHeader& header) {
@@ -275,11 +325,35 @@ void Watcher::check_caps(NodeIndex from, const Message& message) {
 
 void Watcher::happened(NodeIndex node, const NodeEvent& event) {
   const auto* dead = std::get_if<PeerDead>(&event);
-  if (dead == nullptr || !crash_only_ || violation_) return;
+  if (dead == nullptr || violation_) return;
+  check_own_stall(node, dead->peer);
+  if (!crash_only_) return;
   const NodeIndex peer = simulator_.node_of(dead->peer);
   if (simulator_.active(peer) && simulator_.handle(peer) == dead->peer) {
     fail("no-false-death", who(node) + " declared " + who(dead->peer) + " dead, which is active");
   }
+}
+
+// Every answer that it waits for is in its queue, or the peer is asked once more.
+void Watcher::check_own_stall(NodeIndex node, Handle peer) {
+  const auto resumed = resumed_.find(simulator_.handle(node));
+  if (resumed == resumed_.end() || !sound_network()) return;
+  const NodeIndex other = simulator_.node_of(peer);
+  const bool lives = simulator_.active(other) && simulator_.handle(other) == peer &&
+                     simulator_.status(other) == NodeStatus::up && !resumed_.contains(peer) &&
+                     simulator_.network().reachable(node, other) &&
+                     simulator_.network().reachable(other, node);
+  const Duration since = simulator_.now() - resumed->second;
+  if (lives && since < simulator_.config().probe_timeout) {
+    fail("own-stall", who(node) + " was stopped and declared " + who(peer) + " dead");
+  }
+}
+
+bool Watcher::sound_network() const {
+  const NetworkOptions& network = simulator_.network().options();
+  const double doubtful = network.loss + network.gray_links + network.blocked_links +
+                          network.one_way_links + network.slow_nodes;
+  return doubtful == 0 && simulator_.options().paused_inbox_max >= 10000;
 }
 
 void Watcher::gone(Handle node) {

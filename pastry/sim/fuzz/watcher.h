@@ -3,24 +3,26 @@
 // Shares no code with what it checks: the truth is the simulator's own list of active nodes. The
 // first violation is kept, with the rule that it broke.
 //
-// | rule              | what must hold                                                     | when |
-// |-------------------|--------------------------------------------------------------------|------------|
-// | correct-delivery  | a consistent message is delivered by the active node closest to it |
-// crash-only | | one-root          | a node takes itself for root only of keys it is the closest to
-// | crash-only | | no-false-death    | no active node is declared dead | crash-only | | one-grant
-// | a joiner is granted its place by one owner at a time               | crash-only | |
-// inactive-silent   | only active nodes deliver                                          | always |
-// | delivered-once    | no node delivers the same message twice                            | always
-// | | right-bytes       | what is delivered is what was sent                                 |
-// always     | | leaf-order        | leaf set sorted, without self and duplicates, within its bound
-// | always     | | table-slots       | routing-table entries stand in their slots | always     | |
-// hop-progress      | a hop lengthens the prefix or shrinks the distance; hop limit      | always |
-// | caps              | every list in a message is within its bound                        | always
-// | | accounting        | each message was received, dropped for a cause, or is on its way   |
-// always     | | outcome-once      | each question is answered once, and in the end | always     |
-// | told              | nobody knows what no message told it                               | always
-// | | time              | time advances                                                      |
-// always     |
+// In runs in which no live node can look dead, and in every run once it has healed:
+//  correct-delivery  a consistent message is delivered by the active node closest to its key
+//  one-root          a node takes itself for the root only of keys that it is the closest to
+//  no-false-death    no active node is declared dead
+//  one-grant         a joiner is granted its place by one owner at a time
+// Always:
+//  inactive-silent   only active nodes deliver
+//  delivered-once    no node delivers the same message twice
+//  right-bytes       what is delivered is what was sent
+//  leaf-order        leaf set sorted, without self and duplicates, within its bound
+//  table-slots       routing-table entries stand in their slots
+//  reached-first     a routing-table entry was heard from
+//  hop-progress      a hop lengthens the prefix or shrinks the distance; hop limit
+//  caps              every list of a node and in a message is within its bound
+//  back-off          a joiner does not ask again and again without a pause
+//  own-stall         who was stopped does not take the others for dead (if nothing else is wrong)
+//  accounting        each message was received, dropped for a cause, or is on its way
+//  outcome-once      each question is answered once
+//  told              nobody knows what no message told it
+//  time              time advances
 #pragma once
 
 #include <array>
@@ -60,6 +62,8 @@ class Watcher {
   void asked(Handle asker, OperationId operation);
   void answered(Handle asker, OperationId operation);
   void delivered(NodeIndex node, const Delivery& delivery);
+  // The node was stopped and goes on.
+  void resumed(NodeIndex node);
   // The node ended; what it asked ended with it.
   void gone(Handle node);
   std::size_t unanswered() const { return questions_.size(); }
@@ -78,13 +82,18 @@ class Watcher {
  private:
   void sent(NodeIndex from, Handle to, const Message& message);
   void moved(NodeIndex node);
+  void arrived(NodeIndex to, Handle from);
   void happened(NodeIndex node, const NodeEvent& event);
 
   void check_time();
   void check_accounting();
   void check_leaf_set(NodeIndex node, std::span<const Handle> side, bool upwards);
   void check_table(NodeIndex node);
+  void check_load(NodeIndex node);
+  void check_back_off(NodeIndex from, const JoinRequest& request);
   void check_coverage(NodeIndex node);
+  void check_own_stall(NodeIndex node, Handle peer);
+  bool sound_network() const;
   void check_hop(NodeIndex from, Handle to, const RouteHeader& header);
   void check_grant(NodeIndex from, const JoinGrant& grant, Handle joiner);
   void check_caps(NodeIndex from, const Message& message);
@@ -110,6 +119,13 @@ class Watcher {
   std::map<std::pair<Handle, OperationId>, Time> questions_;
   std::unordered_map<std::pair<Handle, std::uint64_t>, Handle, MessageHash> seen_;
   std::map<Handle, Handle> granted_by_;  // by joiner: the owner of its gap
+  struct Asking {
+    Time last{};
+    unsigned hasty = 0;  // requests without a pause
+  };
+  std::map<Handle, Asking> asking_;            // by joiner
+  std::map<Handle, std::vector<bool>> heard_;  // by incarnation: from whom, by handle
+  std::map<Handle, Time> resumed_;
 };
 
 }  // namespace pastry::sim::fuzz

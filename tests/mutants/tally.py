@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Planted bugs: which the unit tests notice, and which the checkers find, with the seed.
+
+Each bug is one switch in a build of the core of its own. The model checker is asked first (rings of
+two and three nodes, with a crash), then random simulations, seed after seed. Seeds that break a rule
+without any bug do not count.
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+BUILD = pathlib.Path(os.environ.get("PASTRY_BUILD", "build")) / "tests" / "mutants"
+UNIT_TESTS = BUILD / "mutant-core-test"
+SIMULATIONS = BUILD / "mutant-sim"
+SEEDS = int(os.environ.get("MUTANT_SEEDS", "2000"))
+STEP = 100
+WANTED = 15
+
+
+def run(bug, *command):
+    environment = dict(os.environ, PASTRY_PLANTED_BUG=bug)
+    try:
+        return subprocess.run([str(word) for word in command], env=environment, timeout=300,
+                              capture_output=True, text=True, check=False)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def noticed_by_unit_tests(bug):
+    done = run(bug, UNIT_TESTS)
+    return done is None or done.returncode != 0
+
+
+def model(bug):
+    """The scenario that shows the bug, or None."""
+    for nodes in (2, 3):
+        for crash in ((), ("--crash",)):
+            done = run(bug, SIMULATIONS, "sim", "model", "--nodes", nodes, "--bound", 300000,
+                       "--json", *crash)
+            if done is None or done.returncode not in (0, 10):
+                return f"{nodes} nodes{' and a crash' if crash else ''}: it ends abnormally"
+            for scenario in json.loads(done.stdout)["scenarios"]:
+                if "violation" in scenario:
+                    return f"{scenario['scenario']}: {scenario['violation'].splitlines()[0]}"
+    return None
+
+
+def fuzz(bug, first, last):
+    done = run(bug, SIMULATIONS, "sim", "fuzz", "--seeds", f"{first}-{last}", "--jobs", "1", "--json")
+    if done is None or done.returncode not in (0, 10):
+        return [(first, "ends abnormally", "")]
+    return [(failure["seed"], failure["rule"], failure["what"].splitlines()[0])
+            for failure in json.loads(done.stdout)["failures"]]
+
+
+def examine(bug, excused):
+    result = {"bug": bug, "unit_tests_notice": noticed_by_unit_tests(bug)}
+    found = model(bug)
+    if found:
+        return {**result, "found_by": "model", "seed": None, "what": found}
+    for first in range(1, SEEDS + 1, STEP):
+        for seed, rule, what in fuzz(bug, first, first + STEP - 1):
+            if seed not in excused:
+                return {**result, "found_by": "fuzz", "seed": seed, "what": f"{rule}: {what}"}
+    return {**result, "found_by": None, "seed": None, "what": ""}
+
+
+def main():
+    bugs = run("list", SIMULATIONS).stdout.split()[1:]
+    if noticed_by_unit_tests("none") or model("none"):
+        sys.exit("something is broken without any planted bug")
+    excused = {seed for seed, _, _ in fuzz("none", 1, STEP)}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda bug: examine(bug, excused), bugs))
+    width = max(map(len, bugs))
+    for result in results:
+        where = result["found_by"] or "NOT FOUND"
+        if result["seed"] is not None:
+            where += f" {result['seed']}"
+        noticed = "noticed" if result["unit_tests_notice"] else "silent"
+        print(f"{result['bug']:{width}}  unit tests {noticed:7}  {where:11}  {result['what']}",
+              file=sys.stderr)
+    silent = [result for result in results if not result["unit_tests_notice"]]
+    found = [result for result in silent if result["found_by"]]
+    print(json.dumps({"planted": len(results), "silent_in_unit_tests": len(silent),
+                      "found_of_these": len(found), "seeds_excused": sorted(excused),
+                      "bugs": results}, indent=2))
+    sys.exit(0 if len(found) >= WANTED and all(r["found_by"] for r in results) else 1)
+
+
+main()

@@ -1,0 +1,60 @@
+// Plans and seeds that once broke a rule.
+#include <doctest/doctest.h>
+
+#include "pastry/sim/fuzz/minimise.h"
+
+namespace pastry::sim::fuzz {
+
+namespace {
+
+std::string broken(const RunResult& result) {
+  return result.violation ? result.violation->rule + ": " + result.violation->what : "";
+}
+
+// A node of three is cut off for a while. Those that had called each other dead went on probing on
+// each other's word, at the pace of the round trip: without delay for ever at one moment.
+Plan storm_after_partition() {
+  Plan plan;
+  plan.options.config = Config::wan();
+  plan.options.config.leaf_set = 4;
+  plan.options.topology = proximity::make_uniform(Duration{});
+  const Duration beat = plan.beat();
+  plan.ids = {Id(1ULL << 60, 1), Id(5ULL << 60, 2), Id(9ULL << 60, 3)};
+  plan.actions = {{Duration{}, ActionKind::join, 0, 0},
+                  {beat * 2, ActionKind::join, 1, 0},
+                  {beat * 4, ActionKind::join, 2, 1},
+                  {beat * 40, ActionKind::split, 2, 0, 1},
+                  {beat * 44, ActionKind::unite, 0}};
+  return plan;
+}
+
+}  // namespace
+
+TEST_CASE("no storm of probes after a partition") {
+  const RunResult result = run(storm_after_partition());
+  CHECK_MESSAGE(!result.violation, broken(result));
+}
+
+TEST_CASE("seeds that once failed") {
+  // 7, 27, 43, 54: probes without end. 3, 5, 79, 87, 326: two roots. 127, 188, 233: rings that
+  // stayed apart. 110: probes without end after a partition, in a ring of six.
+  for (const std::uint64_t seed :
+       {3, 5, 7, 27, 43, 54, 79, 87, 110, 127, 188, 233, 326}) {
+    CAPTURE(seed);
+    RunOptions options;
+    options.events_min = 3000;
+    const RunResult result = run(make_plan(seed), options);
+    CHECK_MESSAGE(!result.violation, broken(result));
+  }
+}
+
+TEST_CASE("the minimiser leaves a plan alone that does not fail") {
+  MinimiseOptions options;
+  options.run.events_min = 1000;
+  const Plan plan = storm_after_partition();
+  const Minimised same = minimise(plan, options);
+  CHECK(same.runs == 1);
+  CHECK(same.plan.actions.size() == plan.actions.size());
+}
+
+}  // namespace pastry::sim::fuzz
