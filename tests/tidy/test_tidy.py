@@ -125,6 +125,8 @@ def test_lets_a_right_include_pass(path, header):
     ("#include <sys/socket.h>\nint f() { return socket(1, 2, 3); }", "socket"),
     ("#include <fstream>\nbool f() { return std::ifstream(\"x\").good(); }", "fstream"),
     ("#include <thread>\nvoid f() { std::thread([] {}).join(); }", "thread"),
+    ("namespace pastry { extern unsigned char planted_bug; }\n"
+     "bool f() { return pastry::planted_bug == 1; }", "planted_bug"),
     ("#include <fcntl.h>\nint f() { return open(\"x\", 0); }", "open"),
 ])
 def test_finds_an_impure_symbol(tmp_path, code, symbol):

@@ -38,7 +38,7 @@ class Explorer {
  private:
   struct Place {
     World world;
-    std::uint64_t todo = 0;   // choices still to follow
+    std::uint64_t ahead = 0;  // choices still to follow
     std::uint64_t sleep = 0;  // choices that need not be followed here
     std::size_t crashes = 0;  // left
     std::string how;          // the choice that led here
@@ -134,12 +134,12 @@ class Explorer {
     enter(stack_.back());
     while (!stack_.empty() && report_.violation.empty()) {
       Place& place = stack_.back();
-      if (place.todo == 0) {
+      if (place.ahead == 0) {
         stack_.pop_back();
         continue;
       }
-      const Choice choice = Choice::from_bit(std::countr_zero(place.todo));
-      place.todo &= ~choice.bit();
+      const Choice choice = Choice::from_bit(std::countr_zero(place.ahead));
+      place.ahead &= ~choice.bit();
       follow(place, choice);
     }
   }
@@ -169,7 +169,7 @@ class Explorer {
   void enter(Place& place) {
     const std::uint64_t key = place.world.hash() + place.crashes * 0x9e3779b97f4a7c15ULL;
     if (std::uint64_t* slept = visited_.find(key)) {
-      place.todo = *slept & ~place.sleep;
+      place.ahead = *slept & ~place.sleep;
       place.sleep &= *slept;
       *slept = place.sleep;
       return;
@@ -180,7 +180,7 @@ class Explorer {
     }
     visited_.insert(key, place.sleep);
     check(place);
-    if (report_.violation.empty()) place.todo = choices(place) & ~place.sleep;
+    if (report_.violation.empty()) place.ahead = choices(place) & ~place.sleep;
   }
 
   std::uint64_t choices(const Place& place) {
