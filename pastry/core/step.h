@@ -19,6 +19,7 @@ struct LocalRoute {
   Routed message;
   Handle previous = kNoHandle;
   Handle hint = kNoHandle;
+  Time keep_until = kNever;  // waited for a root before: given up then
 };
 
 // A direct message of the node to itself.
