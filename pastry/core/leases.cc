@@ -182,7 +182,8 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
     // Until the next neighbour agrees to be one, the lease of the last one is no licence for more
     // keys than it gave.
     Guard guard{peer, side, true, valid_until_[side]};
-    if (how == Departure::died) {
+    if (how == Departure::died ||
+        (how == Departure::died_inactive && given_until_[side] > step.now)) {
       guard.released = false;
       // Who was granted nothing here may have got its lease from one that died before it.
       guard.until = given_until_[side] > step.now

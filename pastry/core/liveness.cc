@@ -101,7 +101,10 @@ void Liveness::set_active(NodeState& node, Step& step, Handle peer, bool active)
 void Liveness::tidy(const NodeState& node, Time now) {
   doubts_.age(now - node.config->reunion_memory);
   if (node.gap) return;
-  doubts_.keep_inactive_if([&](Handle peer) { return node.tables.leaf_set.contains(peer); });
+  const LeafSet& leaves = node.tables.leaf_set;
+  doubts_.keep_inactive_if([&](Handle peer) {
+    return peer == leaves.left_neighbour() || peer == leaves.right_neighbour();
+  });
 }
 
 std::vector<Handle> Liveness::failed(const NodeState& node, Time now) const {

@@ -152,12 +152,8 @@ void NodeState::activate(Step& step) {
   leases.activated();
   emit(step, NodeActivated{});
   if (joiner) {
-    const JoinReport report{joiner->batch(), true};
-    const Handle owner = joiner->owner();
     upkeep.set_bootstrap(joiner->first_seed());
-    const Handle successor = joiner->successor();
-    if (owner != kNoHandle) send(step, owner, report);
-    if (successor != kNoHandle && successor != owner) send(step, successor, report);
+    report_active(step);
     joiner.reset();
   }
   if (!known) liveness.announce_leaf_set(*this, step);
@@ -168,6 +164,16 @@ void NodeState::activate(Step& step) {
   forwarder.release_kept(*this, step);
   if (gap) gap->pump(*this, step);
   tell_applications(step, true);
+}
+
+// To those whose gap waits for it. The leaf set hears of it in any case.
+void NodeState::report_active(Step& step) {
+  const Handle owner = joiner->owner();
+  const Handle successor = joiner->successor();
+  for (const Handle peer : {owner, successor == owner ? kNoHandle : successor}) {
+    if (peer == kNoHandle || tables.leaf_set.contains(peer)) continue;
+    send(step, peer, JoinReport{joiner->batch(), true});
+  }
 }
 
 void NodeState::tell_applications(Step& step, bool now_active) {

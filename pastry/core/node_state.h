@@ -92,6 +92,7 @@ struct NodeState {
 
  private:
   void suspend(Step& step);
+  void report_active(Step& step);
   void tell_applications(Step& step, bool active);
 };
 
