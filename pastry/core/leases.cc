@@ -208,12 +208,12 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
 void Leases::guard_chain(NodeState& node, Step& step, Side side, Time until) {
   const Handle next = find_neighbour(node, side);
   const NodeId& end = next == kNoHandle ? node.self_id() : node.id(next);
-  for (const auto& [peer, since, leaf] : node.liveness.remembered()) {
-    if (step.now - since >= node.config->failed_memory) continue;
-    const NodeId& id = node.id(peer);
+  for (const Doubts::Death& death : node.liveness.remembered()) {
+    if (death.left || step.now - death.since >= node.config->failed_memory) continue;
+    const NodeId& id = node.id(death.peer);
     const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
                                        : strictly_between(id, end, node.self_id());
-    if (inside) add_guard({peer, side, false, until});
+    if (inside) add_guard({death.peer, side, false, until});
   }
 }
 

@@ -73,6 +73,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Leave& le
   drop_probe(from);
   doubts_.drop(from);
   remember_dead(node, step.now, from, leaf);
+  doubts_.set_left(from);
   node.remove_peer(step, from, Departure::left);
   consider_leaves(node, step, leave.leaf_set);
   node.go_on_alone_if_so(step);
