@@ -192,7 +192,7 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
     }
     if (how != Departure::replaced && guard.until > step.now) add_guard(guard);
     if (how != Departure::replaced) {
-      guard_chain(node, step, side, std::max(guard.until, step.now) + whole);
+      guard_chain(node, step, side, peer, std::max(guard.until, step.now) + whole);
     }
   }
   neighbours_changed(node, step);
@@ -205,11 +205,12 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
 
 // Those found dead before, between the lost neighbour and the next one: they may have got their
 // last lease from the lost one when that was about to lose its own.
-void Leases::guard_chain(NodeState& node, Step& step, Side side, Time until) {
+void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost, Time until) {
   const Handle next = find_neighbour(node, side);
   const NodeId& end = next == kNoHandle ? node.self_id() : node.id(next);
   for (const Doubts::Death& death : node.liveness.remembered()) {
-    if (death.left || step.now - death.since >= node.config->failed_memory) continue;
+    if (death.peer == lost || death.left) continue;
+    if (step.now - death.since >= node.config->failed_memory) continue;
     const NodeId& id = node.id(death.peer);
     const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
                                        : strictly_between(id, end, node.self_id());

@@ -116,7 +116,7 @@ class Leases {
   void adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease);
   std::vector<Lease::Guarded> guards_to_tell(Time now, bool left, bool right) const;
   bool add_guard(const Guard& guard);
-  void guard_chain(NodeState& node, Step& step, Side side, Time until);
+  void guard_chain(NodeState& node, Step& step, Side side, Handle lost, Time until);
   template <typename Outdated>
   void drop_guards(NodeState& node, Step& step, Outdated&& outdated);
   void start_round(NodeState& node, Step& step);
