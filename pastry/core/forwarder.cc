@@ -87,7 +87,8 @@ void Forwarder::process(NodeState& node, Step& step, LocalRoute&& work) {
   }
   Handle next = choose_next(node, message, work.hint);
   if (must_wait(node, step, message, next)) return keep(node, step, std::move(work));
-  if (Application* application = node.application(header.application)) {
+  Application* application = work.offered ? nullptr : node.application(header.application);
+  if (application != nullptr) {
     ForwardedMessage view{
         header.key, std::move(message.payload), header.source, previous, next, header.hops,
         header.kind};
@@ -102,6 +103,7 @@ void Forwarder::process(NodeState& node, Step& step, LocalRoute&& work) {
       if (view.next_hop == next) {
         view.next_hop = choose_next(node, message, kNoHandle);
         if (must_wait(node, step, message, view.next_hop)) {
+          work.offered = true;
           return keep(node, step, std::move(work));
         }
       }
@@ -414,17 +416,23 @@ void Forwarder::check_timeouts(NodeState& node, Step& step) {
 
 void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowledged&& entry) {
   RouteHeader& header = entry.message.header;
+  // Applications saw this message on its first attempt: only the hop is chosen again.
+  const auto wait = [&] {
+    keep(node, step, {std::move(entry.message), peer, kNoHandle, kNever, true});
+  };
+  const bool leaf = node.tables.leaf_set.contains(peer);
   if (entry.attempts >= node.config->hop_attempts) {
+    // A root that is only suspected still is the root: a pause, until it is dead or answers.
+    if (leaf) return wait();
     return give_up(node, step, header, "no hop answered");
   }
   ++node.counters.retransmitted;
   if (header.reroutes < 255) ++header.reroutes;
-  if (!node.tables.leaf_set.contains(peer)) avoid(header, peer);
-  if (node.joiner) return keep(node, step, {std::move(entry.message), peer});
-  // Applications saw this message on its first attempt: only the hop is chosen again.
+  if (!leaf) avoid(header, peer);
+  if (node.joiner) return wait();
   const Handle next = choose_next(node, entry.message, kNoHandle);
   if (must_wait(node, step, entry.message, next)) {
-    keep(node, step, {std::move(entry.message), peer});
+    wait();
   } else if (next == node.self) {
     deliver(node, step, std::move(entry.message), peer);
   } else {
