@@ -1,5 +1,6 @@
 #include "pastry/core/config.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <utility>
@@ -66,7 +67,8 @@ void check_detection(const Config& c, Checker& check) {
       .in<Duration>("failed_memory", c.failed_memory, kShortest, kLongest)
       .in<std::size_t>("failed_max", c.failed_max, 1, 256)
       .in<Duration>("flip_memory", c.flip_memory, kShortest, kLongest)
-      .in<Duration>("relay_retry_period", c.relay_retry_period, kShortest, kLongest);
+      .in<Duration>("relay_retry_period", c.relay_retry_period, kShortest, kLongest)
+      .in<Duration>("lease", c.lease, kShortest, kLongest);
 }
 
 void check_hops(const Config& c, Checker& check) {
@@ -113,6 +115,7 @@ void check_application(const Config& c, Checker& check) {
 Config Config::lan() {
   Config config;
   config.heartbeat_period = seconds(1);
+  config.lease = seconds(3);
   config.probe_timeout = milliseconds(500);
   config.probe_retries = 2;
   config.failed_memory = seconds(30);
@@ -132,6 +135,12 @@ Config Config::lan() {
 }
 
 Config Config::wan() { return Config{}; }
+
+Duration Config::lease_renewal() const {
+  const Duration latest = std::min(heartbeat_period, lease * 2 / 3);
+  const Duration in_time = lease - probe_timeout * (probe_retries + 1) - probe_timeout * 2 / 3;
+  return std::clamp(in_time, lease / 4, std::max(latest, lease / 4));
+}
 
 Result<void> Config::validate() const {
   Checker check;

@@ -27,7 +27,8 @@ struct Config {
 
   // --- Failure detection [MSPastry §4.1] ---
 
-  // T_ls: period of the heartbeat to the left neighbour.
+  // T_ls: a neighbour that did not renew its lease for this long is asked. Renewal doubles as
+  // heartbeat and usually comes earlier (lease_renewal below).
   Duration heartbeat_period = seconds(30);
   // T_out: how long a probe waits for its answer.
   Duration probe_timeout = seconds(3);
@@ -42,6 +43,13 @@ struct Config {
   Duration flip_memory = minutes(10);
   // How often the straight link to a peer is tried that answers only over a third node.
   Duration relay_retry_period = seconds(60);
+
+  // --- Consistency [MSPastry §3.1, TR05-456] ---
+
+  // What a node needs from both immediate neighbours to be active, on its own clock; the grantor
+  // adds a sixteenth. The keys of a crashed root wait this long. Longer than probe_timeout *
+  // (probe_retries + 3), or each death of a neighbour suspends a node for a moment.
+  Duration lease = seconds(30);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 
@@ -116,6 +124,10 @@ struct Config {
   static Config lan();
   // Profile for wide-area networks: T_ls 30 s, T_out 3 s (the defaults above).
   static Config wan();
+
+  // How old a lease gets before it is renewed: early enough that a silent neighbour is found dead
+  // and the next one has granted a new lease when the old one ends.
+  Duration lease_renewal() const;
 
   // Largest k that replica_set() can answer: l/2 + 1 [PAST §2.2].
   int replicas_max() const { return leaf_set / 2 + 1; }

@@ -93,6 +93,13 @@ void Doubts::set_dead(Handle peer, Time now, bool leaf, std::size_t dead_max) {
   list.insert(place, {peer, now, leaf});
 }
 
+void Doubts::set_left(Handle peer) {
+  if (!lists_) return;
+  for (Death& death : lists_->dead) {
+    if (death.peer == peer) death.left = true;
+  }
+}
+
 void Doubts::age(Time since) {
   if (!lists_) return;
   std::erase_if(lists_->dead, [since](const Death& death) { return death.since < since; });

@@ -21,6 +21,7 @@ class Doubts {
     Handle peer = kNoHandle;
     Time since{};
     bool leaf = false;  // it was a member of the leaf set
+    bool left = false;  // it said so itself
   };
 
   // The references are valid until the next change.
@@ -41,6 +42,8 @@ class Doubts {
 
   // Of `dead_max` remembered ones the oldest that were not leaves make room first.
   void set_dead(Handle peer, Time now, bool leaf, std::size_t dead_max);
+  // Who was just remembered as dead said itself that it leaves.
+  void set_left(Handle peer);
   // Forgets the deaths before `since`, and with them the returns.
   void age(Time since);
   // The peer was heard: not suspected any more.

@@ -56,7 +56,7 @@ Forwarder::Traffic& Forwarder::traffic() {
 // ------------------------------------------------------------------------------------------
 
 void Forwarder::start(NodeState& node, Step& step, LocalRoute&& work) {
-  process(node, step, std::move(work.message), work.previous, work.hint, 0);
+  process(node, step, std::move(work));
 }
 
 void Forwarder::receive(NodeState& node, Step& step, Handle from, Routed&& message) {
@@ -65,23 +65,33 @@ void Forwarder::receive(NodeState& node, Step& step, Handle from, Routed&& messa
     ++node.counters.refused;  // unacknowledged: the sender takes another way
     return;
   }
+  // What waited in the queues of a node that had stopped is old: others delivered it meanwhile, or
+  // its sender still repeats it.
+  if (node.suspended() && !node.leases.validated()) {
+    ++node.counters.dropped;
+    return;
+  }
   if (!node.active() && traffic().kept.size() >= node.config->inactive_buffer_max) {
     ++node.counters.dropped;
     return;
   }
   owe_ack(from, message.header.hop_sequence);
-  process(node, step, std::move(message), from, kNoHandle, 0);
+  process(node, step, {std::move(message), from, kNoHandle, kNever});
 }
 
-void Forwarder::process(NodeState& node, Step& step, Routed&& message, Handle previous, Handle hint,
-                        std::uint8_t attempts) {
-  if (keep_if_inactive(node, step, message, previous, hint)) return;
+void Forwarder::process(NodeState& node, Step& step, LocalRoute&& work) {
+  // Who has no place yet does not know the way either.
+  if (node.joiner) return keep(node, step, std::move(work));
+  Routed& message = work.message;
+  const Handle previous = work.previous;
   RouteHeader& header = message.header;
   if (header.hops > node.config->hops_max) {
     return give_up(node, step, header, "hop limit reached");
   }
-  Handle next = choose_next(node, message, hint);
-  if (Application* application = node.application(header.application)) {
+  Handle next = choose_next(node, message, work.hint);
+  if (must_wait(node, step, message, next)) return keep(node, step, std::move(work));
+  Application* application = work.offered ? nullptr : node.application(header.application);
+  if (application != nullptr) {
     ForwardedMessage view{
         header.key, std::move(message.payload), header.source, previous, next, header.hops,
         header.kind};
@@ -93,7 +103,13 @@ void Forwarder::process(NodeState& node, Step& step, Routed&& message, Handle pr
     message.payload = std::move(view.payload);
     if (view.key != header.key) {
       header.key = view.key;
-      if (view.next_hop == next) view.next_hop = choose_next(node, message, kNoHandle);
+      if (view.next_hop == next) {
+        view.next_hop = choose_next(node, message, kNoHandle);
+        if (must_wait(node, step, message, view.next_hop)) {
+          work.offered = true;
+          return keep(node, step, std::move(work));
+        }
+      }
     }
     if (node.directory->valid(view.next_hop)) next = view.next_hop;
   }
@@ -101,20 +117,51 @@ void Forwarder::process(NodeState& node, Step& step, Routed&& message, Handle pr
     deliver(node, step, std::move(message), previous);
   } else {
     if (previous != kNoHandle) help_previous(node, step, header, previous, next);
-    send_hop(node, step, next, std::move(message), attempts);
+    send_hop(node, step, next, std::move(message), 0);
   }
 }
 
-bool Forwarder::keep_if_inactive(NodeState& node, Step& step, Routed& message, Handle previous,
-                                 Handle hint) {
-  if (node.active()) return false;
-  auto& kept = traffic().kept;
-  if (kept.size() < node.config->inactive_buffer_max) {
-    kept.push_back({std::move(message), previous, hint});
-  } else {
-    give_up(node, step, message.header, "too many messages wait for this node to become active");
+bool Forwarder::must_wait(const NodeState& node, const Step& step, const Routed& message,
+                          Handle next) const {
+  if (next == kNoHandle) return true;  // nobody known is nearer, and this node is not the root
+  const RouteHeader& header = message.header;
+  return next == node.self && header.kind == LookupKind::consistent &&
+         !node.may_deliver(header.key, step.now);
+}
+
+void Forwarder::keep(NodeState& node, Step& step, LocalRoute&& work) {
+  Traffic& t = traffic();
+  if (t.kept.size() >= node.config->inactive_buffer_max) {
+    return give_up(node, step, work.message.header, "too many messages wait for a root");
   }
-  return true;
+  if (work.keep_until == kNever) {
+    // A crashed root's keys wait for its leases, and a joiner for its batch.
+    work.keep_until = step.now + node.config->lease * 2 + node.config->gap_expiry;
+  }
+  t.kept_until = std::min(t.kept_until, work.keep_until);
+  // Guards and activation release what waits; where nobody nearer was known the leaf set is being
+  // repaired.
+  if (node.placed()) {
+    t.retry_kept_at = std::min(t.retry_kept_at, step.now + node.config->probe_timeout);
+  }
+  t.kept.push_back(std::move(work));
+}
+
+void Forwarder::check_kept(NodeState& node, Step& step) {
+  Traffic& t = *traffic_;
+  if (t.kept_until <= step.now) {
+    std::vector<LocalRoute> waiting = std::exchange(t.kept, {});
+    t.kept_until = kNever;
+    for (LocalRoute& work : waiting) {
+      if (work.keep_until <= step.now) {
+        give_up(node, step, work.message.header, "nobody became root in time");
+      } else {
+        t.kept_until = std::min(t.kept_until, work.keep_until);
+        t.kept.push_back(std::move(work));
+      }
+    }
+  }
+  if (t.retry_kept_at <= step.now) release_kept(node, step);
 }
 
 Handle Forwarder::choose_next(NodeState& node, const Routed& message, Handle hint) const {
@@ -139,7 +186,7 @@ Handle Forwarder::choose_next(NodeState& node, const Routed& message, Handle hin
   // Everybody is suspected: better a suspect than nobody.
   if (next.rule == RoutingRule::stuck) note(*node.config, Mark::everybody_suspected);
   if (next.rule == RoutingRule::stuck) next = next_hop(*node.directory, node.tables, header.key);
-  return next.node == kNoHandle ? node.self : next.node;
+  return next.rule == RoutingRule::deliver ? node.self : next.node;
 }
 
 // --- Sending
@@ -315,7 +362,8 @@ void Forwarder::trim(Hop& hop) {
 
 Time Forwarder::deadline() const {
   if (!traffic_) return kNever;
-  return std::min({traffic_->retransmit_at, traffic_->seen_rotates, traffic_->sweep_at});
+  return std::min({traffic_->retransmit_at, traffic_->seen_rotates, traffic_->sweep_at,
+                   traffic_->kept_until, traffic_->retry_kept_at});
 }
 
 void Forwarder::advance(NodeState& node, Step& step) {
@@ -326,6 +374,7 @@ void Forwarder::advance(NodeState& node, Step& step) {
     t.seen_before = std::exchange(t.seen, {});
     t.seen_rotates = t.seen_before.empty() ? kNever : step.now + node.config->duplicate_memory;
   }
+  if (std::min(traffic_->kept_until, traffic_->retry_kept_at) <= step.now) check_kept(node, step);
   if (traffic_->sweep_at <= step.now) sweep(node, step);
 }
 
@@ -375,7 +424,14 @@ void Forwarder::check_timeouts(NodeState& node, Step& step) {
 
 void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowledged&& entry) {
   RouteHeader& header = entry.message.header;
+  // Applications saw this message on its first attempt: only the hop is chosen again.
+  const auto wait = [&] {
+    keep(node, step, {std::move(entry.message), peer, kNoHandle, kNever, true});
+  };
+  const bool leaf = node.tables.leaf_set.contains(peer);
   if (entry.attempts >= node.config->hop_attempts) {
+    // A root that is only suspected still is the root: a pause, until it is dead or answers.
+    if (leaf) return wait();
     note(*node.config, Mark::hop_attempts_used_up);
     return give_up(node, step, header, "no hop answered");
   }
@@ -383,14 +439,12 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
        node.tables.leaf_set.contains(peer) ? Mark::last_hop_repeated : Mark::hop_repeated);
   ++node.counters.retransmitted;
   if (header.reroutes < 255) ++header.reroutes;
-  if (!node.tables.leaf_set.contains(peer)) avoid(header, peer);
-  if (!node.active()) {
-    keep_if_inactive(node, step, entry.message, kNoHandle, kNoHandle);
-    return;
-  }
-  // Applications saw this message on its first attempt: only the hop is chosen again.
+  if (!leaf) avoid(header, peer);
+  if (node.joiner) return wait();
   const Handle next = choose_next(node, entry.message, kNoHandle);
-  if (next == node.self) {
+  if (must_wait(node, step, entry.message, next)) {
+    wait();
+  } else if (next == node.self) {
     deliver(node, step, std::move(entry.message), peer);
   } else {
     if (next != peer) note(*node.config, Mark::alternative_hop_taken);
@@ -416,8 +470,11 @@ void Forwarder::peer_gone(NodeState& node, Step& step, Handle peer) {
 
 void Forwarder::release_kept(NodeState&, Step& step) {
   if (!traffic_) return;
-  for (LocalRoute& kept : std::exchange(traffic_->kept, {}))
+  traffic_->kept_until = kNever;
+  traffic_->retry_kept_at = kNever;
+  for (LocalRoute& kept : std::exchange(traffic_->kept, {})) {
     step.work.emplace_back(std::move(kept));
+  }
 }
 
 void Forwarder::sweep(NodeState& node, Step& step) {

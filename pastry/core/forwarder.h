@@ -29,7 +29,7 @@ class Forwarder {
   void receive(NodeState& node, Step& step, Handle from, Routed&& message);
   void acknowledged(NodeState& node, Step& step, Handle from, const HopAck& ack);
 
-  // The node became active: what was kept is routed again.
+  // The node became active, or a guard ended: what was kept is routed again.
   void release_kept(NodeState& node, Step& step);
   // Everything that waits for this peer's acknowledgement goes elsewhere.
   void peer_gone(NodeState& node, Step& step, Handle peer);
@@ -77,7 +77,9 @@ class Forwarder {
     std::vector<Handle> owed;                     // peers with acks to send
     IdentitySet seen, seen_before;  // what was delivered here: this period's and the last one's
     Time seen_rotates = kNever;
-    std::vector<LocalRoute> kept;
+    std::vector<LocalRoute> kept;  // nobody may deliver them yet
+    Time kept_until = kNever;      // the earliest of them
+    Time retry_kept_at = kNever;
     std::vector<Help> helped;  // those of late, at a place that both handles give
     std::size_t waiting = 0;
     Time retransmit_at = kNever;
@@ -85,9 +87,11 @@ class Forwarder {
     Time sweep_at = kNever;
   };
 
-  void process(NodeState& node, Step& step, Routed&& message, Handle previous, Handle hint,
-               std::uint8_t attempts);
-  bool keep_if_inactive(NodeState& node, Step& step, Routed& message, Handle previous, Handle hint);
+  void process(NodeState& node, Step& step, LocalRoute&& work);
+  // Whether this node, chosen as the root, has to wait with the delivery.
+  bool must_wait(const NodeState& node, const Step& step, const Routed& message, Handle next) const;
+  void keep(NodeState& node, Step& step, LocalRoute&& work);
+  void check_kept(NodeState& node, Step& step);
   Handle choose_next(NodeState& node, const Routed& message, Handle hint) const;
   void send_hop(NodeState& node, Step& step, Handle next, Routed&& message, std::uint8_t attempts);
   void deliver(NodeState& node, Step& step, Routed&& message, Handle previous);

@@ -144,6 +144,13 @@ void Gap::pump(NodeState& node, Step& step) {
 
 bool Gap::start_batch(NodeState& node, Step& step) {
   successor_ = node.tables.leaf_set.right_neighbour();
+  // While a dead neighbour may still be active in this gap, or a whole side of the leaf set is
+  // gone, it is not known who else is in it.
+  const Time guarded = node.leases.guarded_until(true);
+  if (guarded > step.now || (successor_ == kNoHandle && !node.tables.leaf_set.empty())) {
+    reopen(std::max(guarded, step.now + node.config->probe_timeout));
+    return true;
+  }
   const NodeId end = successor_ == kNoHandle ? node.self_id() : node.id(successor_);
   std::vector<JoinRequest> here;
   std::vector<JoinRequest> elsewhere;
@@ -196,7 +203,10 @@ void Gap::send_reserve(NodeState& node, Step& step) {
 
 void Gap::receive(NodeState& node, Step& step, Handle from, const GapReserveReply& reply) {
   if (phase_ != Phase::reserving || from != successor_ || reply.batch != batch_) return;
-  if (reply.granted) {
+  // The neighbour, or this node's own right to speak for the gap, may have changed meanwhile.
+  const bool still_ours = node.active() && node.tables.leaf_set.right_neighbour() == successor_ &&
+                          node.leases.guarded_until(true) <= step.now;
+  if (reply.granted && still_ours) {
     admit(node, step);
     return;
   }
@@ -206,8 +216,10 @@ void Gap::receive(NodeState& node, Step& step, Handle from, const GapReserveRepl
   if (reply.predecessor != kNoHandle) {
     note(*node.config, Mark::nearer_neighbour_told);
     node.liveness.consider_leaf(node, step, reply.predecessor);
+    reopen(step.now + node.random.between(node.config->rto_min, node.config->rto_min * 4));
+  } else {
+    reopen(step.now + node.random.jittered(node.config->probe_timeout, 50));
   }
-  reopen(step.now + node.random.between(node.config->rto_min, node.config->rto_min * 4));
 }
 
 void Gap::admit(NodeState& node, Step& step) {
@@ -228,6 +240,10 @@ void Gap::send_grant(NodeState& node, Step& step, const JoinRequest& request) {
   grant.attempt = request.attempt;
   grant.batch = batch_;
   for (const Member& member : members_) grant.batch_joiners.push_back(member.request.joiner);
+  if (std::find(grant.batch_joiners.begin(), grant.batch_joiners.end(), request.joiner) ==
+      grant.batch_joiners.end()) {
+    grant.batch_joiners.push_back(request.joiner);
+  }
   grant.successor = successor_;
   grant.leaf_set = node.tables.leaf_set.members();
   grant.rows = request.rows;
@@ -324,6 +340,7 @@ void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve
     note(*node.config, Mark::reserve_refused_inactive);
     return refuse(kNoHandle);
   }
+  if (node.leases.guarded_until(false) > step.now) return refuse(kNoHandle);
   // A restarted node must not be hindered by its own earlier incarnation.
   for (const Handle joiner : reserve.joiners) node.liveness.replace_older(node, step, joiner);
   const bool repeated = reserved_by_ == from && reserved_batch_ == reserve.batch;

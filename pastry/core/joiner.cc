@@ -113,14 +113,27 @@ void Joiner::saw_active(NodeState& node, Time now, Handle peer) {
   retry_at_ = std::min(retry_at_, now + node.random.jittered(node.config->join_retry_min / 2, 50));
 }
 
+bool Joiner::in_batch(Handle peer) const { return admitted_ && holds(batch_members_, peer); }
+
+void Joiner::peer_gone(Handle peer) {
+  std::erase(expected_, peer);
+  std::erase(batch_members_, peer);
+}
+
 void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant) {
   // An answer to an earlier attempt is as good: the owner holds the place for us.
-  if (admitted_ || grant.attempt > attempt_) return;
+  if (admitted_ || grant.attempt > attempt_ || !holds(grant.batch_joiners, node.self)) return;
   admitted_ = true;
   owner_ = from;
   successor_ = grant.successor;
   batch_ = grant.batch;
   retry_at_ = step.now + node.config->gap_expiry;
+  batch_members_ = grant.batch_joiners;
+  std::erase(batch_members_, node.self);
+  expected_ = batch_members_;
+  expected_.push_back(from);
+  if (successor_ != kNoHandle && successor_ != from) expected_.push_back(successor_);
+  node.leases.neighbours_changed(node, step);
   std::vector<Handle> candidates = std::move(grant.leaf_set);
   candidates.insert(candidates.end(), grant.batch_joiners.begin(), grant.batch_joiners.end());
   candidates.push_back(from);
@@ -145,6 +158,7 @@ void Joiner::advance(NodeState& node, Step& step) {
     // The place is held but activity does not come: start again, the owner answers at once.
     // There is an active ring: not the time to found another.
     admitted_ = false;
+    node.leases.neighbours_changed(node, step);
     started_ = step.now;
     node.emit(step, JoinFailed{"admitted, but not active in time"});
     note(*node.config, Mark::join_admitted_not_active);
@@ -158,6 +172,7 @@ void Joiner::advance(NodeState& node, Step& step) {
 void Joiner::mark_handles(Directory& directory) const {
   for (const Handle seed : seeds_) directory.mark(seed);
   for (const auto& [peer, seen] : inactive_peers_) directory.mark(peer);
+  for (const Handle peer : expected_) directory.mark(peer);
   for (const Handle peer : {active_seed_, owner_, successor_}) {
     if (peer != kNoHandle) directory.mark(peer);
   }

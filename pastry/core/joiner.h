@@ -37,6 +37,11 @@ class Joiner {
   std::uint32_t batch() const { return batch_; }
   // The first one that was given; kNoHandle if there is none.
   Handle first_seed() const { return seeds_.empty() ? kNoHandle : seeds_.front(); }
+  // The batch, the owner and the successor, as far as they are not known to be dead: among them are
+  // the neighbours of this node.
+  const std::vector<Handle>& expected() const { return expected_; }
+  bool in_batch(Handle peer) const;
+  void peer_gone(Handle peer);
 
   Time deadline() const { return retry_at_; }
   void advance(NodeState& node, Step& step);
@@ -51,6 +56,8 @@ class Joiner {
   std::vector<Handle> seeds_;
   // Answered that they are not active, and when they did so last.
   std::vector<std::pair<Handle, Time>> inactive_peers_;
+  std::vector<Handle> expected_;
+  std::vector<Handle> batch_members_;
   std::size_t next_seed_ = 0;
   Handle active_seed_ = kNoHandle;
   Handle owner_ = kNoHandle;

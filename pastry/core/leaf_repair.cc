@@ -80,11 +80,12 @@ void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, bool sprea
   const LeafSet& leaves = node.tables.leaf_set;
   const bool was_left = holds(leaves.left(), peer);
   const bool was_right = holds(leaves.right(), peer);
+  const Departure how = inactive(peer) ? Departure::died_inactive : Departure::died;
   doubts_.drop(peer);
   remember_dead(node, step.now, peer, was_left || was_right);
   node.upkeep.failed(node, step.now);
   node.emit(step, PeerDead{peer});
-  node.remove_peer(step, peer);
+  node.remove_peer(step, peer, how);
   note(*node.config, was_left || was_right ? Mark::leaf_died : Mark::other_peer_died);
   if (!was_left && !was_right) return;
   if (spread) {
@@ -92,10 +93,6 @@ void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, bool sprea
     for (const Handle member : leaves.members()) exchange(node, step, member);
   }
   repair_leaf_set(node, step, was_left, was_right);
-  if (leaves.empty() && node.active()) {
-    node.alone = true;
-    node.emit(step, NodeAlone{});
-  }
 }
 
 void Liveness::repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right) {
@@ -153,8 +150,9 @@ void Liveness::replace_older(NodeState& node, Step& step, Handle newer) {
   for (const Handle peer : replaced) {
     doubts_.drop(peer);
     drop_probe(peer);
-    node.remove_peer(step, peer);
+    node.remove_peer(step, peer, Departure::replaced);
   }
+  if (node.tables.leaf_set.find(id) == kNoHandle) node.leases.returned(node, step, newer);
 }
 
 }  // namespace pastry

@@ -19,7 +19,7 @@ bool holds(const std::vector<Handle>& list, Handle peer) {
 // --- Messages -----------------------------------------------------------------------------------
 
 void Liveness::heard(NodeState& node, Step& step, Handle from) {
-  if (from == right_) right_heard_ = step.now;
+  node.leases.heard(from);
   if (suspected(from)) note(*node.config, Mark::suspicion_revoked);
   doubts_.heard(from);
   // Somebody who was thought dead speaks: whether it can also be reached is for a probe to say.
@@ -27,7 +27,6 @@ void Liveness::heard(NodeState& node, Step& step, Handle from) {
     note(*node.config, Mark::dead_peer_heard);
     start_probe(node, step, {.peer = from});
   }
-  if (node.alone && node.active() && !node.tables.leaf_set.empty()) node.alone = false;
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe& probe) {
@@ -68,14 +67,6 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   node.activate_if_ready(step);
 }
 
-void Liveness::receive(NodeState& node, Step& step, Handle from, const Heartbeat& heartbeat) {
-  set_active(node, step, from, heartbeat.active);
-  if (!node.placed() || from == right_) return;
-  // The sender takes us for its left neighbour, but somebody stands between, or we do not know it:
-  // the exchange tells both.
-  exchange(node, step, from);
-}
-
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Ping& ping) {
   node.upkeep.pinged_by(*node.config, from, step.now);
   node.send(step, from, Pong{ping.token, node.active()});
@@ -97,8 +88,10 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Leave& le
   drop_probe(from);
   doubts_.drop(from);
   remember_dead(node, step.now, from, leaf);
-  node.remove_peer(step, from);
+  doubts_.set_left(from);
+  node.remove_peer(step, from, Departure::left);
   consider_leaves(node, step, leave.leaf_set);
+  node.go_on_alone_if_so(step);
   node.activate_if_ready(step);
 }
 
@@ -124,7 +117,10 @@ void Liveness::set_active(NodeState& node, Step& step, Handle peer, bool active)
 void Liveness::tidy(const NodeState& node, Time now) {
   doubts_.age(now - node.config->reunion_memory);
   if (node.gap) return;
-  doubts_.keep_inactive_if([&](Handle peer) { return node.tables.leaf_set.contains(peer); });
+  const LeafSet& leaves = node.tables.leaf_set;
+  doubts_.keep_inactive_if([&](Handle peer) {
+    return peer == leaves.left_neighbour() || peer == leaves.right_neighbour();
+  });
 }
 
 std::vector<Handle> Liveness::failed(const NodeState& node, Time now) const {
@@ -139,12 +135,10 @@ std::vector<Handle> Liveness::failed(const NodeState& node, Time now) const {
 
 Time Liveness::deadline() const {
   const Time probes_at = probing_ ? probing_->deadline : kNever;
-  return std::min({probes_at, heartbeat_at_, silence_at_, doubts_.relays().deadline()});
+  return std::min(probes_at, doubts_.relays().deadline());
 }
 
 void Liveness::advance(NodeState& node, Step& step) {
-  check_heartbeat(node, step);
-  check_silence(node, step);
   check_probes(node, step);
   check_links(node, step);
 }

@@ -1,14 +1,13 @@
-// Who is alive: heartbeats, probes, suspicion, death, and the leaf set's repair [MSPastry §3.1,
-// §4.1].
+// Who is alive: probes, suspicion, death, and the leaf set's repair [MSPastry §3.1, §4.1].
 //
-// A heartbeat goes to the left neighbour each T_ls; silence of the right one starts a probe. Any
-// message of a peer is proof of its life and replaces heartbeats and probes. What a peer calls dead
-// is probed, never removed on its word; what it calls a leaf is probed before it is inserted, and
-// enters the leaf set only after this node reached it. A leaf that does not answer is asked over a
-// third node before it is declared dead, and stays a member if it answers that way (relays.h).
+// Leases between immediate neighbours are the heartbeats (leases.h): who leaves a request
+// unanswered is probed. What a peer calls dead is probed, never removed on its word; what it calls
+// a leaf is probed before it is inserted, and enters the leaf set only after this node reached it.
+// A leaf that does not answer is asked over a third node before it is declared dead, and stays a
+// member if it answers that way (relays.h).
 //
-// Parts: liveness.cc messages and views, probing.cc probes and their end, watch.cc heartbeats and
-// silence, leaf_repair.cc death and what fills its place, relaying.cc links over a third node.
+// Parts: liveness.cc messages and views, probing.cc probes and their end, watch.cc silent
+// neighbours, leaf_repair.cc death and what fills its place, relaying.cc links over a third node.
 #pragma once
 
 #include <cstdint>
@@ -28,13 +27,8 @@ class Liveness {
  public:
   // Any message of `from` arrived.
   void heard(NodeState& node, Step& step, Handle from);
-  // Any message to `to` was sent.
-  void sent(Time now, Handle to) {
-    if (to == left_) left_sent_ = now;
-  }
 
   void receive(NodeState& node, Step& step, Handle from, const LeafProbe& probe);
-  void receive(NodeState& node, Step& step, Handle from, const Heartbeat& heartbeat);
   void receive(NodeState& node, Step& step, Handle from, const Ping& ping);
   void receive(NodeState& node, Step& step, Handle from, const Pong& pong);
   void receive(NodeState& node, Step& step, Handle from, const Leave& leave);
@@ -53,14 +47,17 @@ class Liveness {
   void check(NodeState& node, Step& step, Handle peer);
   // Sends a leaf-set probe that is answered with the peer's leaf set; repeated until answered.
   void exchange(NodeState& node, Step& step, Handle peer);
+  // An immediate neighbour did not answer a request for a lease: counts as the first probe that it
+  // left unanswered. The node behind it is told, so that both find out at the same time.
+  void neighbour_silent(NodeState& node, Step& step, Handle peer);
+  // `peer` takes this node for its immediate neighbour, wrongly: tells it who is near.
+  void correct(NodeState& node, Step& step, Handle peer);
   // To all of the leaf set, unanswered: "I am active".
   void announce_leaf_set(NodeState& node, Step& step);
 
   void declare_dead(NodeState& node, Step& step, Handle peer, bool spread);
   // A higher incarnation of the same id showed itself.
   void replace_older(NodeState& node, Step& step, Handle newer);
-  // The leaf set changed: the watched neighbours may be others.
-  void neighbours_changed(NodeState& node, Step& step);
   // Looks for nodes on a side of the leaf set that is not full although the ring is larger: the
   // nearest known ones on that side are asked for theirs. Does nothing if the leaf set is complete.
   void fill_leaf_set(NodeState& node, Step& step);
@@ -131,10 +128,6 @@ class Liveness {
   void check_probes(NodeState& node, Step& step);
   LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
 
-  // watch.cc
-  void check_heartbeat(NodeState& node, Step& step);
-  void check_silence(NodeState& node, Step& step);
-
   // leaf_repair.cc
   bool among_nearest(const NodeState& node, const NodeId& id) const;
   void repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right);
@@ -145,13 +138,7 @@ class Liveness {
   void learn_route(NodeState& node, Step& step, Handle peer, Handle via);
   void check_links(NodeState& node, Step& step);
 
-  Handle left_ = kNoHandle;
-  Handle right_ = kNoHandle;
-  Time left_sent_{};
-  Time right_heard_{};
   std::uint32_t last_token_ = 0;
-  Time heartbeat_at_ = kNever;
-  Time silence_at_ = kNever;
   Box<Probing> probing_;  // only while it probes somebody
   Doubts doubts_;
 };

@@ -151,10 +151,20 @@ struct LeafProbe {
   Duration probe_period{};
 };
 
-// To the left neighbour each T_ls unless other traffic replaces it.
-struct Heartbeat {
-  bool active = false;
+// Between immediate neighbours: asks for a lease, grants one, or both (leases.h). An exchange takes
+// three messages: request, grant with request, grant. It is the heartbeat, too.
+struct Lease {
+  // A node between the two that died while it may have held leases, and for how long it may do so.
+  using Guarded = std::pair<Handle, Duration>;
+
+  std::uint32_t request = 0;     // token of a request; 0: nothing asked
+  std::uint32_t grant = 0;       // token of the request that this answers; 0: none
+  bool left = false;             // granted: the receiver is the sender's left neighbour
+  bool right = false;            // granted: the receiver is the sender's right neighbour
+  bool active = false;           // the sender is active
+  std::vector<Guarded> guarded;  // at most kGuardedMax
 };
+inline constexpr std::size_t kGuardedMax = 16;
 
 // Proof of life and round-trip time of any node.
 struct Ping {
@@ -226,7 +236,7 @@ inline constexpr std::size_t kIntroducedMax = 128;
 
 using Message =
     std::variant<Routed, HopAck, Outcome, JoinRequest, JoinTransfer, GapReserve, GapReserveReply,
-                 JoinGrant, JoinReport, GapRelease, JoinRefused, LeafProbe, Heartbeat, Ping, Pong,
+                 JoinGrant, JoinReport, GapRelease, JoinRefused, LeafProbe, Lease, Ping, Pong,
                  RowRequest, RowReply, NeighbourhoodRequest, NeighbourhoodReply, Announce, Leave,
                  Direct, Seek, Relay>;
 

@@ -45,6 +45,9 @@ struct HandleVisitor {
     visit_handles(m.leaf_set, visit);
     visit_handles(m.failed, visit);
   }
+  void operator()(const Lease& m) const {
+    for (const auto& [peer, remaining] : m.guarded) visit(peer);
+  }
   void operator()(const RowReply& m) const { visit_handles(m.row.entries, visit); }
   void operator()(const NeighbourhoodReply& m) const { visit_handles(m.members, visit); }
   void operator()(const Announce& m) const { visit_handles(m.row.entries, visit); }
@@ -61,7 +64,6 @@ struct HandleVisitor {
   void operator()(const JoinReport&) const {}
   void operator()(const GapRelease&) const {}
   void operator()(const JoinRefused&) const {}
-  void operator()(const Heartbeat&) const {}
   void operator()(const Ping&) const {}
   void operator()(const Pong&) const {}
   void operator()(const RowRequest&) const {}

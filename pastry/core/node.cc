@@ -99,7 +99,7 @@ struct Receiver {
     if (node.joiner) node.joiner->receive(node, step, from, m);
   }
   void operator()(LeafProbe&& m) { node.liveness.receive(node, step, from, m); }
-  void operator()(Heartbeat&& m) { node.liveness.receive(node, step, from, m); }
+  void operator()(Lease&& m) { node.leases.receive(node, step, from, m); }
   void operator()(Ping&& m) { node.liveness.receive(node, step, from, m); }
   void operator()(Pong&& m) { node.liveness.receive(node, step, from, m); }
   void operator()(Leave&& m) { node.liveness.receive(node, step, from, m); }
@@ -143,9 +143,12 @@ bool Node::add_application(ApplicationId id, Application& application) {
 void Node::begin(Time now, Outbox& out, Step& step) {
   step.now = now;
   step.out = &out;
-  if (!state_->backlog) return;
-  step.work = std::move(*state_->backlog);
-  state_->backlog.reset();
+  if (state_->backlog) {
+    step.work = std::move(*state_->backlog);
+    state_->backlog.reset();
+  }
+  // Whatever this input is about: a node that was stopped for a while acts on nothing stale.
+  state_->check_leases(step);
 }
 
 void Node::finish(Step& step) {
@@ -260,10 +263,15 @@ void Node::storage_completed(Time now, StorageCompletion completion, Outbox& out
 void Node::advance(Time now, Outbox& out) {
   NodeState& node = *state_;
   if (node.phase == NodePhase::left || node.phase == NodePhase::created) return;
+  const Time expected = next_deadline();
   Step step;
   begin(now, out, step);
+  // So late, and the answers that came meanwhile may still wait in a queue.
+  if (expected > Time::min() && now - expected > node.config->probe_timeout)
+    node.leases.stalled(node, step);
   if (node.joiner && node.joiner->deadline() <= now) node.joiner->advance(node, step);
   if (node.liveness.deadline() <= now) node.liveness.advance(node, step);
+  if (node.leases.deadline(node) <= now) node.leases.advance(node, step);
   if (node.forwarder.deadline() <= now) node.forwarder.advance(node, step);
   if (node.gap && node.gap->deadline() <= now) node.gap->advance(node, step);
   if (node.upkeep.deadline() <= now) node.upkeep.advance(node, step);
@@ -276,7 +284,8 @@ Time Node::next_deadline() const {
   if (node.phase == NodePhase::left || node.phase == NodePhase::created) return kNever;
   if (node.backlog) return Time::min();
   Time at = std::min(node.liveness.deadline(), node.forwarder.deadline());
-  at = std::min({at, node.upkeep.deadline(), node.operations.deadline()});
+  at = std::min(
+      {at, node.upkeep.deadline(), node.operations.deadline(), node.leases.deadline(node)});
   if (node.joiner) at = std::min(at, node.joiner->deadline());
   if (node.gap) at = std::min(at, node.gap->deadline());
   return at;
@@ -294,6 +303,14 @@ void Node::set_wall_time(WallTime wall) { state_->wall = wall; }
 Handle Node::self() const { return state_->self; }
 const NodeId& Node::id() const { return state_->self_id(); }
 bool Node::active() const { return state_->active(); }
+bool Node::holds_leases(Time now) const {
+  return state_->active() && state_->leases.held(*state_, now);
+}
+bool Node::would_deliver(const Key& key, Time now) const {
+  const NodeState& node = *state_;
+  return node.may_deliver(key, now) &&
+         next_hop(*node.directory, node.tables, key).rule == RoutingRule::deliver;
+}
 bool Node::alone() const { return state_->alone; }
 const Tables& Node::tables() const { return state_->tables; }
 const Directory& Node::directory() const { return *state_->directory; }
@@ -349,6 +366,7 @@ void Node::mark_handles() const {
   node.forwarder.mark_handles(directory);
   node.liveness.mark_handles(directory);
   node.upkeep.mark_handles(directory);
+  node.leases.mark_handles(directory);
   node.operations.mark_handles(directory);
   if (node.gap) node.gap->mark_handles(directory);
   if (node.joiner) node.joiner->mark_handles(directory);

@@ -118,7 +118,12 @@ class Node {
 
   Handle self() const;
   const NodeId& id() const;
+  // As of the last input; leases may have run out since.
   bool active() const;
+  // Active, and its leases from both neighbours are valid at `now`.
+  bool holds_leases(Time now) const;
+  // Whether it would deliver a consistent message with this key at `now`.
+  bool would_deliver(const Key& key, Time now) const;
   // Founded alone, or every known peer is dead.
   bool alone() const;
   const Tables& tables() const;

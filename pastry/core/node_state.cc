@@ -27,7 +27,6 @@ Gap& NodeState::gap_state() {
 }
 
 void NodeState::send(Step& step, Handle to, Message&& message, Priority priority) {
-  liveness.sent(step.now, to);
   const Handle via = liveness.via(to);
   if (via == kNoHandle) return send_straight(step, to, std::move(message), priority);
   send_straight(step, via,
@@ -67,13 +66,19 @@ bool NodeState::knows_replica_set(const Key& key, int k) const {
 void NodeState::insert_leaf(Step& step, Handle peer) {
   if (peer == self || id(peer) == self_id()) return;
   liveness.replace_older(*this, step, peer);
+  leases.returned(*this, step, peer);
   const bool was_member = tables.leaf_set.contains(peer);
   const bool known =
       was_member && tables.leaf_set.complete() && !tables.leaf_set.knows_whole_ring();
   if (known && !directory->has_twins(peer)) return;  // it would change nothing
+  const bool was_empty = tables.leaf_set.empty();
   const std::vector<Handle> before = active() ? tables.leaf_set.members() : std::vector<Handle>();
   if (!tables.leaf_set.insert(peer)) return;
-  liveness.neighbours_changed(*this, step);
+  if (was_empty && active()) {
+    leases.no_longer_alone(*this, step.now);
+    alone = false;
+  }
+  leases.neighbours_changed(*this, step);
   if (!active()) return;
   emit(step, LeafSetChanged{});
   for (const auto& [app_id, application] : applications) {
@@ -88,13 +93,14 @@ void NodeState::insert_leaf(Step& step, Handle peer) {
   if (gap) gap->pump(*this, step);
 }
 
-void NodeState::remove_peer(Step& step, Handle peer) {
+void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
   const bool leaf = tables.leaf_set.remove(peer);
   const int row = shared_prefix(self_id(), id(peer), config->digit_bits);
   const bool entry = tables.routing_table.remove(peer);
   tables.neighbourhood.remove(peer);
+  if (joiner) joiner->peer_gone(peer);
+  leases.departed(*this, step, peer, how);
   if (leaf) {
-    liveness.neighbours_changed(*this, step);
     emit(step, LeafSetChanged{});
     if (!tables.leaf_set.complete()) upkeep.hurry(step.now + probe_time());
   }
@@ -116,37 +122,79 @@ void NodeState::measured(Handle peer, Duration round_trip) {
   tables.neighbourhood.consider(peer, distance);
 }
 
+void NodeState::go_on_alone_if_so(Step& step) {
+  if (alone || !placed() || joiner || !tables.leaf_set.empty() || liveness.probing_leaves()) return;
+  if (tables.routing_table.size() + tables.neighbourhood.size() > 0) {
+    liveness.fill_leaf_set(*this, step);
+    return;
+  }
+  alone = true;
+  emit(step, NodeAlone{});
+  activate_if_ready(step);
+}
+
 void NodeState::activate_if_ready(Step& step) {
+  if (suspended()) {
+    leases.probes_changed(*this, step);
+    if (leases.held(*this, step.now) && leases.validated()) activate(step);
+    return;
+  }
   if (phase != NodePhase::joining || !joiner || !joiner->admitted()) return;
-  if (liveness.probing_leaves() || tables.leaf_set.empty()) return;
+  if (liveness.probing_leaves() || !leases.held_from_neighbours(*this, step.now)) return;
   activate(step);
 }
 
 void NodeState::activate(Step& step) {
+  const bool back = suspended();
+  const bool known = back && leases.neighbours_kept();
   phase = NodePhase::active;
-  alone = tables.leaf_set.empty();
+  if (!back) alone = tables.leaf_set.empty();
+  leases.activated();
   emit(step, NodeActivated{});
   if (joiner) {
-    const JoinReport report{joiner->batch(), true};
-    const Handle owner = joiner->owner();
     upkeep.set_bootstrap(joiner->first_seed());
-    const Handle successor = joiner->successor();
-    if (owner != kNoHandle) send(step, owner, report);
-    if (successor != kNoHandle && successor != owner) send(step, successor, report);
+    report_active(step);
     joiner.reset();
   }
-  liveness.announce_leaf_set(*this, step);
-  upkeep.start(*this, step);
-  upkeep.announce(*this, step);
+  if (!known) liveness.announce_leaf_set(*this, step);
+  if (!back) {
+    upkeep.start(*this, step);
+    upkeep.announce(*this, step);
+  }
   forwarder.release_kept(*this, step);
   if (gap) gap->pump(*this, step);
-  for (const auto& [app_id, application] : applications) {
-    application->activity(context(step, app_id), true);
+  tell_applications(step, true);
+}
+
+// To those whose gap waits for it. The leaf set hears of it in any case.
+void NodeState::report_active(Step& step) {
+  const Handle owner = joiner->owner();
+  const Handle successor = joiner->successor();
+  for (const Handle peer : {owner, successor == owner ? kNoHandle : successor}) {
+    if (peer == kNoHandle || tables.leaf_set.contains(peer)) continue;
+    send(step, peer, JoinReport{joiner->batch(), true});
   }
 }
 
+void NodeState::tell_applications(Step& step, bool now_active) {
+  for (const auto& [app_id, application] : applications) {
+    application->activity(context(step, app_id), now_active);
+  }
+}
+
+void NodeState::check_leases(Step& step) {
+  if (active() && !leases.held(*this, step.now)) suspend(step);
+}
+
+void NodeState::suspend(Step& step) {
+  phase = NodePhase::suspended;
+  emit(step, NodeDeactivated{"a lease of a neighbour ran out"});
+  tell_applications(step, false);
+  leases.suspended(*this, step);
+}
+
 void NodeState::resign(Step& step, const char* reason) {
-  if (!active()) return;
+  if (!active() && !suspended()) return;
   std::vector<Handle> seeds = tables.neighbourhood.members();
   const auto add = [&](Handle peer) {
     if (std::find(seeds.begin(), seeds.end(), peer) == seeds.end()) seeds.push_back(peer);
@@ -154,15 +202,16 @@ void NodeState::resign(Step& step, const char* reason) {
   tables.routing_table.for_each([&](Handle peer, Proximity) { add(peer); });
   for (const Handle peer : tables.leaf_set.members()) add(peer);
   if (seeds.empty()) return;  // nobody to join: better a ring of its own than none
+  // Where everybody is suspended somebody has to found the ring again.
+  const bool was_active = active();
   phase = NodePhase::joining;
   emit(step, NodeDeactivated{reason});
-  for (const auto& [app_id, application] : applications) {
-    application->activity(context(step, app_id), false);
-  }
-  for (const Handle peer : tables.leaf_set.members()) tables.leaf_set.remove(peer);
-  liveness.neighbours_changed(*this, step);
+  if (was_active) tell_applications(step, false);
+  tables.leaf_set.clear();
+  leases.activated();
+  leases.neighbours_changed(*this, step);
   gap.reset();
-  joiner = std::make_unique<Joiner>(*this, step.now, false);
+  joiner = std::make_unique<Joiner>(*this, step.now, !was_active);
   joiner->add_seeds(*this, seeds);
   joiner->attempt(*this, step);
 }

@@ -11,6 +11,7 @@
 #include "pastry/core/forwarder.h"
 #include "pastry/core/gap.h"
 #include "pastry/core/joiner.h"
+#include "pastry/core/leases.h"
 #include "pastry/core/liveness.h"
 #include "pastry/core/node.h"
 #include "pastry/core/operations.h"
@@ -18,7 +19,8 @@
 
 namespace pastry {
 
-enum class NodePhase : unsigned char { created, joining, active, left };
+// suspended: has its place but not both leases; delivers nothing that only the root may.
+enum class NodePhase : unsigned char { created, joining, active, suspended, left };
 
 struct NodeState {
   NodeState(Node& node, const Config& config, Directory& directory, Handle self,
@@ -38,6 +40,7 @@ struct NodeState {
 
   Forwarder forwarder;
   Liveness liveness;
+  Leases leases;
   Upkeep upkeep;
   Operations operations;
   Box<Gap> gap;                         // while it helps joiners
@@ -45,8 +48,14 @@ struct NodeState {
   Box<std::vector<LocalWork>> backlog;  // work beyond the bound of one step
 
   bool active() const { return phase == NodePhase::active; }
-  // Has a place in the ring: active, or admitted and about to be.
-  bool placed() const { return active() || (joiner && joiner->admitted()); }
+  bool suspended() const { return phase == NodePhase::suspended; }
+  // Has a place in the ring: active, suspended, or admitted and about to be active.
+  bool placed() const { return active() || suspended() || (joiner && joiner->admitted()); }
+  // Whether this node may deliver what only the root of `key` may: it holds its leases at `now` and
+  // no dead neighbour may still be the root.
+  bool may_deliver(const Key& key, Time now) const {
+    return active() && leases.held(*this, now) && !leases.guarded(*this, key, now);
+  }
   const NodeId& self_id() const { return tables.self; }
   const NodeId& id(Handle handle) const { return directory->id(handle); }
 
@@ -68,13 +77,23 @@ struct NodeState {
 
   // Insertion into and removal from the tables, with everything that follows from it.
   void insert_leaf(Step& step, Handle peer);
-  void remove_peer(Step& step, Handle peer);
+  void remove_peer(Step& step, Handle peer, Departure how);
   void measured(Handle peer, Duration round_trip);
-  // The joiner's probes are answered: become active.
+  // Everybody this node knew is dead or gone.
+  void go_on_alone_if_so(Step& step);
+  // A joiner's probes are answered and its neighbours granted leases, or a suspended node has both
+  // leases again: become active.
   void activate_if_ready(Step& step);
   void activate(Step& step);
   // Gives the own place up, though alive, and joins again through whoever is known.
   void resign(Step& step, const char* reason);
+  // Before anything else in a step: a lease that ran out makes this node inactive.
+  void check_leases(Step& step);
+
+ private:
+  void suspend(Step& step);
+  void report_active(Step& step);
+  void tell_applications(Step& step, bool active);
 };
 
 }  // namespace pastry

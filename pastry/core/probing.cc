@@ -189,6 +189,8 @@ void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
     // Joiners of a batch need not stand in the owner's leaf set, and the gap waits for each.
     doubts_.drop(probe.peer);
     remember_dead(node, step.now, probe.peer, false);
+    if (node.joiner) node.joiner->peer_gone(probe.peer);
+    node.leases.departed(node, step, probe.peer, Departure::died_inactive);
     if (node.gap) node.gap->peer_gone(node, step, probe.peer);
     if (probe.leaf) fill_leaf_set(node, step);  // its place among the candidates is free
   }
@@ -225,7 +227,9 @@ void Liveness::check_probes(NodeState& node, Step& step) {
     }
   }
   for (const Probe& probe : failed) probe_failed(node, step, probe);
-  if (!failed.empty()) node.activate_if_ready(step);
+  if (failed.empty()) return;
+  node.go_on_alone_if_so(step);
+  node.activate_if_ready(step);
 }
 
 }  // namespace pastry

@@ -19,6 +19,8 @@ struct LocalRoute {
   Routed message;
   Handle previous = kNoHandle;
   Handle hint = kNoHandle;
+  Time keep_until = kNever;  // waited for a root before: given up then
+  bool offered = false;      // the application's forward() saw it here already
 };
 
 // A direct message of the node to itself.

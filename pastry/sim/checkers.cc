@@ -53,6 +53,26 @@ std::vector<NodeIndex> sorted_active(const Simulator& simulator) {
   return ring;
 }
 
+// Somebody among the active nodes around `key` who would deliver it now, `root` apart.
+NodeIndex other_root(const Simulator& simulator, NodeIndex root, const Key& key) {
+  const auto& active = simulator.active_nodes();
+  const auto near = std::min<std::size_t>(active.size(), 4);
+  auto up = active.lower_bound(key);
+  auto down = up;
+  const auto is_rival = [&](NodeIndex node) {
+    return node != root && simulator.node(node).would_deliver(key, simulator.now());
+  };
+  for (std::size_t step = 0; step < near; ++step) {
+    if (up == active.end()) up = active.begin();
+    if (down == active.begin()) down = active.end();
+    --down;
+    if (is_rival(up->second)) return up->second;
+    if (is_rival(down->second)) return down->second;
+    ++up;
+  }
+  return kNoNode;
+}
+
 }  // namespace
 
 void Findings::add(std::string description) {
@@ -75,17 +95,26 @@ std::string Findings::text() const {
 
 NodeIndex closest_active(const Simulator& simulator, const Key& key) {
   const auto& active = simulator.active_nodes();
-  if (active.empty()) return kNoNode;
-  auto after = active.lower_bound(key);
-  const auto before = after == active.begin() ? std::prev(active.end()) : std::prev(after);
-  if (after == active.end()) after = active.begin();
+  const auto next_holder = [&](auto from, bool upwards) {
+    for (std::size_t seen = 0; seen < active.size(); ++seen) {
+      if (upwards && from == active.end()) from = active.begin();
+      if (!upwards && from == active.begin()) from = active.end();
+      if (!upwards) --from;
+      if (simulator.node(from->second).holds_leases(simulator.now())) return from;
+      if (upwards) ++from;
+    }
+    return active.end();
+  };
+  const auto after = next_holder(active.lower_bound(key), true);
+  if (after == active.end()) return kNoNode;
+  const auto before = next_holder(active.lower_bound(key), false);
   return closer(key, after->first, before->first) ? after->second : before->second;
 }
 
 bool is_rightful_root(const Simulator& simulator, NodeIndex node, const Key& key) {
   const NodeIndex root = closest_active(simulator, key);
   // A node that became active in this very step is not in the list yet.
-  return root == node || (simulator.node(node).active() &&
+  return root == node || (simulator.node(node).holds_leases(simulator.now()) &&
                           (root == kNoNode || closer(key, simulator.id(node), simulator.id(root))));
 }
 
@@ -266,6 +295,12 @@ void DeliveryOracle::delivered(NodeIndex node, const Delivery& delivery) {
     findings_.add("key " + delivery.key.hex() + " delivered by " + describe_node(simulator_, node) +
                   (simulator_.node(node).active() ? "" : ", which is not active,") +
                   " instead of " + (root == kNoNode ? "nobody" : describe_node(simulator_, root)));
+  }
+  const NodeIndex rival = other_root(simulator_, node, delivery.key);
+  if (rival != kNoNode) {
+    ++wrong_root_;
+    findings_.add("key " + delivery.key.hex() + " delivered by " + describe_node(simulator_, node) +
+                  ", but " + describe_node(simulator_, rival) + " would deliver it, too");
   }
   const auto [first, fresh] = seen_.emplace(std::pair(delivery.source, delivery.sequence), node);
   if (!fresh) {

@@ -26,10 +26,11 @@ struct Findings {
   std::string text() const;
 };
 
-// The active node closest to `key`, or kNoNode if none is active.
+// The active node closest to `key` among those that hold their leases now, or kNoNode if there is
+// none. A node that is paused or suspended holds none once they have run out.
 NodeIndex closest_active(const Simulator& simulator, const Key& key);
 
-// Whether `node`, which delivers `key` in this very step, is the active node closest to it.
+// Whether `node`, which delivers `key` in this very step, is that node.
 bool is_rightful_root(const Simulator& simulator, NodeIndex node, const Key& key);
 // The same for one of the `count` active nodes closest to the key.
 bool is_one_of_closest(const Simulator& simulator, NodeIndex node, const Key& key, int count);
@@ -62,8 +63,8 @@ double routing_table_fill(const Simulator& simulator);
 // check_ring, check_leaf_sets, check_leaf_order, check_tables, and check_told if it is on.
 Findings check_quiet_ring(const Simulator& simulator);
 
-// Watches every delivery: a consistent message is delivered by the active node closest to its key,
-// and once. Uses the simulator's delivery hook; must outlive the simulation's run.
+// Watches every delivery: a consistent message is delivered by the active node closest to its key
+// that holds its leases, nobody near would deliver it, too, and it is delivered once. Uses the simulator's delivery hook; must outlive the simulation's run.
 class DeliveryOracle {
  public:
   explicit DeliveryOracle(Simulator& simulator);

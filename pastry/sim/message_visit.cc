@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, kMessageKinds> kNames = {
     "GapRelease",
     "JoinRefused",
     "LeafProbe",
-    "Heartbeat",
+    "Lease",
     "Ping",
     "Pong",
     "RowRequest",
@@ -80,7 +80,13 @@ struct Scalars {
     flagged(static_cast<std::uint32_t>(m.leaf_set.size()), m.active);
     hash.add(static_cast<std::uint64_t>(m.probe_period.count()));
   }
-  void operator()(const Heartbeat& m) const { hash.add(std::uint64_t{m.active}); }
+  void operator()(const Lease& m) const {
+    hash.add((std::uint64_t{m.request} << 32) | m.grant);
+    hash.add((m.left ? 4U : 0U) | (m.right ? 2U : 0U) | (m.active ? 1U : 0U));
+    for (const auto& [peer, remaining] : m.guarded) {
+      hash.add(static_cast<std::uint64_t>(remaining.count()));
+    }
+  }
   void operator()(const Ping& m) const { hash.add(m.token); }
   void operator()(const Pong& m) const { flagged(m.token, m.active); }
   void operator()(const RowRequest& m) const { hash.add(m.row); }

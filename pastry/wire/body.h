@@ -57,7 +57,7 @@ class BodyWriter {
   void write(const GapRelease& message, schema::Envelope::Builder out);
   void write(const JoinRefused& message, schema::Envelope::Builder out);
   void write(const LeafProbe& message, schema::Envelope::Builder out);
-  void write(const Heartbeat& message, schema::Envelope::Builder out);
+  void write(const Lease& message, schema::Envelope::Builder out);
   void write(const Ping& message, schema::Envelope::Builder out);
   void write(const Pong& message, schema::Envelope::Builder out);
   void write(const RowRequest& message, schema::Envelope::Builder out);
@@ -105,6 +105,7 @@ class BodyReader {
   JoinRefused join_refused(schema::JoinRefused::Reader in);
   Announce announce(schema::Announce::Reader in);
   LeafProbe leaf_probe(schema::LeafProbe::Reader in);
+  Lease lease(schema::Lease::Reader in);
   Direct direct(schema::Direct::Reader in, Payload payload);
   Seek seek(schema::Seek::Reader in);
   Relay relay(schema::Relay::Reader in, Payload payload);

@@ -14,7 +14,7 @@ constexpr std::size_t kIntroductions = 1024;
 // The kinds that need not describe their sender each time.
 bool travels_much(const Message& message) {
   return std::holds_alternative<Routed>(message) || std::holds_alternative<HopAck>(message) ||
-         std::holds_alternative<Outcome>(message) || std::holds_alternative<Heartbeat>(message) ||
+         std::holds_alternative<Outcome>(message) || std::holds_alternative<Lease>(message) ||
          std::holds_alternative<Pong>(message) || std::holds_alternative<Direct>(message);
 }
 

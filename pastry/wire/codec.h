@@ -5,7 +5,7 @@
 // header frame (Pack). Nothing that a peer sends makes the codec throw, assert or allocate beyond
 // the bounds of limits.h: bad input is an Error that names the field.
 //
-// Who is known: the messages that travel most (Routed, HopAck, Outcome, Heartbeat, Pong, Direct)
+// Who is known: the messages that travel most (Routed, HopAck, Outcome, Lease, Pong, Direct)
 // name their sender by (id, incarnation) and describe it in full only now and then; all others
 // always describe it. A receiver that does not know the sender refuses the message (not_found). A
 // host therefore keeps the nodes of an admitted process (their Hello lists them) in its Directory

@@ -159,6 +159,28 @@ LeafProbe BodyReader::leaf_probe(schema::LeafProbe::Reader in) {
   return message;
 }
 
+Lease BodyReader::lease(schema::Lease::Reader in) {
+  Lease message;
+  message.request = in.getRequest();
+  message.grant = in.getGrant();
+  message.left = in.getLeft();
+  message.right = in.getRight();
+  message.active = in.getActive();
+  if (!in.hasGuarded()) return message;
+  const auto guarded = in.getGuarded();
+  if (guarded.size() > kGuardedMax) {
+    error.set(ErrorCode::too_large, "lease.guarded: " + std::to_string(guarded.size()));
+    return message;
+  }
+  message.guarded.reserve(guarded.size());
+  for (const auto entry : guarded) {
+    const Duration remaining = std::chrono::milliseconds(entry.getRemainingMs());
+    message.guarded.emplace_back(peer(entry.getPeer(), "lease.guarded"),
+                                 std::min(remaining, kGuardedForMax));
+  }
+  return message;
+}
+
 Direct BodyReader::direct(schema::Direct::Reader in, Payload payload) {
   Direct message;
   payload_size(in.getPayloadSize(), payload, "direct.payload");
@@ -227,8 +249,8 @@ Message BodyReader::read(schema::Envelope::Reader in, Payload payload) {
       return join_refused(in.getJoinRefused());
     case Kind::LEAF_PROBE:
       return leaf_probe(in.getLeafProbe());
-    case Kind::HEARTBEAT:
-      return Heartbeat{in.getHeartbeat().getActive()};
+    case Kind::LEASE:
+      return lease(in.getLease());
     case Kind::PING:
       return Ping{in.getPing().getToken()};
     case Kind::PONG:

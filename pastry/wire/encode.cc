@@ -188,8 +188,26 @@ void BodyWriter::write(const LeafProbe& message, schema::Envelope::Builder out) 
   body.setProbePeriodMs(milliseconds(message.probe_period, kProbePeriodMax));
 }
 
-void BodyWriter::write(const Heartbeat& message, schema::Envelope::Builder out) {
-  out.initHeartbeat().setActive(message.active);
+void BodyWriter::write(const Lease& message, schema::Envelope::Builder out) {
+  auto body = out.initLease();
+  body.setRequest(message.request);
+  body.setGrant(message.grant);
+  body.setLeft(message.left);
+  body.setRight(message.right);
+  body.setActive(message.active);
+  if (message.guarded.size() > kGuardedMax) {
+    error.set(ErrorCode::too_large, "lease.guarded: " + std::to_string(message.guarded.size()));
+    return;
+  }
+  if (message.guarded.empty()) return;
+  auto guarded = body.initGuarded(static_cast<unsigned>(message.guarded.size()));
+  for (unsigned i = 0; i < guarded.size(); ++i) {
+    const auto& [node, remaining] = message.guarded[i];
+    guarded[i].setPeer(as_data(peer(node, "lease.guarded", false)));
+    const Duration bounded = std::clamp(remaining, Duration::zero(), kGuardedForMax);
+    guarded[i].setRemainingMs(
+        static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::milliseconds>(bounded).count()));
+  }
 }
 
 void BodyWriter::write(const Ping& message, schema::Envelope::Builder out) {

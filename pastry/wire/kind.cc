@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, std::variant_size_v<Message>> kKinds = {
     "gap_release",
     "join_refused",
     "leaf_probe",
-    "heartbeat",
+    "lease",
     "ping",
     "pong",
     "row_request",

@@ -46,6 +46,7 @@ inline constexpr std::uint8_t kReplicasMax = 65;                    // l/2 + 1 a
 inline constexpr Duration kRetryAfterMax = std::chrono::hours(1);   // longer ones are cut to it
 inline constexpr Duration kRoundTripMax = std::chrono::hours(1);    // likewise
 inline constexpr Duration kProbePeriodMax = std::chrono::hours(1);  // likewise
+inline constexpr Duration kGuardedForMax = std::chrono::hours(24);  // likewise
 
 // Hello.
 inline constexpr std::size_t kOverlayNameBytesMax = 64;

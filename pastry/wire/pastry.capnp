@@ -49,7 +49,7 @@
 #
 # Two processes exchange Hello and HelloReply (hello.capnp) before any Envelope; these list the nodes of each. An
 # Envelope names its sender by id and incarnation. `sender` describes it in full: always, except in
-# routed, hopAck, outcome, heartbeat, pong and direct, where it may be absent because the receiver
+# routed, hopAck, outcome, lease, pong and direct, where it may be absent because the receiver
 # knows the sender. A receiver that does not know it drops the message; per-hop acknowledgement and
 # probing (ping always describes the sender) recover.
 
@@ -96,7 +96,7 @@ struct Envelope {
     gapRelease @18 :GapRelease;
     joinRefused @19 :JoinRefused;
     leafProbe @20 :LeafProbe;
-    heartbeat @21 :Heartbeat;
+    lease @21 :Lease;
     ping @22 :Ping;
     pong @23 :Pong;
     rowRequest @24 :RowRequest;
@@ -312,8 +312,28 @@ struct LeafProbe {
   # hour.
 }
 
-struct Heartbeat {
-  active @0 :Bool;
+struct Lease {
+  # Between immediate neighbours on the ring: a request for a lease, a grant, or both. One exchange is
+  # request, grant with request, grant; it replaces heartbeats.
+  request @0 :UInt32;
+  # Token of a request; 0: nothing is asked.
+  grant @1 :UInt32;
+  # The request that this answers; 0: none. The lease counts from the moment at which the request was
+  # sent, by the requester's clock.
+  left @2 :Bool;
+  # The receiver is the sender's left neighbour, and holds a lease as such.
+  right @3 :Bool;
+  # Likewise on the right.
+  active @4 :Bool;
+  # The sender is active.
+  guarded @5 :List(Guarded);
+  # Nodes between the two that may still hold leases although the sender found them dead; at most 16.
+
+  struct Guarded {
+    peer @0 :Data;
+    remainingMs @1 :UInt32;
+    # How long it may, rounded up; at most a day.
+  }
 }
 
 struct Ping {

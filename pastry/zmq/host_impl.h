@@ -89,6 +89,8 @@ class Host::Impl final : public TransportEvents {
   template <typename Input>
   void step(std::size_t index, Input&& input);
   void carry_out(std::size_t index);
+  // Takes out of the outbox what must not leave a node whose leases have run out.
+  void withhold();
   void carry_out_send(std::size_t index, Send& send);
   void carry_out_storage(StorageRequest& request);
   void complete(const StorageRequest& request, ErrorCode code, const char* why);

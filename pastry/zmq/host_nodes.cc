@@ -30,10 +30,30 @@ void Host::Impl::step(std::size_t index, Input&& input) {
 }
 
 void Host::Impl::carry_out(std::size_t index) {
+  // The process may have been stopped since the step began, and its leases may be gone: what only
+  // the root may say then goes nowhere, as if the process had died at that moment.
+  const Node& node = *nodes_[index].node;
+  if (node.active() && !node.holds_leases(read_clock())) withhold();
   for (Send& send : outbox_.sends) carry_out_send(index, send);
   for (StorageRequest& request : outbox_.storage) carry_out_storage(request);
   for (NodeEvent& event : outbox_.events) events_.emplace_back(index, std::move(event));
   outbox_.clear();
+}
+
+void Host::Impl::withhold() {
+  const auto speaks_for_root = [](const Send& send) {
+    return std::holds_alternative<Outcome>(send.message) ||
+           std::holds_alternative<HopAck>(send.message) ||
+           std::holds_alternative<Direct>(send.message) ||
+           std::holds_alternative<Lease>(send.message);
+  };
+  const std::size_t withheld = std::erase_if(outbox_.sends, speaks_for_root);
+  for (const StorageRequest& request : outbox_.storage) {
+    complete(request, ErrorCode::unavailable, "this process was stopped for too long");
+  }
+  spdlog::warn("stopped in the middle of a step: {} messages and {} storage requests withheld",
+               withheld, outbox_.storage.size());
+  outbox_.storage.clear();
 }
 
 void Host::Impl::carry_out_send(std::size_t index, Send& send) {
@@ -235,8 +255,10 @@ void Host::Impl::deliver_due() {
   // A bound per turn: two local nodes may keep each other busy.
   constexpr std::size_t kPerTurn = 4096;
   InboxMessage next;
-  for (std::size_t i = 0; i < kPerTurn && inbox_.next(now_, next); ++i)
+  for (std::size_t i = 0; i < kPerTurn && inbox_.next(now_, next); ++i) {
+    read_clock();
     deliver(next.node, next.from, std::move(next.message));
+  }
 }
 
 void Host::Impl::advance(std::size_t index) {

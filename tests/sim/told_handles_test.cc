@@ -41,7 +41,7 @@ TEST_CASE("every peer that a message names is seen") {
   CHECK(named_in(LeafProbe{false, true, 1, {Handle{1}}, {Handle{2}}}) ==
         std::set<std::uint32_t>{1, 2});
   CHECK(named_in(GapReserveReply{1, true, kNoHandle}).empty());
-  CHECK(named_in(Heartbeat{true}).empty());
+  CHECK(named_in(Lease{}).empty());
 }
 
 TEST_CASE("what a node was not told is a violation") {

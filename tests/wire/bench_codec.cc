@@ -48,7 +48,7 @@ Message message_of(Bench& bench, int which) {
     case 2:
       return HopAck{{{1, 16}, {20, 3}}};
     case 3:
-      return Heartbeat{true};
+      return Lease{7, 8, true, false, true, {}};
     case 4:
       return Ping{7};
     case 5:

@@ -64,7 +64,7 @@ TEST_CASE("envelope: the sender's first message describes it, then now and then"
   std::vector<int> described;
   std::size_t small = SIZE_MAX;
   for (int i = 1; i <= 200; ++i) {
-    REQUIRE(sender.encode(a, b, Heartbeat{true}, frames));
+    REQUIRE(sender.encode(a, b, Lease{}, frames));
     small = std::min(small, frames.header.size());
     if (frames.header.size() > small) described.push_back(i);
     if (i == 1) small = frames.header.size();

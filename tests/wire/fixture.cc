@@ -39,6 +39,14 @@ Routed MessageSource::routed() {
 
 JoinRequest MessageSource::join_request() { return {peer(), number(), hops(), rows()}; }
 
+Lease MessageSource::lease() {
+  Lease message{number(), number(), flag(), flag(), flag(), {}};
+  for (const Handle peer : some(kGuardedMax)) {
+    message.guarded.emplace_back(peer, std::chrono::milliseconds(random_.below(86'400'001)));
+  }
+  return message;
+}
+
 Message MessageSource::message(std::size_t kind) {
   switch (kind) {
     case 0:
@@ -72,7 +80,7 @@ Message MessageSource::message(std::size_t kind) {
                        number(),         some(kLeafSetMax),
                        some(kFailedMax), std::chrono::milliseconds(random_.below(3'600'001))};
     case 12:
-      return Heartbeat{flag()};
+      return lease();
     case 13:
       return Ping{number()};
     case 14:
@@ -203,7 +211,17 @@ class Describer {
     (*this)(m.failed);
     number(m.probe_period.count());
   }
-  void operator()(const Heartbeat& m) { number(m.active); }
+  void operator()(const Lease& m) {
+    number(m.request);
+    number(m.grant);
+    number(m.left);
+    number(m.right);
+    number(m.active);
+    for (const auto& [peer, remaining] : m.guarded) {
+      (*this)(peer);
+      number(remaining.count());
+    }
+  }
   void operator()(const Ping& m) { number(m.token); }
   void operator()(const Pong& m) {
     number(m.token);

@@ -90,6 +90,7 @@ class MessageSource {
   Payload payload() { return Payload(random_bytes(random_, 300)); }
   Routed routed();
   JoinRequest join_request();
+  Lease lease();
 
   Random& random_;
   std::vector<Handle> peers_;

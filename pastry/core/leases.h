@@ -1,0 +1,138 @@
+// Leases from both immediate neighbours: what makes a node the only root of its keys [MSPastry
+// §3.1; Haeberlen et al., TR05-456].
+//
+// A node may deliver consistent messages, admit joiners and own a gap only while it is active and
+// holds a lease from its left and from its right neighbour. A grant means: the grantor takes the
+// requester for its immediate neighbour on that side and will not act on its keys before the grant
+// has run out. The requester counts from the moment at which it sent the request, the grantor from
+// the moment at which it grants plus a margin, so that the requester's end comes first. Leases held
+// and grants given are kept apart.
+//
+// One exchange per pair of neighbours and renewal: request, grant with request, grant. It replaces
+// heartbeats: who stays silent is probed.
+//
+// guard: where an immediate neighbour died, its keys are left alone until the grant that it had has
+//   run out; messages for them are held. The next neighbour learns of guards with its grants.
+// suspended: an active node that lost a lease. Its own clock tells it at its next input, before it
+//   acts, also after it was stopped for a while. It delivers nothing, asks for its leases again,
+//   and goes on. If both had run out, the world may have changed: it first probes its whole leaf
+//   set.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "pastry/core/box.h"
+#include "pastry/core/message.h"
+#include "pastry/core/step.h"
+
+namespace pastry {
+
+struct NodeState;
+
+// How a peer went out of the tables.
+enum class Departure : unsigned char {
+  died,           // silent: it may be alive and active until its leases end
+  died_inactive,  // silent, and was not active as far as this node knows
+  left,           // said so
+  replaced,       // a higher incarnation of the same id is there
+};
+
+class Leases {
+ public:
+  // --- Inputs ---
+
+  void receive(NodeState& node, Step& step, Handle from, const Lease& lease);
+  // Any message of `from` arrived.
+  void heard(Handle from);
+  // The leaf set changed, or the node got its place.
+  void neighbours_changed(NodeState& node, Step& step);
+  // `peer` was just taken out of the leaf set.
+  void departed(NodeState& node, Step& step, Handle peer, Departure how);
+  // `peer` is (again) in the leaf set, or a newer incarnation of it showed itself: no guard.
+  void returned(NodeState& node, Step& step, Handle peer);
+  // The first peer of a node that was alone: its lease on itself ends like any other.
+  void no_longer_alone(const NodeState& node, Time now);
+  // The node became active: nothing is left of a suspension.
+  void activated();
+  // The node is suspended from now on.
+  void suspended(NodeState& node, Step& step);
+  // A probe ended while the node is suspended: perhaps the last one.
+  void probes_changed(NodeState& node, Step& step);
+  // The node's timers come late: it was stopped, and the peers that it waited for were not silent.
+  void stalled(NodeState& node, Step& step);
+
+  // --- Views ---
+
+  // Both leases are valid, or the node is alone and needs none.
+  bool held(const NodeState& node, Time now) const;
+  // As held(), and both were granted by the present neighbours: what a joiner needs.
+  bool held_from_neighbours(const NodeState& node, Time now) const;
+  // After a suspension: the whole leaf set was probed if that was needed.
+  bool validated() const { return !trouble_ || !trouble_->stale; }
+  // A suspension did not last until both leases were gone: nobody else needs to be told.
+  bool neighbours_kept() const { return !trouble_ || trouble_->probed_at == kNone; }
+  // A dead neighbour may still be the root of `key`.
+  bool guarded(const NodeState& node, const Key& key, Time now) const;
+  // Until when a guard stands on that side of the node; Time::min() if there is none.
+  Time guarded_until(bool right) const;
+
+  Time deadline(const NodeState& node) const;
+  void advance(NodeState& node, Step& step);
+  void mark_handles(Directory& directory) const;
+
+ private:
+  enum Side : unsigned char { kLeft, kRight };
+  static constexpr std::array<Side, 2> kSides{kLeft, kRight};
+  static constexpr Time kNone = Time::min();
+
+  struct Guard {
+    Handle peer = kNoHandle;
+    Side side = kLeft;
+    bool released = false;  // it is not active any more: ends with the next neighbour's grant
+    Time until{};
+  };
+  struct Trouble {
+    std::vector<Guard> guards;
+    Time suspended_at = kNone;
+    Time next_round = kNever;
+    Time probed_at = kNone;  // when the whole leaf set had answered
+    bool stale = false;      // both leases ran out: the leaf set must be probed
+    bool probing = false;    // it is being probed
+  };
+
+  static Side opposite(Side side) { return side == kLeft ? kRight : kLeft; }
+  static std::uint32_t token(Time asked_at);
+  Handle find_neighbour(const NodeState& node, Side side) const;
+  Time renew_at(const NodeState& node, Side side) const;
+  bool may_grant(const NodeState& node, Side side, Handle peer, Time now) const;
+  bool wants(const NodeState& node, Side side, Time now) const;
+  std::uint32_t note_request(Handle peer, Time now);
+  void ask(NodeState& node, Step& step, Side side);
+  void answer(NodeState& node, Step& step, Handle from, std::uint32_t request);
+  bool accept(NodeState& node, Step& step, Handle from, const Lease& lease);
+  void adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease);
+  std::vector<Lease::Guarded> guards_to_tell(Time now, bool left, bool right) const;
+  bool add_guard(const Guard& guard);
+  void guard_chain(NodeState& node, Step& step, Side side, Handle lost, Time until);
+  template <typename Outdated>
+  void drop_guards(NodeState& node, Step& step, Outdated&& outdated);
+  void start_round(NodeState& node, Step& step);
+  void check_suspension(NodeState& node, Step& step);
+  Time resign_at(const NodeState& node) const;
+  Trouble& trouble();
+  void release_trouble();
+
+  // By side. The neighbour asked and granted; when it was asked without an answer yet; until when
+  // its lease is valid here; until when the one given to it is.
+  std::array<Handle, 2> neighbour_{kNoHandle, kNoHandle};
+  std::array<Time, 2> asked_at_{kNone, kNone};
+  std::array<Time, 2> valid_until_{kNone, kNone};
+  std::array<Time, 2> given_until_{kNone, kNone};
+  std::array<bool, 2> silent_{};
+  Box<Trouble> trouble_;
+};
+
+}  // namespace pastry
