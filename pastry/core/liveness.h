@@ -88,6 +88,16 @@ class Liveness {
   // Every dead peer still remembered.
   const std::vector<Doubts::Death>& remembered() const { return doubts_.dead(); }
 
+  // Into the processor's cache: what this points to, then what that does (Node::prefetch).
+  void prefetch() const {
+    __builtin_prefetch(probing_.get());
+    doubts_.prefetch();
+  }
+  void prefetch_lists() const {
+    if (probing_) __builtin_prefetch(probing_->probes.data());
+    doubts_.prefetch_lists();
+  }
+
   Time deadline() const;
   void advance(NodeState& node, Step& step);
   void mark_handles(Directory& directory) const;
