@@ -146,6 +146,17 @@ class Liveness {
   void check_silence(NodeState& node, Step& step);
 
   // leaf_repair.cc
+  // How far away a leaf candidate may be in each direction to be among the l/2 nearest members and
+  // outstanding candidates; unset: any distance.
+  struct Frontier {
+    std::optional<Id> up;
+    std::optional<Id> down;
+    bool admits(const NodeId& self, const NodeId& id) const {
+      return !up || id - self <= *up || !down || self - id <= *down;
+    }
+  };
+  static std::optional<Id> limit(std::vector<Id>& distances, std::size_t half);
+  Frontier frontier(const NodeState& node) const;
   bool among_nearest(const NodeState& node, const NodeId& id) const;
   void repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right);
 
