@@ -1,5 +1,6 @@
 // Death, and what fills the place in the leaf set [MSPastry §3.1, §4.1].
 #include <algorithm>
+#include <optional>
 
 #include "pastry/core/liveness.h"
 #include "pastry/core/marks.h"
@@ -51,20 +52,56 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
   start_probe(node, step, {.peer = peer, .leaf = true});
 }
 
-void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers) {
-  // Most are members already, or too far away: only the others are worth an order.
+// The half-th smallest, beyond which no place is left; nothing if there are fewer.
+std::optional<Id> Liveness::limit(std::vector<Id>& distances, std::size_t half) {
+  if (distances.size() < half) return std::nullopt;
+  const auto last = distances.begin() + static_cast<std::ptrdiff_t>(half) - 1;
+  std::nth_element(distances.begin(), last, distances.end());
+  return *last;
+}
+
+Liveness::Frontier Liveness::frontier(const NodeState& node) const {
+  const NodeId& self = node.self_id();
   const LeafSet& leaves = node.tables.leaf_set;
+  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
+  std::vector<Id> up;
+  std::vector<Id> down;
+  for (const Handle peer : leaves.right()) up.push_back(clockwise_distance(self, node.id(peer)));
+  for (const Handle peer : leaves.left()) down.push_back(clockwise_distance(node.id(peer), self));
+  for (const Probe& probe : probes()) {
+    if (!probe.leaf || leaves.contains(probe.peer)) continue;
+    up.push_back(clockwise_distance(self, node.id(probe.peer)));
+    down.push_back(clockwise_distance(node.id(probe.peer), self));
+  }
+  return {limit(up, half), limit(down, half)};
+}
+
+void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers) {
+  // Most are members, are being probed already, or are too far away: only the others are worth an
+  // order.
+  const LeafSet& leaves = node.tables.leaf_set;
+  const Directory& directory = *node.directory;
   std::erase_if(peers, [&](Handle peer) {
     return leaves.contains(peer) ||
-           (!leaves.within_reach(node.id(peer)) && !node.directory->has_twins(peer));
+           (!leaves.within_reach(node.id(peer)) && !directory.has_twins(peer)) ||
+           std::any_of(probes().begin(), probes().end(), [peer](const Probe& probe) {
+             return probe.peer == peer && probe.leaf && !probe.reported;
+           });
   });
+  if (peers.empty()) return;
   const NodeId& self = node.self_id();
   std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
     const Id da = ring_distance(self, node.id(a));
     const Id db = ring_distance(self, node.id(b));
     return da != db ? da < db : index(a) < index(b);
   });
-  for (const Handle peer : peers) consider_leaf(node, step, peer);
+  Frontier reach = frontier(node);
+  for (const Handle peer : peers) {
+    if (!reach.admits(self, node.id(peer)) && !directory.has_twins(peer)) continue;
+    const std::uint32_t token = last_token_;
+    consider_leaf(node, step, peer);
+    if (last_token_ != token) reach = frontier(node);  // it is probed now and takes a place
+  }
 }
 
 // --- Death --------------------------------------------------------------------------------------
