@@ -34,7 +34,8 @@ struct Config {
   Duration probe_timeout = seconds(3);
   // Further attempts before a silent peer is declared dead.
   int probe_retries = 2;
-  // How long a dead peer stays in the failed set that travels in leaf-set probes.
+  // How long a dead leaf stays in the failed set that travels in leaf-set probes, and for how long
+  // nobody's word brings it to be probed again; what it sends itself does.
   Duration failed_memory = minutes(2);
   // Bound on the failed set and on the remembered dead peers.
   std::size_t failed_max = 256;

@@ -8,6 +8,7 @@ namespace {
 // Bounds on peers known not to be active yet, and on those that were declared dead by mistake.
 constexpr std::size_t kInactiveMax = 256;
 constexpr std::size_t kReturnedMax = 64;
+constexpr std::size_t kVindicatedMax = 256;
 
 bool holds(const std::vector<Handle>& list, Handle peer) {
   return std::find(list.begin(), list.end(), peer) != list.end();
@@ -27,7 +28,7 @@ Doubts::Lists& Doubts::lists() {
 
 void Doubts::release_if_empty() {
   if (lists_->suspects.empty() && lists_->inactive.empty() && lists_->dead.empty() &&
-      lists_->returned.empty() && lists_->relays.empty()) {
+      lists_->returned.empty() && lists_->vindicated.empty() && lists_->relays.empty()) {
     lists_.reset();
   }
 }
@@ -53,6 +54,19 @@ unsigned Doubts::returns(Handle peer, Time since) const {
     if (back.peer == peer) return back.last > since ? back.times : 0;
   }
   return 0;
+}
+
+void Doubts::vindicate(Handle peer, Time now, Time until) {
+  auto& list = lists().vindicated;
+  std::erase_if(list,
+                [&](const auto& entry) { return entry.first == peer || entry.second <= now; });
+  if (list.size() < kVindicatedMax) list.emplace_back(peer, until);
+}
+
+bool Doubts::vindicated(Handle peer, Time now) const {
+  const auto& list = lists().vindicated;
+  return std::any_of(list.begin(), list.end(),
+                     [&](const auto& entry) { return entry.first == peer && entry.second > now; });
 }
 
 bool Doubts::suspect(Handle peer) {
@@ -100,8 +114,9 @@ void Doubts::set_left(Handle peer) {
   }
 }
 
-void Doubts::age(Time since) {
+void Doubts::age(Time since, Time now) {
   if (!lists_) return;
+  std::erase_if(lists_->vindicated, [now](const auto& entry) { return entry.second <= now; });
   std::erase_if(lists_->dead, [since](const Death& death) { return death.since < since; });
   std::erase_if(lists_->returned, [since](const Return& back) { return back.last < since; });
   release_if_empty();
@@ -150,6 +165,7 @@ void Doubts::mark_handles(Directory& directory) const {
   for (const Handle peer : lists().inactive) directory.mark(peer);
   for (const Death& death : dead()) directory.mark(death.peer);
   for (const Return& back : lists().returned) directory.mark(back.peer);
+  for (const auto& [peer, until] : lists().vindicated) directory.mark(peer);
   lists().relays.mark_handles(directory);
 }
 

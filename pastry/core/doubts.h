@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "pastry/core/box.h"
@@ -35,6 +36,10 @@ class Doubts {
   // How often the peer was declared dead by mistake after `since`: it came back each time.
   unsigned returns(Handle peer, Time since) const;
 
+  // The peer answered although others called it dead: their word counts for nothing until `until`.
+  void vindicate(Handle peer, Time now, Time until);
+  bool vindicated(Handle peer, Time now) const;
+
   // Each returns whether it was news.
   bool suspect(Handle peer);
   bool set_inactive(Handle peer);
@@ -44,8 +49,8 @@ class Doubts {
   void set_dead(Handle peer, Time now, bool leaf, std::size_t dead_max);
   // Who was just remembered as dead said itself that it leaves.
   void set_left(Handle peer);
-  // Forgets the deaths before `since`, and with them the returns.
-  void age(Time since);
+  // Forgets the deaths before `since`, and with them the returns; and what has expired.
+  void age(Time since, Time now);
   // The peer was heard: not suspected any more.
   void heard(Handle peer);
   // The peer answered. True if it had been declared dead.
@@ -93,6 +98,7 @@ class Doubts {
     std::vector<Handle> inactive;
     std::vector<Death> dead;
     std::vector<Return> returned;
+    std::vector<std::pair<Handle, Time>> vindicated;
     Relays relays;
   };
 

@@ -30,7 +30,7 @@ bool Liveness::among_nearest(const NodeState& node, const NodeId& id) const {
   std::size_t nearer_up = leaves.nearer_right(id);
   std::size_t nearer_down = leaves.nearer_left(id);
   for (const Probe& probe : probes()) {
-    if (!probe.leaf || leaves.contains(probe.peer)) continue;
+    if (!probe.leaf || probe.tries > 1 || leaves.contains(probe.peer)) continue;
     if (clockwise_distance(self, node.id(probe.peer)) < up) ++nearer_up;
     if (clockwise_distance(node.id(probe.peer), self) < down) ++nearer_down;
   }
@@ -113,7 +113,7 @@ void Liveness::remember_dead(NodeState& node, Time now, Handle peer, bool leaf) 
   doubts_.set_dead(peer, now, leaf, dead_max);
 }
 
-void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, bool spread) {
+void Liveness::declare_dead(NodeState& node, Step& step, Handle peer) {
   const LeafSet& leaves = node.tables.leaf_set;
   const bool was_left = holds(leaves.left(), peer);
   const bool was_right = holds(leaves.right(), peer);
@@ -125,10 +125,6 @@ void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, bool sprea
   node.remove_peer(step, peer, how);
   note(*node.config, was_left || was_right ? Mark::leaf_died : Mark::other_peer_died);
   if (!was_left && !was_right) return;
-  if (spread) {
-    note(*node.config, Mark::death_spread);
-    for (const Handle member : leaves.members()) exchange(node, step, member);
-  }
   repair_leaf_set(node, step, was_left, was_right);
 }
 

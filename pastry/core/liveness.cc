@@ -43,9 +43,10 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   });
   for (const Handle peer : probe.failed) {
     if (hearsay || !node.tables.leaf_set.contains(peer)) continue;
+    if (doubts_.vindicated(peer, step.now)) continue;
     note(*node.config, Mark::reported_dead_probed);
     if (PASTRY_BUG(death_gossip_believed)) {
-      declare_dead(node, step, peer, false);
+      declare_dead(node, step, peer);
       continue;
     }
     start_probe(node, step, {.peer = peer, .leaf = true, .reported = true});
@@ -115,7 +116,7 @@ void Liveness::set_active(NodeState& node, Step& step, Handle peer, bool active)
 }
 
 void Liveness::tidy(const NodeState& node, Time now) {
-  doubts_.age(now - node.config->reunion_memory);
+  doubts_.age(now - node.config->reunion_memory, now);
   if (node.gap) return;
   const LeafSet& leaves = node.tables.leaf_set;
   doubts_.keep_inactive_if([&](Handle peer) {
@@ -126,8 +127,13 @@ void Liveness::tidy(const NodeState& node, Time now) {
 std::vector<Handle> Liveness::failed(const NodeState& node, Time now) const {
   std::vector<Handle> recent;
   for (const Doubts::Death& death : doubts_.dead()) {
-    if (now - death.since < node.config->failed_memory) recent.push_back(death.peer);
+    if (death.leaf && now - death.since < node.config->failed_memory) recent.push_back(death.peer);
   }
+  for (const Probe& probe : probes()) {
+    if (probe.tries > 1 && accuses(node, probe)) recent.push_back(probe.peer);
+  }
+  const std::size_t excess = recent.size() - std::min(recent.size(), node.config->failed_max);
+  recent.erase(recent.begin(), recent.begin() + static_cast<std::ptrdiff_t>(excess));
   return recent;
 }
 

@@ -55,7 +55,7 @@ class Liveness {
   // To all of the leaf set, unanswered: "I am active".
   void announce_leaf_set(NodeState& node, Step& step);
 
-  void declare_dead(NodeState& node, Step& step, Handle peer, bool spread);
+  void declare_dead(NodeState& node, Step& step, Handle peer);
   // A higher incarnation of the same id showed itself.
   void replace_older(NodeState& node, Step& step, Handle newer);
   // Looks for nodes on a side of the leaf set that is not full although the ring is larger: the
@@ -107,10 +107,11 @@ class Liveness {
     Time sent_at{};
     Time deadline{};
     std::uint8_t tries = 1;
-    bool leaf = false;      // LeafProbe, otherwise Ping
-    bool spread = false;    // tell the leaf set if it dies
-    bool reported = false;  // somebody else found it dead: less is asked for
-    bool relayed = false;   // the straight link is known not to work: over others from the start
+    std::uint8_t relays_tried = 0;  // how often copies went over others
+    bool leaf = false;              // LeafProbe, otherwise Ping
+    bool spread = false;            // the leaf set is told of its silence
+    bool reported = false;          // somebody else found it dead: less is asked for
+    bool relayed = false;  // the straight link is known not to work: over others from the start
   };
   struct Probing {
     std::vector<Probe> probes;
@@ -136,6 +137,12 @@ class Liveness {
   void erase_probe(std::size_t index);
   void drop_probe(Handle peer);
   void check_probes(NodeState& node, Step& step);
+  // Whether others are told that the peer may be dead, once it was silent.
+  bool accuses(const NodeState& node, const Probe& probe) const;
+  void accuse(NodeState& node, Step& step, Handle peer);
+  // A member or candidate whose probe went unanswered once and is repeated.
+  bool silent(Handle peer) const;
+  void first_silence(NodeState& node, Step& step, const std::vector<Handle>& peers);
   LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
 
   // leaf_repair.cc

@@ -33,6 +33,7 @@ bool Liveness::probing(Handle peer) const {
 void Liveness::start_probe(NodeState& node, Step& step, Probe wanted) {
   for (Probe& probe : probes()) {
     if (probe.peer != wanted.peer) continue;
+    const bool told = probe.leaf && (probe.spread || !wanted.spread);
     probe.spread |= wanted.spread;
     probe.reported &= wanted.reported;
     if (wanted.leaf && !probe.leaf) {
@@ -41,6 +42,7 @@ void Liveness::start_probe(NodeState& node, Step& step, Probe wanted) {
       ++probing_->leaves;
       send_probe(node, step, probe);
     }
+    if (!told && probe.tries > 1) first_silence(node, step, {wanted.peer});
     return;
   }
   if (!probing_) probing_ = std::make_unique<Probing>();
@@ -65,9 +67,7 @@ void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
     node.send(step, probe.peer, Ping{probe.token});
   }
   const bool last = probe.tries >= tries_allowed(node, step.now, probe);
-  if (probe.leaf && (probe.relayed || (last && !probe.reported))) {
-    send_over_others(node, step, probe);
-  }
+  if (probe.leaf && (probe.relayed || last)) send_over_others(node, step, probe);
 }
 
 LeafProbe Liveness::leaf_probe(const NodeState& node, Time now, bool reply,
@@ -128,6 +128,7 @@ bool Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t 
     const Probe& probe = probes()[i];
     if (probe.peer != from || (probe.token != token && probe.relay_token != token)) continue;
     sent_at = probe.sent_at;
+    if (probe.reported) doubts_.vindicate(from, step.now, step.now + 4 * node.probe_time());
     erase_probe(i);
   }
   if (sent_at == kNever) {
@@ -183,12 +184,12 @@ void Liveness::drop_probe(Handle peer) {
 
 void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
   if (in_tables(node, probe.peer) || suspected(probe.peer)) {
-    declare_dead(node, step, probe.peer, probe.spread);
+    declare_dead(node, step, probe.peer);
   } else {
     note(*node.config, Mark::stranger_did_not_answer);
     // Joiners of a batch need not stand in the owner's leaf set, and the gap waits for each.
     doubts_.drop(probe.peer);
-    remember_dead(node, step.now, probe.peer, false);
+    remember_dead(node, step.now, probe.peer, probe.leaf);
     if (node.joiner) node.joiner->peer_gone(probe.peer);
     node.leases.departed(node, step, probe.peer, Departure::died_inactive);
     if (node.gap) node.gap->peer_gone(node, step, probe.peer);
@@ -196,9 +197,66 @@ void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
   }
 }
 
+bool Liveness::silent(Handle peer) const {
+  const std::span<const Probe> running = probes();
+  return std::any_of(running.begin(), running.end(), [peer](const Probe& probe) {
+    return probe.peer == peer && probe.leaf && probe.tries > 1;
+  });
+}
+
+// The neighbours of a silent node tell, the left one also of others that are silent then.
+bool Liveness::accuses(const NodeState& node, const Probe& probe) const {
+  const LeafSet& leaves = node.tables.leaf_set;
+  if (!probe.leaf) return false;
+  if (!leaves.contains(probe.peer)) {  // a candidate that would be the right neighbour
+    return !leaves.right().empty() &&
+           clockwise_distance(node.self_id(), node.id(probe.peer)) <
+               clockwise_distance(node.self_id(), node.id(leaves.right_neighbour()));
+  }
+  return probe.spread || probe.peer == leaves.left_neighbour() || silent(leaves.right_neighbour());
+}
+
+// Told after the first unanswered probe, so that everybody has a verdict at about the same time.
+// The left neighbour tells its whole leaf set; of those that have the silent one in theirs only the
+// farthest on the right is not in it, and is told by the right neighbour. Where several side by
+// side are silent, these two are the nodes at the edges.
+void Liveness::accuse(NodeState& node, Step& step, Handle peer) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  const std::span<const Handle> right = leaves.right();
+  if (peer == leaves.right_neighbour()) {
+    note(*node.config, Mark::death_spread);
+    for (const Handle member : leaves.members()) exchange(node, step, member);
+  } else if (peer == leaves.left_neighbour()) {
+    const auto gone =
+        static_cast<std::size_t>(std::count_if(leaves.left().begin(), leaves.left().end(),
+                                               [this](Handle member) { return silent(member); }));
+    const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
+    const std::size_t end = std::min(right.size(), half - 1);
+    const std::size_t begin = half - 1 - std::min(half - 1, std::max<std::size_t>(gone, 1));
+    for (std::size_t i = begin; i < end; ++i) exchange(node, step, right[i]);
+  } else {
+    const auto edge =
+        std::find_if(right.begin(), right.end(), [this](Handle member) { return !silent(member); });
+    if (edge != right.end()) exchange(node, step, *edge);
+  }
+}
+
+void Liveness::first_silence(NodeState& node, Step& step, const std::vector<Handle>& peers) {
+  std::vector<Handle> accused;
+  bool candidate = false;
+  for (const Probe& probe : probes()) {
+    if (std::find(peers.begin(), peers.end(), probe.peer) == peers.end()) continue;
+    candidate |= !node.tables.leaf_set.contains(probe.peer);
+    if (accuses(node, probe)) accused.push_back(probe.peer);
+  }
+  for (const Handle peer : accused) accuse(node, step, peer);
+  if (candidate) fill_leaf_set(node, step);  // others need not wait for its end
+}
+
 void Liveness::check_probes(NodeState& node, Step& step) {
   if (!probing_ || probing_->deadline > step.now) return;
   std::vector<Probe> failed;
+  std::vector<Handle> unheard;
   for (std::size_t i = 0; i < probes().size();) {
     Probe& probe = probes()[i];
     if (probe.deadline > step.now) {
@@ -212,7 +270,7 @@ void Liveness::check_probes(NodeState& node, Step& step) {
     } else if (probe.tries < tries_allowed(node, step.now, probe) ||
                PASTRY_BUG(never_declared_dead)) {
       note(*node.config, Mark::probe_repeated);
-      ++probe.tries;
+      if (++probe.tries == 2 && probe.leaf) unheard.push_back(probe.peer);
       send_probe(node, step, probe);
       ++i;
     } else {
@@ -226,6 +284,7 @@ void Liveness::check_probes(NodeState& node, Step& step) {
       probing_->deadline = std::min(probing_->deadline, probe.deadline);
     }
   }
+  first_silence(node, step, unheard);
   for (const Probe& probe : failed) probe_failed(node, step, probe);
   if (failed.empty()) return;
   node.go_on_alone_if_so(step);

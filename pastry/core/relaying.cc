@@ -9,7 +9,7 @@ namespace pastry {
 
 namespace {
 
-// Over how many others a silent leaf is asked at a time.
+// Over how many others a silent leaf is asked at a time; over one if somebody else did so before.
 constexpr std::size_t kRelaysAsked = 2;
 
 // What only its sender itself may say: on a relay's word it would be a way to have others removed.
@@ -47,9 +47,10 @@ std::vector<Handle> Liveness::choose_relays(const NodeState& node, Handle target
 }
 
 void Liveness::send_over_others(NodeState& node, Step& step, Probe& probe) {
-  const std::vector<Handle> relays = choose_relays(node, probe.peer, probe.tries - 1U);
+  std::vector<Handle> relays = choose_relays(node, probe.peer, probe.relays_tried++);
   if (relays.empty()) return;
   note(*node.config, Mark::asked_over_others);
+  if (probe.reported) relays.resize(1);
   probe.relay_token = next_token();
   const auto enclosed = std::make_shared<const Enclosed>(
       Enclosed{leaf_probe(node, step.now, false, probe.relay_token)});
