@@ -100,7 +100,7 @@ void Liveness::measure(NodeState& node, Step& step, Handle peer) {
 
 void Liveness::suspect(NodeState& node, Step& step, Handle peer) {
   if (peer == node.self || dead(node, step.now, peer)) return;
-  if (PASTRY_BUG(suspicion_is_death)) return declare_dead(node, step, peer, true);
+  if (PASTRY_BUG(suspicion_is_death)) return declare_dead(node, step, peer);
   if (doubts_.suspect(peer)) {
     note(*node.config, Mark::peer_suspected);
     node.emit(step, PeerSuspected{peer});
