@@ -435,8 +435,7 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
     note(*node.config, Mark::hop_attempts_used_up);
     return give_up(node, step, header, "no hop answered");
   }
-  note(*node.config,
-       node.tables.leaf_set.contains(peer) ? Mark::last_hop_repeated : Mark::hop_repeated);
+  note(*node.config, leaf ? Mark::last_hop_repeated : Mark::hop_repeated);
   ++node.counters.retransmitted;
   if (header.reroutes < 255) ++header.reroutes;
   if (!leaf) avoid(header, peer);
