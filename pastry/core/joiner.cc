@@ -125,7 +125,8 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant
   if (admitted_ || grant.attempt > attempt_ || !holds(grant.batch_joiners, node.self)) return;
   admitted_ = true;
   owner_ = from;
-  successor_ = grant.successor;
+  // The owner may have this node as its successor already: then it repeats an earlier grant.
+  successor_ = grant.successor == node.self ? kNoHandle : grant.successor;
   batch_ = grant.batch;
   retry_at_ = step.now + node.config->gap_expiry;
   batch_members_ = grant.batch_joiners;
