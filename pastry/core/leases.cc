@@ -178,22 +178,21 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
   for (const Side side : kSides) {
     if (neighbour_[side] != peer) continue;
     lost[side] = true;
-    const Duration whole = node.config->lease + margin(*node.config);
+    if (how == Departure::replaced) continue;
     // Until the next neighbour agrees to be one, the lease of the last one is no licence for more
     // keys than it gave.
-    Guard guard{peer, side, true, valid_until_[side]};
-    if (how == Departure::died ||
-        (how == Departure::died_inactive && given_until_[side] > step.now)) {
+    Guard guard{peer, side, true, false, valid_until_[side]};
+    const bool granted = given_until_[side] > step.now;
+    if (granted && how != Departure::left) {
       guard.released = false;
-      // Who was granted nothing here may have got its lease from one that died before it.
-      guard.until = given_until_[side] > step.now
-                        ? std::max(given_until_[side], valid_until_[side])
-                        : std::max(step.now, guarded_until(side == kRight)) + whole;
+      guard.granted = true;
+      guard.until = std::max(given_until_[side], valid_until_[side]);
+    } else if (how == Departure::died) {
+      guard.released = false;
+      guard.until = chain_end(node, step.now, side);
     }
-    if (how != Departure::replaced && guard.until > step.now) add_guard(guard);
-    if (how != Departure::replaced) {
-      guard_chain(node, step, side, peer, std::max(guard.until, step.now) + whole);
-    }
+    if (guard.until > step.now) add_guard(guard);
+    guard_chain(node, step, side, peer);
   }
   neighbours_changed(node, step);
   for (const Side side : kSides) {
@@ -203,9 +202,23 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
   }
 }
 
+// Who was granted nothing here may have got its lease from a neighbour lost before it, as late as
+// that one's own lease ended. One such step is waited for: a longer chain of nodes that are alive
+// and silent is a partition.
+Time Leases::chain_end(const NodeState& node, Time now, Side side) const {
+  Time end = now;
+  if (trouble_) {
+    for (const Guard& guard : trouble_->guards) {
+      if (guard.granted && guard.side == side) end = std::max(end, guard.until);
+    }
+  }
+  return end + node.config->lease + margin(*node.config);
+}
+
 // Those found dead before, between the lost neighbour and the next one: they may have got their
 // last lease from the lost one when that was about to lose its own.
-void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost, Time until) {
+void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost) {
+  const Time until = chain_end(node, step.now, side);
   const Handle next = find_neighbour(node, side);
   const NodeId& end = next == kNoHandle ? node.self_id() : node.id(next);
   for (const Doubts::Death& death : node.liveness.remembered()) {
@@ -214,7 +227,7 @@ void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost, Ti
     const NodeId& id = node.id(death.peer);
     const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
                                        : strictly_between(id, end, node.self_id());
-    if (inside) add_guard({death.peer, side, false, until});
+    if (inside) add_guard({death.peer, side, false, false, until});
   }
 }
 
@@ -252,7 +265,7 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
                                        : strictly_between(id, end, node.self_id());
     if (!inside) continue;
     const Time until = step.now + std::min(remaining, node.config->lease * 4);
-    if (add_guard({peer, side, false, until})) continue;
+    if (add_guard({peer, side, false, false, until})) continue;
     for (Guard& guard : trouble().guards) {
       if (guard.peer == peer && guard.side == side) guard.until = std::min(guard.until, until);
     }

@@ -92,6 +92,7 @@ class Leases {
     Handle peer = kNoHandle;
     Side side = kLeft;
     bool released = false;  // it is not active any more: ends with the next neighbour's grant
+    bool granted = false;   // by this node: its end is known
     Time until{};
   };
   struct Trouble {
@@ -116,7 +117,8 @@ class Leases {
   void adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease);
   std::vector<Lease::Guarded> guards_to_tell(Time now, bool left, bool right) const;
   bool add_guard(const Guard& guard);
-  void guard_chain(NodeState& node, Step& step, Side side, Handle lost, Time until);
+  Time chain_end(const NodeState& node, Time now, Side side) const;
+  void guard_chain(NodeState& node, Step& step, Side side, Handle lost);
   template <typename Outdated>
   void drop_guards(NodeState& node, Step& step, Outdated&& outdated);
   void start_round(NodeState& node, Step& step);
