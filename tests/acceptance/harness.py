@@ -187,6 +187,12 @@ def closest(key, ids):
     return min(ids, key=distance)
 
 
+def commands_of(space):
+    """The names of all commands, as `pastry --help` lists them."""
+    listed = space.run("--help").decode().split("Commands:\n")[1].split("\n\n")[0]
+    return [line[2:].split("  ")[0] for line in listed.splitlines() if not line.startswith("   ")]
+
+
 def random_keys(count, seed=None):
     source = random.Random(seed)
     return [f"{source.getrandbits(128):032x}" for _ in range(count)]

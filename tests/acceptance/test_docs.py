@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import REPOSITORY
+from harness import REPOSITORY, commands_of
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "ARCHITECTURE.md",
          *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -21,12 +21,6 @@ def shown(page):
                 words = part.strip().split(" > ")[0].split("  #")[0].split()
                 if len(words) > 1 and words[0] == "pastry":
                     yield [word.strip("\"')") for word in words[1:]]
-
-
-def commands_of(space):
-    overview = space.run("--help").decode()
-    return [line.split("  ")[1].strip() for line in overview.splitlines()
-            if line.startswith("  ") and not line.startswith("   ") and "pastry" not in line]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from harness import check, stop
+from harness import check, commands_of, stop
 
 HEX = "0" * 32
 FILE_ID = "0" * 64
@@ -121,9 +121,7 @@ def test_no_node_reachable(space, words):
 
 
 def test_every_command_has_help_with_an_example(space):
-    overview = space.run("--help").decode()
-    commands = [line.split("  ")[1].strip() for line in overview.splitlines()
-                if line.startswith("  ") and not line.startswith("   ") and "pastry" not in line]
+    commands = commands_of(space)
     assert len(commands) >= 18
     for command in commands:
         text = space.run(*command.split(), "--help").decode()

@@ -16,15 +16,16 @@ import sys
 BUILD = pathlib.Path(os.environ.get("PASTRY_BUILD", "build")) / "tests" / "mutants"
 UNIT_TESTS = BUILD / "mutant-core-test"
 SIMULATIONS = BUILD / "mutant-sim"
-SEEDS = int(os.environ.get("MUTANT_SEEDS", "2000"))
+SEEDS = int(os.environ.get("MUTANT_SEEDS", "1000"))
 STEP = 100
 WANTED = 15
+TIMEOUT = 100
 
 
 def run(bug, *command):
     environment = dict(os.environ, PASTRY_PLANTED_BUG=bug)
     try:
-        return subprocess.run([str(word) for word in command], env=environment, timeout=300,
+        return subprocess.run([str(word) for word in command], env=environment, timeout=TIMEOUT,
                               capture_output=True, text=True, check=False)
     except subprocess.TimeoutExpired:
         return None
@@ -73,17 +74,24 @@ def main():
     bugs = run("list", SIMULATIONS).stdout.split()[1:]
     if noticed_by_unit_tests("none") or model("none"):
         sys.exit("something is broken without any planted bug")
-    excused = {seed for seed, _, _ in fuzz("none", 1, STEP)}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(lambda bug: examine(bug, excused), bugs))
+        chunks = pool.map(lambda first: fuzz("none", first, first + STEP - 1),
+                          range(1, SEEDS + 1, STEP))
+        excused = {seed for failures in chunks for seed, _, _ in failures}
     width = max(map(len, bugs))
-    for result in results:
+
+    def examine_and_tell(bug):
+        result = examine(bug, excused)
         where = result["found_by"] or "NOT FOUND"
         if result["seed"] is not None:
             where += f" {result['seed']}"
         noticed = "noticed" if result["unit_tests_notice"] else "silent"
-        print(f"{result['bug']:{width}}  unit tests {noticed:7}  {where:11}  {result['what']}",
-              file=sys.stderr)
+        print(f"{bug:{width}}  unit tests {noticed:7}  {where:11}  {result['what']}",
+              file=sys.stderr, flush=True)
+        return result
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(examine_and_tell, bugs))
     silent = [result for result in results if not result["unit_tests_notice"]]
     found = [result for result in silent if result["found_by"]]
     print(json.dumps({"planted": len(results), "silent_in_unit_tests": len(silent),

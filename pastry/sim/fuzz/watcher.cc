@@ -106,14 +106,17 @@ void Watcher::delivered(NodeIndex node, const Delivery& delivery) {
     }
   }
   const Handle self = simulator_.handle(node);
-  const auto [first, fresh] = seen_.try_emplace({delivery.source, delivery.sequence}, self);
+  const Time now = simulator_.now();
+  const auto [first, fresh] =
+      seen_.try_emplace({delivery.source, delivery.sequence}, Delivered{self, now});
   if (fresh) return;
   ++repeated_;
-  if (first->second == self && remembers_duplicates_) {
+  const bool remembered = now - first->second.at < simulator_.config().duplicate_memory;
+  if (first->second.by == self && remembered && remembers_duplicates_) {
     fail("delivered-once", who(node) + " delivered message " + std::to_string(delivery.sequence) +
                                " of " + who(delivery.source) + " twice");
   }
-  first->second = self;
+  first->second = {self, now};
 }
 
 // --- After each step -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@
 //  one-grant         a joiner is granted its place by one owner at a time
 // Always:
 //  inactive-silent   only active nodes deliver
-//  delivered-once    no node delivers the same message twice
+//  delivered-once    no node delivers the same message twice while it remembers it
 //  right-bytes       what is delivered is what was sent
 //  leaf-order        leaf set sorted, without self and duplicates, within its bound
 //  table-slots       routing-table entries stand in their slots
@@ -117,7 +117,11 @@ class Watcher {
   std::uint64_t incorrect_ = 0;
   std::uint64_t repeated_ = 0;
   std::map<std::pair<Handle, OperationId>, Time> questions_;
-  std::unordered_map<std::pair<Handle, std::uint64_t>, Handle, MessageHash> seen_;
+  struct Delivered {
+    Handle by = kNoHandle;
+    Time at{};
+  };
+  std::unordered_map<std::pair<Handle, std::uint64_t>, Delivered, MessageHash> seen_;
   std::map<Handle, Handle> granted_by_;  // by joiner: the owner of its gap
   struct Asking {
     Time last{};
