@@ -242,7 +242,7 @@ void Gap::send_grant(NodeState& node, Step& step, const JoinRequest& request) {
   for (const Member& member : members_) grant.batch_joiners.push_back(member.request.joiner);
   if (std::find(grant.batch_joiners.begin(), grant.batch_joiners.end(), request.joiner) ==
       grant.batch_joiners.end()) {
-    grant.batch_joiners.push_back(request.joiner);
+    grant.batch_joiners = {request.joiner};  // admitted before: no member of this batch
   }
   grant.successor = successor_;
   grant.leaf_set = node.tables.leaf_set.members();

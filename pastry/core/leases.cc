@@ -366,7 +366,9 @@ void Leases::probes_changed(NodeState& node, Step& step) {
 }
 
 Time Leases::resign_at(const NodeState& node) const {
-  return trouble_->suspended_at + 2 * std::max(node.config->lease, node.config->gap_expiry);
+  // The last resort: while many are suspended, each that gives its place up costs its neighbours
+  // theirs.
+  return trouble_->suspended_at + 8 * std::max(node.config->lease, node.config->gap_expiry);
 }
 
 void Leases::stalled(NodeState& node, Step& step) {
@@ -402,9 +404,13 @@ void Leases::advance(NodeState& node, Step& step) {
       return node.resign(step, "suspended for too long");
     }
     if (trouble_->next_round <= step.now) {
-      trouble_->next_round = step.now + node.config->lease;
       trouble_->probing = false;
       check_suspension(node, step);
+      // One lease still holds: looked at again when it may be gone.
+      if (trouble_ && trouble_->next_round <= step.now) {
+        trouble_->next_round = step.now + node.config->probe_timeout;
+      }
+      if (!node.suspended()) return;
     }
   }
   for (const Side side : kSides) {

@@ -74,10 +74,8 @@ void NodeState::insert_leaf(Step& step, Handle peer) {
   const bool was_empty = tables.leaf_set.empty();
   const std::vector<Handle> before = active() ? tables.leaf_set.members() : std::vector<Handle>();
   if (!tables.leaf_set.insert(peer)) return;
-  if (was_empty && active()) {
-    leases.no_longer_alone(*this, step.now);
-    alone = false;
-  }
+  if (was_empty && active()) leases.no_longer_alone(*this, step.now);
+  alone = false;
   leases.neighbours_changed(*this, step);
   if (!active()) return;
   emit(step, LeafSetChanged{});

@@ -184,7 +184,7 @@ void Upkeep::exchange_leaf_sets(NodeState& node, Step& step) {
   if (!leaves.left().empty() && !leaves.right().empty()) return;
   if (++rounds_incomplete_ < kRoundsBeforeResigning) return;
   rounds_incomplete_ = 0;
-  node.resign(step, "no node is found on one side of the ring");
+  if (node.active()) node.resign(step, "no node is found on one side of the ring");
 }
 
 void Upkeep::gossip(NodeState& node, Step& step) {
