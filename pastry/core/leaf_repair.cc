@@ -1,5 +1,6 @@
 // Death, and what fills the place in the leaf set [MSPastry §3.1, §4.1].
 #include <algorithm>
+#include <optional>
 
 #include "pastry/core/liveness.h"
 #include "pastry/core/marks.h"
@@ -12,6 +13,42 @@ namespace {
 
 bool holds(std::span<const Handle> list, Handle peer) {
   return std::find(list.begin(), list.end(), peer) != list.end();
+}
+
+// How far away a leaf candidate may be in each direction to be among the l/2 nearest members and
+// outstanding candidates; unset: any distance.
+struct Frontier {
+  std::optional<Id> up;
+  std::optional<Id> down;
+
+  bool admits(const NodeId& self, const NodeId& id) const {
+    return !up || id - self <= *up || !down || self - id <= *down;
+  }
+};
+
+// The half-th smallest, beyond which no place is left; nothing if there are fewer.
+std::optional<Id> limit(std::vector<Id>& distances, std::size_t half) {
+  if (distances.size() < half) return std::nullopt;
+  const auto last = distances.begin() + static_cast<std::ptrdiff_t>(half) - 1;
+  std::nth_element(distances.begin(), last, distances.end());
+  return *last;
+}
+
+// `candidates`: those being probed for the leaf set.
+Frontier frontier(const NodeState& node, const std::vector<Handle>& candidates) {
+  const NodeId& self = node.self_id();
+  const LeafSet& leaves = node.tables.leaf_set;
+  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
+  std::vector<Id> up;
+  std::vector<Id> down;
+  for (const Handle peer : leaves.right()) up.push_back(clockwise_distance(self, node.id(peer)));
+  for (const Handle peer : leaves.left()) down.push_back(clockwise_distance(node.id(peer), self));
+  for (const Handle peer : candidates) {
+    if (leaves.contains(peer)) continue;
+    up.push_back(clockwise_distance(self, node.id(peer)));
+    down.push_back(clockwise_distance(node.id(peer), self));
+  }
+  return {limit(up, half), limit(down, half)};
 }
 
 }  // namespace
@@ -52,19 +89,39 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
 }
 
 void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers) {
-  // Most are members already, or too far away: only the others are worth an order.
+  // Most are members, are being probed already, or are too far away: only the others are worth an
+  // order.
   const LeafSet& leaves = node.tables.leaf_set;
+  const Directory& directory = *node.directory;
   std::erase_if(peers, [&](Handle peer) {
     return leaves.contains(peer) ||
-           (!leaves.within_reach(node.id(peer)) && !node.directory->has_twins(peer));
+           (!leaves.within_reach(node.id(peer)) && !directory.has_twins(peer)) ||
+           std::any_of(probes().begin(), probes().end(), [peer](const Probe& probe) {
+             return probe.peer == peer && probe.leaf && !probe.reported;
+           });
   });
+  if (peers.empty()) return;
   const NodeId& self = node.self_id();
   std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
     const Id da = ring_distance(self, node.id(a));
     const Id db = ring_distance(self, node.id(b));
     return da != db ? da < db : index(a) < index(b);
   });
-  for (const Handle peer : peers) consider_leaf(node, step, peer);
+  const auto candidates = [this] {
+    std::vector<Handle> result;
+    for (const Probe& probe : probes()) {
+      if (probe.leaf) result.push_back(probe.peer);
+    }
+    return result;
+  };
+  Frontier reach = frontier(node, candidates());
+  for (const Handle peer : peers) {
+    if (!reach.admits(self, node.id(peer)) && !directory.has_twins(peer)) continue;
+    const std::uint32_t token = last_token_;
+    consider_leaf(node, step, peer);
+    if (last_token_ != token)
+      reach = frontier(node, candidates());  // it is probed now and takes a place
+  }
 }
 
 // --- Death --------------------------------------------------------------------------------------

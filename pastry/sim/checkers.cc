@@ -1,11 +1,39 @@
 #include "pastry/sim/checkers.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace pastry::sim {
 
 namespace {
+
+// Slots of all routing tables together for which a node exists. Of nodes that share their first
+// `row` digits, each can fill a slot in that row per other digit that comes next among them.
+std::uint64_t possible_entries(std::span<const NodeId> sorted, int digit_bits) {
+  struct Group {
+    std::span<const NodeId> nodes;
+    int row;
+  };
+  std::uint64_t possible = 0;
+  std::vector<Group> groups = {{sorted, 0}};
+  while (!groups.empty()) {
+    const Group group = groups.back();
+    groups.pop_back();
+    if (group.nodes.size() < 2 || group.row == digit_count(digit_bits)) continue;
+    std::uint64_t digits = 0;
+    for (auto begin = group.nodes.begin(); begin != group.nodes.end(); ++digits) {
+      const int here = digit(*begin, group.row, digit_bits);
+      const auto end = std::partition_point(begin, group.nodes.end(), [&](const NodeId& id) {
+        return digit(id, group.row, digit_bits) == here;
+      });
+      groups.push_back({{begin, end}, group.row + 1});
+      begin = end;
+    }
+    possible += group.nodes.size() * (digits - 1);
+  }
+  return possible;
+}
 
 constexpr std::size_t kExamples = 8;
 
@@ -210,35 +238,17 @@ Findings check_told(const Simulator& simulator) {
 }
 
 double routing_table_fill(const Simulator& simulator) {
-  const int bits = simulator.config().digit_bits;
-  const auto& active = simulator.active_nodes();
-  std::uint64_t possible = 0;
+  std::vector<NodeId> ids;
+  ids.reserve(simulator.active_nodes().size());
   std::uint64_t filled = 0;
-  for (const auto& [self, node] : active) {
-    const RoutingTable& table = simulator.node(node).tables().routing_table;
-    for (int row = 0; row < digit_count(bits); ++row) {
-      std::uint64_t in_row = 0;
-      for (int column = 0; column < 1 << bits; ++column) {
-        if (column == digit(self, row, bits)) continue;
-        const Id base = with_digit(self, row, column, bits);
-        // The least id with that prefix: everything after digit `row` zeroed.
-        const int kept = std::min((row + 1) * bits, Id::kBits);
-        const std::uint64_t high_mask = kept >= 64 ? ~0ULL : ~(~0ULL >> kept);
-        const std::uint64_t low_mask =
-            kept <= 64 ? 0 : (kept >= 128 ? ~0ULL : ~(~0ULL >> (kept - 64)));
-        const Id least(base.high() & high_mask, base.low() & low_mask);
-        const auto found = active.lower_bound(least);
-        if (found == active.end() || shared_prefix(found->first, base, bits) <= row) continue;
-        ++possible;
-        ++in_row;
-        if (row >= table.rows_used()) continue;
-        const Handle entry = table.at(row, column);
-        const NodeIndex peer = entry == kNoHandle ? kNoNode : simulator.node_of(entry);
-        if (peer != kNoNode && simulator.active(peer) && simulator.handle(peer) == entry) ++filled;
-      }
-      if (in_row == 0 && row > 0) break;
-    }
+  for (const auto& [self, node] : simulator.active_nodes()) {
+    ids.push_back(self);
+    simulator.node(node).tables().routing_table.for_each([&](Handle entry, proximity::Proximity) {
+      const NodeIndex peer = simulator.node_of(entry);
+      if (peer != kNoNode && simulator.active(peer) && simulator.handle(peer) == entry) ++filled;
+    });
   }
+  const std::uint64_t possible = possible_entries(ids, simulator.config().digit_bits);
   return possible == 0 ? 1.0 : static_cast<double>(filled) / static_cast<double>(possible);
 }
 

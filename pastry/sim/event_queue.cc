@@ -92,15 +92,13 @@ void EventQueue::place(const Event& event) {
 }
 
 void EventQueue::append(Slot& slot, const Event& event) {
-  if (slot.last == kNoChunk || chunks_[slot.last].count == chunks_[slot.last].events.size()) {
+  if (slot.last == kNoChunk || slot.in_last == kChunk) {
     const std::uint32_t chunk = chunks_.take();
-    chunks_[chunk].count = 0;
-    chunks_[chunk].next = kNoChunk;
     (slot.last == kNoChunk ? slot.first : chunks_[slot.last].next) = chunk;
     slot.last = chunk;
+    slot.in_last = 0;
   }
-  Chunk& chunk = chunks_[slot.last];
-  chunk.events[chunk.count++] = event;
+  chunks_[slot.last].events[slot.in_last++] = event;
 }
 
 // Behind all that are not later.
@@ -155,7 +153,7 @@ void EventQueue::deal(Slot& slot) {
 
 void EventQueue::drop(Slot& slot) {
   for (std::uint32_t at = slot.first; at != kNoChunk;) {
-    const std::uint32_t next = chunks_[at].next;
+    const std::uint32_t next = at == slot.last ? kNoChunk : chunks_[at].next;
     chunks_.give_back(at);
     at = next;
   }

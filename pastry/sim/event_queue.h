@@ -74,14 +74,18 @@ class EventQueue {
   static constexpr std::size_t kWheels = 3;
   static constexpr std::uint32_t kNoChunk = 0xffffffffU;
 
+  static constexpr std::uint32_t kChunk = 15;
+
   struct Chunk {
-    std::array<Event, 15> events;
-    std::uint32_t count = 0;
+    std::array<Event, kChunk> events;
     std::uint32_t next = kNoChunk;
   };
+  // All its chunks but the last are full. The count stands here, because a chunk that was written
+  // to is not in the cache any more when the next event for it comes.
   struct Slot {
     std::uint32_t first = kNoChunk;
     std::uint32_t last = kNoChunk;
+    std::uint32_t in_last = 0;
   };
   struct Wheel {
     std::vector<Slot> slots = std::vector<Slot>(kSlots);
@@ -108,8 +112,11 @@ class EventQueue {
 
   template <typename Visit>
   void visit_slot(const Slot& slot, Visit&& visit) {
-    for (std::uint32_t at = slot.first; at != kNoChunk; at = chunks_[at].next) {
-      for (std::uint32_t i = 0; i < chunks_[at].count; ++i) visit(chunks_[at].events[i]);
+    for (std::uint32_t at = slot.first; at != kNoChunk;) {
+      const std::uint32_t next = at == slot.last ? kNoChunk : chunks_[at].next;
+      const std::uint32_t count = at == slot.last ? slot.in_last : kChunk;
+      for (std::uint32_t i = 0; i < count; ++i) visit(chunks_[at].events[i]);
+      at = next;
     }
   }
 

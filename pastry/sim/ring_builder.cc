@@ -1,6 +1,9 @@
 #include "pastry/sim/ring_builder.h"
 
 #include <algorithm>
+#include <optional>
+
+#include "pastry/sim/process_usage.h"
 
 namespace pastry::sim {
 
@@ -8,6 +11,8 @@ namespace {
 
 // How often growth reports its progress.
 constexpr std::size_t kProgressSteps = 100;
+// Rings of this size outgrow what the processor's caches reach with ordinary pages.
+constexpr std::size_t kHugeRing = 20000;
 
 std::size_t target_in_flight(std::size_t active, const RingGrowth& growth) {
   const double target = static_cast<double>(active) * growth.in_flight;
@@ -34,7 +39,11 @@ GrowthResult grow_ring(Simulator& simulator, std::size_t nodes, const RingGrowth
   std::size_t next_progress = progress_step;
   const auto activated = [&] { return simulator.active_nodes().size() - active_before; };
 
+  std::optional<HugeHeap> heap;
+  if (nodes >= kHugeRing) heap.emplace();
+
   while (activated() < to_join) {
+    if (heap) heap->follow();
     const std::size_t active = simulator.active_nodes().size();
     while (result.joins < to_join &&
            result.joins - activated() < target_in_flight(active, growth)) {

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "pastry/core/message_handles.h"
 #include "pastry/sim/simulator_trace.h"
 #include "pastry/sim/traced_application.h"
 
@@ -236,30 +237,36 @@ void Simulator::at(Time time, std::function<void()> action) {
 // Who will be needed by the events that come next is brought into the cache meanwhile: in a large
 // simulation every message meets a node that was not touched for long.
 void Simulator::prefetch() const {
-  constexpr std::size_t kFlightAhead = 12;
-  constexpr std::size_t kRecordAhead = 8;
-  constexpr std::size_t kNodeAhead = 5;
-  constexpr std::size_t kTablesAhead = 2;
-  const Event* event = queue_.peek(kFlightAhead);
-  if (event != nullptr && event->kind == EventKind::arrival) {
-    __builtin_prefetch(&flights_[event->subject]);
-    __builtin_prefetch(reinterpret_cast<const char*>(&flights_[event->subject]) + 64);
-  }
-  const auto record_of = [this](const Event& next) -> const Record* {
-    if (next.kind == EventKind::deadline) return &nodes_[next.subject];
-    if (next.kind != EventKind::arrival) return nullptr;
-    const NodeIndex node = node_of(flights_[next.subject].to);
+  constexpr std::size_t kFlightAhead = 14;
+  constexpr std::size_t kRecordAhead = 10;
+  constexpr std::size_t kNodeAhead = 7;
+  constexpr std::size_t kTablesAhead = 3;
+  const auto record_of = [this](const Event& event) -> const Record* {
+    if (event.kind == EventKind::deadline) return &nodes_[event.subject];
+    if (event.kind != EventKind::arrival) return nullptr;
+    const NodeIndex node = node_of(flights_[event.subject].to);
     return node == kNoNode ? nullptr : &record(node);
   };
-  event = queue_.peek(kRecordAhead);
-  if (event != nullptr) __builtin_prefetch(record_of(*event));
-  event = queue_.peek(kNodeAhead);
-  if (const Record* next = event != nullptr ? record_of(*event) : nullptr; next && next->node) {
-    next->node->prefetch();
+  const auto node_at = [&](std::size_t ahead) -> const Node* {
+    const Event* event = queue_.peek(ahead);
+    const Record* next = event == nullptr ? nullptr : record_of(*event);
+    return next != nullptr && next->node ? &*next->node : nullptr;
+  };
+  if (const Event* event = queue_.peek(kFlightAhead);
+      event != nullptr && event->kind == EventKind::arrival) {
+    const auto* flight = reinterpret_cast<const char*>(&flights_[event->subject]);
+    __builtin_prefetch(flight);
+    __builtin_prefetch(flight + 64);
   }
-  event = queue_.peek(kTablesAhead);
-  if (const Record* next = event != nullptr ? record_of(*event) : nullptr; next && next->node) {
-    next->node->prefetch_tables();
+  if (const Event* event = queue_.peek(kRecordAhead)) __builtin_prefetch(record_of(*event));
+  if (const Node* node = node_at(kNodeAhead)) node->prefetch();
+  if (const Node* node = node_at(kTablesAhead)) node->prefetch_tables();
+  // The peers that a message names are looked up one after the other.
+  if (const Event* event = queue_.peek(kTablesAhead);
+      event != nullptr && event->kind == EventKind::arrival) {
+    if (const auto* message = std::get_if<Message>(&flights_[event->subject].content)) {
+      for_each_handle(*message, [this](Handle peer) { __builtin_prefetch(&directory_.id(peer)); });
+    }
   }
 }
 
