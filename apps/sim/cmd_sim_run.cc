@@ -71,7 +71,7 @@ const Command kSimRunCommand{
     .details =
         "Settings in the file (nodes, seed, profile, leaf-set, topology, …) are defaults of the "
         "options. Ends with exit code 10 if an expectation does not hold. docs/simulator.md "
-        "describes the language; 'pastry cluster --run' does the same with real processes.",
+        "describes the language.",
     .example = "pastry sim run tests/scenarios/partition.scenario --seed 3",
     .timeout = "0",
     .options = options(),

@@ -85,8 +85,6 @@ class Directory {
   const HostInfo& host(HostIndex host) const { return hosts_[index(host)].info; }
   ByteView signature(Handle handle) const;
   PeerInfo info(Handle handle) const;
-  // Brings what the handle stands for into the processor's cache.
-  void prefetch(Handle handle) const { __builtin_prefetch(&peers_[index(handle)]); }
   // Whether other handles of the same id are, or were, here: other incarnations, or the same on
   // another host. Mostly false, which spares who asks for them the search.
   bool has_twins(Handle handle) const { return twins_[index(handle)]; }

@@ -80,11 +80,6 @@ class Doubts {
     if (lists_) release_if_empty();
   }
 
-  void prefetch() const { __builtin_prefetch(lists_.get()); }
-  void prefetch_lists() const {
-    if (lists_) __builtin_prefetch(lists_->inactive.data());
-  }
-
   void mark_handles(Directory& directory) const;
 
  private:

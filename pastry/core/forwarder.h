@@ -46,6 +46,11 @@ class Forwarder {
   void mark_handles(Directory& directory) const;
 
  private:
+  // Hop state of a peer without traffic is given back after this long.
+  static constexpr Duration kHopIdle = std::chrono::seconds(30);
+  // Times that a retransmission timeout doubles at most.
+  static constexpr std::uint8_t kBackoffMax = 6;
+
   struct Unacknowledged {
     std::uint32_t hop_sequence = 0;
     std::uint8_t attempts = 1;

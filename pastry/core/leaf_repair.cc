@@ -15,6 +15,42 @@ bool holds(std::span<const Handle> list, Handle peer) {
   return std::find(list.begin(), list.end(), peer) != list.end();
 }
 
+// How far away a leaf candidate may be in each direction to be among the l/2 nearest members and
+// outstanding candidates; unset: any distance.
+struct Frontier {
+  std::optional<Id> up;
+  std::optional<Id> down;
+
+  bool admits(const NodeId& self, const NodeId& id) const {
+    return !up || id - self <= *up || !down || self - id <= *down;
+  }
+};
+
+// The half-th smallest, beyond which no place is left; nothing if there are fewer.
+std::optional<Id> limit(std::vector<Id>& distances, std::size_t half) {
+  if (distances.size() < half) return std::nullopt;
+  const auto last = distances.begin() + static_cast<std::ptrdiff_t>(half) - 1;
+  std::nth_element(distances.begin(), last, distances.end());
+  return *last;
+}
+
+// `candidates`: those being probed for the leaf set.
+Frontier frontier(const NodeState& node, const std::vector<Handle>& candidates) {
+  const NodeId& self = node.self_id();
+  const LeafSet& leaves = node.tables.leaf_set;
+  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
+  std::vector<Id> up;
+  std::vector<Id> down;
+  for (const Handle peer : leaves.right()) up.push_back(clockwise_distance(self, node.id(peer)));
+  for (const Handle peer : leaves.left()) down.push_back(clockwise_distance(node.id(peer), self));
+  for (const Handle peer : candidates) {
+    if (leaves.contains(peer)) continue;
+    up.push_back(clockwise_distance(self, node.id(peer)));
+    down.push_back(clockwise_distance(node.id(peer), self));
+  }
+  return {limit(up, half), limit(down, half)};
+}
+
 }  // namespace
 
 // --- Candidates ---------------------------------------------------------------------------------
@@ -39,7 +75,11 @@ bool Liveness::among_nearest(const NodeState& node, const NodeId& id) const {
 
 void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
   const NodeId& id = node.id(peer);
-  if (id == node.self_id() || dead(node, step.now, peer)) return;
+  if (id == node.self_id()) return;
+  // Who lacks a lease asks also for those that it found dead, if somebody else knows them between
+  // it and its neighbours.
+  const bool between = node.suspended() && node.leases.nearer_than_neighbours(node, id);
+  if (!between && dead(node, step.now, peer)) return;
   const Handle known = node.tables.leaf_set.find(id);
   if (known != kNoHandle &&
       node.directory->incarnation(known) >= node.directory->incarnation(peer)) {
@@ -50,30 +90,6 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
   }
   if (PASTRY_BUG(gossiped_leaf_unprobed)) return node.insert_leaf(step, peer);
   start_probe(node, step, {.peer = peer, .leaf = true});
-}
-
-// The half-th smallest, beyond which no place is left; nothing if there are fewer.
-std::optional<Id> Liveness::limit(std::vector<Id>& distances, std::size_t half) {
-  if (distances.size() < half) return std::nullopt;
-  const auto last = distances.begin() + static_cast<std::ptrdiff_t>(half) - 1;
-  std::nth_element(distances.begin(), last, distances.end());
-  return *last;
-}
-
-Liveness::Frontier Liveness::frontier(const NodeState& node) const {
-  const NodeId& self = node.self_id();
-  const LeafSet& leaves = node.tables.leaf_set;
-  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
-  std::vector<Id> up;
-  std::vector<Id> down;
-  for (const Handle peer : leaves.right()) up.push_back(clockwise_distance(self, node.id(peer)));
-  for (const Handle peer : leaves.left()) down.push_back(clockwise_distance(node.id(peer), self));
-  for (const Probe& probe : probes()) {
-    if (!probe.leaf || leaves.contains(probe.peer)) continue;
-    up.push_back(clockwise_distance(self, node.id(probe.peer)));
-    down.push_back(clockwise_distance(node.id(probe.peer), self));
-  }
-  return {limit(up, half), limit(down, half)};
 }
 
 void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers) {
@@ -95,12 +111,20 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
     const Id db = ring_distance(self, node.id(b));
     return da != db ? da < db : index(a) < index(b);
   });
-  Frontier reach = frontier(node);
+  const auto candidates = [this] {
+    std::vector<Handle> result;
+    for (const Probe& probe : probes()) {
+      if (probe.leaf && probe.tries <= 1) result.push_back(probe.peer);
+    }
+    return result;
+  };
+  Frontier reach = frontier(node, candidates());
   for (const Handle peer : peers) {
     if (!reach.admits(self, node.id(peer)) && !directory.has_twins(peer)) continue;
     const std::uint32_t token = last_token_;
     consider_leaf(node, step, peer);
-    if (last_token_ != token) reach = frontier(node);  // it is probed now and takes a place
+    if (last_token_ != token)
+      reach = frontier(node, candidates());  // it is probed now and takes a place
   }
 }
 

@@ -6,29 +6,20 @@
 
 namespace pastry {
 
-namespace {
-
-// Bound on guards: more than one side of the largest leaf set.
-constexpr std::size_t kGuardsMax = 128;
-
-// What the grantor adds to a lease: clocks that run at different speeds, up to 6 %.
-Duration margin(const Config& config) { return config.lease / 16; }
-
-bool strictly_between(const NodeId& id, const NodeId& low, const NodeId& high) {
-  const Id place = clockwise_distance(low, id);
-  const Id span = clockwise_distance(low, high);
-  return place != Id() && (span == Id() || place < span);
+Leases::Unsettled& Leases::unsettled() {
+  if (!unsettled_) unsettled_ = std::make_unique<Unsettled>();
+  return *unsettled_;
 }
 
-}  // namespace
-
-Leases::Trouble& Leases::trouble() {
-  if (!trouble_) trouble_ = std::make_unique<Trouble>();
-  return *trouble_;
+void Leases::release_if_settled() {
+  if (!unsettled_) return;
+  const Unsettled& u = *unsettled_;
+  const bool asked = u.asked_at[kLeft] != kNone || u.asked_at[kRight] != kNone;
+  if (!asked && u.guards.empty() && u.suspended_at == kNone) unsettled_.reset();
 }
 
-void Leases::release_trouble() {
-  if (trouble_ && trouble_->guards.empty() && trouble_->suspended_at == kNone) trouble_.reset();
+void Leases::clear_request(Side side) {
+  if (unsettled_) unsettled_->asked_at[side] = kNone;
 }
 
 // A request is told apart by the moment at which it was made: nothing else is kept of it.
@@ -56,14 +47,14 @@ Handle Leases::find_neighbour(const NodeState& node, Side side) const {
 void Leases::neighbours_changed(NodeState& node, Step& step) {
   if (!node.placed()) {
     neighbour_ = {kNoHandle, kNoHandle};
-    asked_at_ = {kNone, kNone};
-    return;
+    for (const Side side : kSides) clear_request(side);
+    return release_if_settled();
   }
   for (const Side side : kSides) {
     const Handle found = find_neighbour(node, side);
     if (found == neighbour_[side]) continue;
     neighbour_[side] = found;
-    asked_at_[side] = kNone;
+    clear_request(side);
     given_until_[side] = kNone;
     // A lease of the former neighbour stays valid for who is active: that one shrank its coverage
     // for the newcomer. A joiner has nothing to keep.
@@ -71,8 +62,9 @@ void Leases::neighbours_changed(NodeState& node, Step& step) {
   }
   for (const Side side : kSides) {
     const bool due = renew_at(node, side) <= step.now;
-    if (neighbour_[side] != kNoHandle && asked_at_[side] == kNone && due) ask(node, step, side);
+    if (neighbour_[side] != kNoHandle && asked_at(side) == kNone && due) ask(node, step, side);
   }
+  release_if_settled();
 }
 
 void Leases::no_longer_alone(const NodeState& node, Time now) {
@@ -90,8 +82,9 @@ Time Leases::renew_at(const NodeState& node, Side side) const {
 }
 
 bool Leases::wants(const NodeState& node, Side side, Time now) const {
-  if (asked_at_[side] == kNone && valid_until_[side] == kNone) return true;
-  if (asked_at_[side] != kNone) return now - asked_at_[side] >= node.config->probe_timeout / 2;
+  const Time asked = asked_at(side);
+  if (asked == kNone && valid_until_[side] == kNone) return true;
+  if (asked != kNone) return now - asked >= node.config->probe_timeout / 2;
   return now >= renew_at(node, side) - node.config->lease_renewal() / 2;
 }
 
@@ -99,8 +92,8 @@ bool Leases::wants(const NodeState& node, Side side, Time now) const {
 std::uint32_t Leases::note_request(Handle peer, Time now) {
   for (const Side side : kSides) {
     if (neighbour_[side] != peer) continue;
-    asked_at_[side] = now;
-    silent_[side] = true;
+    unsettled().asked_at[side] = now;
+    unsettled().silent[side] = true;
   }
   return token(now);
 }
@@ -119,7 +112,8 @@ bool Leases::may_grant(const NodeState& node, Side side, Handle peer, Time now) 
   if (!node.suspended()) return node.joiner && node.joiner->in_batch(peer);
   // Who lost the other neighbour may be wrong about everything, unless it asked around since.
   if (valid_until_[opposite(side)] > now) return true;
-  return trouble_ && trouble_->probed_at != kNone && now - trouble_->probed_at < node.config->lease;
+  return unsettled_ && unsettled_->asked_around != kNone &&
+         now - unsettled_->asked_around < 2 * round_period(node);
 }
 
 void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t request) {
@@ -143,7 +137,7 @@ void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t requ
 }
 
 void Leases::receive(NodeState& node, Step& step, Handle from, const Lease& lease) {
-  node.liveness.set_active(node, step, from, lease.active);
+  if (lease.active) node.liveness.set_active(node, step, from, true);
   if (!node.placed()) return;
   const bool granted = lease.grant != 0 && accept(node, step, from, lease);
   if (lease.request != 0) answer(node, step, from, lease.request);
@@ -153,155 +147,30 @@ void Leases::receive(NodeState& node, Step& step, Handle from, const Lease& leas
 bool Leases::accept(NodeState& node, Step& step, Handle from, const Lease& lease) {
   bool granted = false;
   for (const Side side : kSides) {
-    if (neighbour_[side] != from || asked_at_[side] == kNone) continue;
-    if (token(asked_at_[side]) != lease.grant) continue;
+    const Time asked = asked_at(side);
+    if (neighbour_[side] != from || asked == kNone || token(asked) != lease.grant) continue;
     // Who takes this node for its right neighbour is the left one of this node.
-    if (!(side == kLeft ? lease.right : lease.left)) continue;
-    valid_until_[side] = std::max(valid_until_[side], asked_at_[side] + node.config->lease);
-    asked_at_[side] = kNone;
+    if (!(side == kLeft ? lease.right : lease.left)) {
+      if (lease.active) unsettled_->refused_at = step.now;
+      continue;
+    }
+    valid_until_[side] = std::max(valid_until_[side], asked + node.config->lease);
+    clear_request(side);
     granted = true;
     adopt_guards(node, step, side, lease);
   }
+  release_if_settled();
   return granted;
 }
 
 void Leases::heard(Handle from) {
+  if (!unsettled_) return;
   for (const Side side : kSides) {
-    if (neighbour_[side] == from) silent_[side] = false;
+    if (neighbour_[side] == from) unsettled_->silent[side] = false;
   }
 }
 
-// --- Guards --------------------------------------------------------------------------------------
-
-void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
-  std::array<bool, 2> lost{};
-  for (const Side side : kSides) {
-    if (neighbour_[side] != peer) continue;
-    lost[side] = true;
-    if (how == Departure::replaced) continue;
-    // Until the next neighbour agrees to be one, the lease of the last one is no licence for more
-    // keys than it gave.
-    Guard guard{peer, side, true, false, valid_until_[side]};
-    const bool granted = given_until_[side] > step.now;
-    if (granted && how != Departure::left) {
-      guard.released = false;
-      guard.granted = true;
-      guard.until = std::max(given_until_[side], valid_until_[side]);
-    } else if (how == Departure::died) {
-      guard.released = false;
-      guard.until = chain_end(node, step.now, side);
-    }
-    if (guard.until > step.now) add_guard(guard);
-    guard_chain(node, step, side, peer);
-  }
-  neighbours_changed(node, step);
-  for (const Side side : kSides) {
-    if (lost[side] && neighbour_[side] != kNoHandle && asked_at_[side] == kNone) {
-      ask(node, step, side);
-    }
-  }
-}
-
-// Who was granted nothing here may have got its lease from a neighbour lost before it, as late as
-// that one's own lease ended. One such step is waited for: a longer chain of nodes that are alive
-// and silent is a partition.
-Time Leases::chain_end(const NodeState& node, Time now, Side side) const {
-  Time end = now;
-  if (trouble_) {
-    for (const Guard& guard : trouble_->guards) {
-      if (guard.granted && guard.side == side) end = std::max(end, guard.until);
-    }
-  }
-  return end + node.config->lease + margin(*node.config);
-}
-
-// Those found dead before, between the lost neighbour and the next one: they may have got their
-// last lease from the lost one when that was about to lose its own.
-void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost) {
-  const Time until = chain_end(node, step.now, side);
-  const Handle next = find_neighbour(node, side);
-  const NodeId& end = next == kNoHandle ? node.self_id() : node.id(next);
-  for (const Doubts::Death& death : node.liveness.remembered()) {
-    if (death.peer == lost || death.left) continue;
-    if (step.now - death.since >= node.config->failed_memory) continue;
-    const NodeId& id = node.id(death.peer);
-    const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
-                                       : strictly_between(id, end, node.self_id());
-    if (inside) add_guard({death.peer, side, false, false, until});
-  }
-}
-
-bool Leases::add_guard(const Guard& guard) {
-  std::vector<Guard>& guards = trouble().guards;
-  const auto known = std::find_if(guards.begin(), guards.end(), [&](const Guard& other) {
-    return other.peer == guard.peer && other.side == guard.side;
-  });
-  if (known != guards.end()) return false;  // the first one knew best
-  if (guards.size() >= kGuardsMax) return false;
-  guards.push_back(guard);
-  return true;
-}
-
-std::vector<Lease::Guarded> Leases::guards_to_tell(Time now, bool left, bool right) const {
-  std::vector<Lease::Guarded> told;
-  if (!trouble_) return told;
-  for (const Guard& guard : trouble_->guards) {
-    if (told.size() == kGuardedMax) break;
-    if (guard.released || guard.until <= now || !(guard.side == kLeft ? left : right)) continue;
-    const auto rest = std::chrono::ceil<std::chrono::milliseconds>(guard.until - now);
-    told.emplace_back(guard.peer, rest);
-  }
-  return told;
-}
-
-// The neighbour agreed: what only waited for that is over. A node between the two needs leases from
-// both sides, so that the earlier end counts.
-void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease) {
-  drop_guards(node, step, [&](const Guard& guard) { return guard.released && guard.side == side; });
-  const NodeId& end = node.id(neighbour_[side]);
-  for (const auto& [peer, remaining] : lease.guarded) {
-    const NodeId& id = node.id(peer);
-    const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
-                                       : strictly_between(id, end, node.self_id());
-    if (!inside) continue;
-    const Time until = step.now + std::min(remaining, node.config->lease * 4);
-    if (add_guard({peer, side, false, false, until})) continue;
-    for (Guard& guard : trouble().guards) {
-      if (guard.peer == peer && guard.side == side) guard.until = std::min(guard.until, until);
-    }
-  }
-}
-
-template <typename Outdated>
-void Leases::drop_guards(NodeState& node, Step& step, Outdated&& outdated) {
-  if (!trouble_ || std::erase_if(trouble_->guards, outdated) == 0) return;
-  release_trouble();
-  node.forwarder.release_kept(node, step);
-  if (node.gap) node.gap->pump(node, step);
-}
-
-void Leases::returned(NodeState& node, Step& step, Handle peer) {
-  const NodeId& id = node.id(peer);
-  drop_guards(node, step, [&](const Guard& guard) { return node.id(guard.peer) == id; });
-}
-
-bool Leases::guarded(const NodeState& node, const Key& key, Time now) const {
-  if (!trouble_) return false;
-  return std::any_of(trouble_->guards.begin(), trouble_->guards.end(), [&](const Guard& guard) {
-    return guard.until > now && closer(key, node.id(guard.peer), node.self_id());
-  });
-}
-
-Time Leases::guarded_until(bool right) const {
-  Time until = kNone;
-  if (!trouble_) return until;
-  for (const Guard& guard : trouble_->guards) {
-    if ((guard.side == kRight) == right) until = std::max(until, guard.until);
-  }
-  return until;
-}
-
-// --- Suspension ----------------------------------------------------------------------------------
+// --- Views ---------------------------------------------------------------------------------------
 
 bool Leases::held(const NodeState& node, Time now) const {
   if (node.alone && node.tables.leaf_set.empty()) return true;
@@ -315,66 +184,13 @@ bool Leases::held_from_neighbours(const NodeState& node, Time now) const {
          neighbour_[kRight] == node.tables.leaf_set.right_neighbour();
 }
 
-void Leases::activated() {
-  if (!trouble_) return;
-  trouble_->suspended_at = kNone;
-  trouble_->next_round = kNever;
-  trouble_->probed_at = kNone;
-  trouble_->stale = false;
-  trouble_->probing = false;
-  release_trouble();
-}
-
-void Leases::suspended(NodeState& node, Step& step) {
-  Trouble& t = trouble();
-  t.suspended_at = step.now;
-  t.next_round = step.now;
-  check_suspension(node, step);
-  for (const Side side : kSides) {
-    if (neighbour_[side] != kNoHandle && valid_until_[side] <= step.now) ask(node, step, side);
-  }
-}
-
-// With no lease left nobody may have kept this node's place: everybody near is asked.
-void Leases::check_suspension(NodeState& node, Step& step) {
-  Trouble& t = trouble();
-  if (valid_until_[kLeft] > step.now || valid_until_[kRight] > step.now) return;
-  if (t.probed_at == kNone) t.stale = true;
-  if (t.next_round <= step.now && !t.probing) start_round(node, step);
-}
-
-void Leases::start_round(NodeState& node, Step& step) {
-  Trouble& t = trouble();
-  t.probing = true;
-  t.next_round = step.now + node.config->lease;
-  for (const Handle peer : node.tables.leaf_set.members()) {
-    node.liveness.exchange(node, step, peer);
-  }
-  if (node.tables.leaf_set.empty()) node.liveness.fill_leaf_set(node, step);
-  probes_changed(node, step);
-}
-
-void Leases::probes_changed(NodeState& node, Step& step) {
-  if (!trouble_ || !trouble_->probing || node.liveness.probing_leaves()) return;
-  trouble_->probing = false;
-  trouble_->stale = false;
-  trouble_->probed_at = step.now;
-  for (const Side side : kSides) {
-    const bool wanted = neighbour_[side] != kNoHandle && valid_until_[side] <= step.now;
-    if (wanted && asked_at_[side] != step.now) ask(node, step, side);
-  }
-}
-
-Time Leases::resign_at(const NodeState& node) const {
-  // The last resort: while many are suspended, each that gives its place up costs its neighbours
-  // theirs.
-  return trouble_->suspended_at + 8 * std::max(node.config->lease, node.config->gap_expiry);
-}
-
-void Leases::stalled(NodeState& node, Step& step) {
-  for (const Side side : kSides) {
-    if (neighbour_[side] != kNoHandle && asked_at_[side] != kNone) ask(node, step, side);
-  }
+bool Leases::nearer_than_neighbours(const NodeState& node, const NodeId& id) const {
+  const NodeId& self = node.self_id();
+  const Handle left = neighbour_[kLeft];
+  const Handle right = neighbour_[kRight];
+  return left == kNoHandle || right == kNoHandle ||
+         clockwise_distance(id, self) < clockwise_distance(node.id(left), self) ||
+         clockwise_distance(self, id) < clockwise_distance(self, node.id(right));
 }
 
 // --- Time ----------------------------------------------------------------------------------------
@@ -384,44 +200,33 @@ Time Leases::deadline(const NodeState& node) const {
   Time at = kNever;
   for (const Side side : kSides) {
     if (neighbour_[side] != kNoHandle) {
-      const Time asked = asked_at_[side];
+      const Time asked = asked_at(side);
       at = std::min(at, asked != kNone ? asked + node.config->probe_timeout : renew_at(node, side));
     }
     if (node.active() && !node.alone) at = std::min(at, valid_until_[side]);
   }
-  if (!trouble_) return at;
-  for (const Guard& guard : trouble_->guards) at = std::min(at, guard.until);
-  if (node.suspended()) at = std::min({at, trouble_->next_round, resign_at(node)});
+  if (!unsettled_) return at;
+  for (const Guard& guard : unsettled_->guards) at = std::min(at, guard.until);
+  if (node.suspended()) {
+    at = std::min({at, unsettled_->next_round, unsettled_->round_ends, resign_at(node)});
+  }
   return at;
 }
 
 void Leases::advance(NodeState& node, Step& step) {
   if (!node.placed()) return;
-  drop_guards(node, step, [&](const Guard& guard) { return guard.until <= step.now; });
-  if (node.suspended()) {
-    if (resign_at(node) <= step.now) {
-      trouble_->suspended_at = step.now;
-      return node.resign(step, "suspended for too long");
-    }
-    if (trouble_->next_round <= step.now) {
-      trouble_->probing = false;
-      check_suspension(node, step);
-      // One lease still holds: looked at again when it may be gone.
-      if (trouble_ && trouble_->next_round <= step.now) {
-        trouble_->next_round = step.now + node.config->probe_timeout;
-      }
-      if (!node.suspended()) return;
-    }
-  }
+  expire_guards(node, step);
+  if (node.suspended()) advance_suspension(node, step);
+  if (!node.placed()) return;
   for (const Side side : kSides) {
     if (neighbour_[side] == kNoHandle) continue;
-    const Time asked = asked_at_[side];
+    const Time asked = asked_at(side);
     if (asked == kNone) {
       if (renew_at(node, side) <= step.now) ask(node, step, side);
     } else if (asked + node.config->probe_timeout <= step.now) {
-      if (silent_[side]) node.liveness.neighbour_silent(node, step, neighbour_[side]);
+      if (unsettled_->silent[side]) node.liveness.neighbour_silent(node, step, neighbour_[side]);
       // Finding it dead may have changed the neighbour, who was asked then.
-      if (asked_at_[side] == asked && neighbour_[side] != kNoHandle) ask(node, step, side);
+      if (asked_at(side) == asked && neighbour_[side] != kNoHandle) ask(node, step, side);
     }
   }
 }
@@ -430,8 +235,8 @@ void Leases::mark_handles(Directory& directory) const {
   for (const Handle peer : neighbour_) {
     if (peer != kNoHandle) directory.mark(peer);
   }
-  if (!trouble_) return;
-  for (const Guard& guard : trouble_->guards) directory.mark(guard.peer);
+  if (!unsettled_) return;
+  for (const Guard& guard : unsettled_->guards) directory.mark(guard.peer);
 }
 
 }  // namespace pastry

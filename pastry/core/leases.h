@@ -14,9 +14,11 @@
 // guard: where an immediate neighbour died, its keys are left alone until the grant that it had has
 //   run out; messages for them are held. The next neighbour learns of guards with its grants.
 // suspended: an active node that lost a lease. Its own clock tells it at its next input, before it
-//   acts, also after it was stopped for a while. It delivers nothing, asks for its leases again,
-//   and goes on. If both had run out, the world may have changed: it first probes its whole leaf
-//   set.
+//   acts, also after it was stopped for a while. It delivers nothing, keeps its place and its
+//   tables, asks for its leases again, and goes on. If both had run out the world may have changed:
+//   it first asks its whole leaf set, in rounds that end when all have answered or had the time to.
+//   After such a round it may grant leases again, so that nodes that all lost theirs help each
+//   other up; nobody has to be the first.
 #pragma once
 
 #include <array>
@@ -25,6 +27,7 @@
 #include <vector>
 
 #include "pastry/core/box.h"
+#include "pastry/core/config.h"
 #include "pastry/core/message.h"
 #include "pastry/core/step.h"
 
@@ -71,9 +74,11 @@ class Leases {
   // As held(), and both were granted by the present neighbours: what a joiner needs.
   bool held_from_neighbours(const NodeState& node, Time now) const;
   // After a suspension: the whole leaf set was probed if that was needed.
-  bool validated() const { return !trouble_ || !trouble_->stale; }
+  bool validated() const { return !unsettled_ || !unsettled_->stale; }
   // A suspension did not last until both leases were gone: nobody else needs to be told.
-  bool neighbours_kept() const { return !trouble_ || trouble_->probed_at == kNone; }
+  bool neighbours_kept() const { return !unsettled_ || unsettled_->asked_around == kNone; }
+  // Whether the peer, if it lived, would stand between this node and a neighbour.
+  bool nearer_than_neighbours(const NodeState& node, const NodeId& id) const;
   // A dead neighbour may still be the root of `key`.
   bool guarded(const NodeState& node, const Key& key, Time now) const;
   // Until when a guard stands on that side of the node; Time::min() if there is none.
@@ -95,17 +100,24 @@ class Leases {
     bool granted = false;   // by this node: its end is known
     Time until{};
   };
-  struct Trouble {
+  // What is under way; most nodes have nothing most of the time, and keep no memory for it.
+  struct Unsettled {
+    // By side: when the neighbour was asked, without an answer yet; nothing was heard of it since.
+    std::array<Time, 2> asked_at{kNone, kNone};
+    std::array<bool, 2> silent{};
     std::vector<Guard> guards;
     Time suspended_at = kNone;
     Time next_round = kNever;
-    Time probed_at = kNone;  // when the whole leaf set had answered
-    bool stale = false;      // both leases ran out: the leaf set must be probed
-    bool probing = false;    // it is being probed
+    Time round_ends = kNever;  // latest end of the round under way
+    Time asked_around = kNone;  // end of the last round
+    Time refused_at = kNone;   // by an active node, which so proves that there is a ring
+    bool stale = false;        // both leases ran out, and no round has ended since
   };
 
   static Side opposite(Side side) { return side == kLeft ? kRight : kLeft; }
   static std::uint32_t token(Time asked_at);
+  // What the grantor adds to a lease: clocks that run at different speeds, up to 6 %.
+  static Duration margin(const Config& config) { return config.lease / 16; }
   Handle find_neighbour(const NodeState& node, Side side) const;
   Time renew_at(const NodeState& node, Side side) const;
   bool may_grant(const NodeState& node, Side side, Handle peer, Time now) const;
@@ -119,22 +131,28 @@ class Leases {
   bool add_guard(const Guard& guard);
   Time chain_end(const NodeState& node, Time now, Side side) const;
   void guard_chain(NodeState& node, Step& step, Side side, Handle lost);
+  void expire_guards(NodeState& node, Step& step);
   template <typename Outdated>
   void drop_guards(NodeState& node, Step& step, Outdated&& outdated);
+  void look_around(NodeState& node, Step& step);
   void start_round(NodeState& node, Step& step);
-  void check_suspension(NodeState& node, Step& step);
+  void end_round(NodeState& node, Step& step);
+  void ask_again(NodeState& node, Step& step);
+  void advance_suspension(NodeState& node, Step& step);
+  bool any_valid(Time now) const;
+  static Duration round_period(const NodeState& node);
   Time resign_at(const NodeState& node) const;
-  Trouble& trouble();
-  void release_trouble();
+  Time asked_at(Side side) const { return unsettled_ ? unsettled_->asked_at[side] : kNone; }
+  void clear_request(Side side);
+  Unsettled& unsettled();
+  void release_if_settled();
 
-  // By side. The neighbour asked and granted; when it was asked without an answer yet; until when
-  // its lease is valid here; until when the one given to it is.
+  // By side: the neighbour asked and granted; until when its lease is valid here; until when the one
+  // given to it is.
   std::array<Handle, 2> neighbour_{kNoHandle, kNoHandle};
-  std::array<Time, 2> asked_at_{kNone, kNone};
   std::array<Time, 2> valid_until_{kNone, kNone};
   std::array<Time, 2> given_until_{kNone, kNone};
-  std::array<bool, 2> silent_{};
-  Box<Trouble> trouble_;
+  Box<Unsettled> unsettled_;
 };
 
 }  // namespace pastry

@@ -70,7 +70,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Ping& ping) {
   node.upkeep.pinged_by(*node.config, from, step.now);
-  node.send(step, from, Pong{ping.token, node.active()});
+  node.send(step, from, Pong{ping.token, node.member()});
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pong) {

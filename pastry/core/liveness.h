@@ -85,16 +85,6 @@ class Liveness {
   // Every dead peer still remembered.
   const std::vector<Doubts::Death>& remembered() const { return doubts_.dead(); }
 
-  // Into the processor's cache: what this points to, then what that does (Node::prefetch).
-  void prefetch() const {
-    __builtin_prefetch(probing_.get());
-    doubts_.prefetch();
-  }
-  void prefetch_lists() const {
-    if (probing_) __builtin_prefetch(probing_->probes.data());
-    doubts_.prefetch_lists();
-  }
-
   Time deadline() const;
   void advance(NodeState& node, Step& step);
   void mark_handles(Directory& directory) const;
@@ -146,17 +136,6 @@ class Liveness {
   LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
 
   // leaf_repair.cc
-  // How far away a leaf candidate may be in each direction to be among the l/2 nearest members and
-  // outstanding candidates; unset: any distance.
-  struct Frontier {
-    std::optional<Id> up;
-    std::optional<Id> down;
-    bool admits(const NodeId& self, const NodeId& id) const {
-      return !up || id - self <= *up || !down || self - id <= *down;
-    }
-  };
-  static std::optional<Id> limit(std::vector<Id>& distances, std::size_t half);
-  Frontier frontier(const NodeState& node) const;
   bool among_nearest(const NodeState& node, const NodeId& id) const;
   void repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right);
 

@@ -345,18 +345,15 @@ std::vector<Handle> Node::peers_to_remember(std::size_t count) const {
   return peers;
 }
 
-void Node::prefetch(Fetch what) const {
-  const NodeState& node = *state_;
-  if (what == Fetch::state) {
-    const auto* bytes = reinterpret_cast<const char*>(&node);
-    for (std::size_t at = 0; at < sizeof(NodeState); at += 64) __builtin_prefetch(bytes + at);
-  } else if (what == Fetch::tables) {
-    __builtin_prefetch(node.tables.leaf_set.left().data());
-    node.tables.routing_table.prefetch();
-    node.liveness.prefetch();
-  } else {
-    node.liveness.prefetch_lists();
-  }
+void Node::prefetch() const {
+  const auto* bytes = reinterpret_cast<const char*>(state_.get());
+  for (std::size_t at = 0; at < sizeof(NodeState); at += 64) __builtin_prefetch(bytes + at);
+}
+
+void Node::prefetch_tables() const {
+  const Tables& tables = state_->tables;
+  __builtin_prefetch(tables.leaf_set.left().data());
+  tables.routing_table.prefetch();
 }
 
 void Node::mark_handles() const {

@@ -136,11 +136,10 @@ class Node {
   bool suspects(Handle peer) const;
   // Peers worth remembering over a restart: leaf set first, then nearest; at most `count`.
   std::vector<Handle> peers_to_remember(std::size_t count) const;
-  // For a host of very many nodes: brings the node into the processor's cache before an input for
-  // it is due, in three calls with some time between them, as each finds its way by what the one
-  // before fetched. No effect otherwise.
-  enum class Fetch : unsigned char { state, tables, lists };
-  void prefetch(Fetch what) const;
+  // For a host of very many nodes: brings the node, then what its tables hold, into the processor's
+  // cache before an input for it is due. No effect otherwise.
+  void prefetch() const;
+  void prefetch_tables() const;
   // Marks in the directory every handle that the node or its applications keep.
   void mark_handles() const;
 

@@ -192,7 +192,7 @@ void NodeState::suspend(Step& step) {
 }
 
 void NodeState::resign(Step& step, const char* reason) {
-  if (!active() && !suspended()) return;
+  if (!member()) return;
   std::vector<Handle> seeds = tables.neighbourhood.members();
   const auto add = [&](Handle peer) {
     if (std::find(seeds.begin(), seeds.end(), peer) == seeds.end()) seeds.push_back(peer);
@@ -200,7 +200,6 @@ void NodeState::resign(Step& step, const char* reason) {
   tables.routing_table.for_each([&](Handle peer, Proximity) { add(peer); });
   for (const Handle peer : tables.leaf_set.members()) add(peer);
   if (seeds.empty()) return;  // nobody to join: better a ring of its own than none
-  // Where everybody is suspended somebody has to found the ring again.
   const bool was_active = active();
   phase = NodePhase::joining;
   emit(step, NodeDeactivated{reason});
@@ -209,7 +208,7 @@ void NodeState::resign(Step& step, const char* reason) {
   leases.activated();
   leases.neighbours_changed(*this, step);
   gap.reset();
-  joiner = std::make_unique<Joiner>(*this, step.now, !was_active);
+  joiner = std::make_unique<Joiner>(*this, step.now, false);
   joiner->add_seeds(*this, seeds);
   joiner->attempt(*this, step);
 }

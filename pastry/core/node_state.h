@@ -49,8 +49,10 @@ struct NodeState {
 
   bool active() const { return phase == NodePhase::active; }
   bool suspended() const { return phase == NodePhase::suspended; }
-  // Has a place in the ring: active, suspended, or admitted and about to be active.
-  bool placed() const { return active() || suspended() || (joiner && joiner->admitted()); }
+  // Active, or was and keeps its place until it has its leases again.
+  bool member() const { return active() || suspended(); }
+  // Has a place in the ring: member, or admitted and about to be active.
+  bool placed() const { return member() || (joiner && joiner->admitted()); }
   // Whether this node may deliver what only the root of `key` may: it holds its leases at `now` and
   // no dead neighbour may still be the root.
   bool may_deliver(const Key& key, Time now) const {

@@ -73,7 +73,7 @@ void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
 LeafProbe Liveness::leaf_probe(const NodeState& node, Time now, bool reply,
                                std::uint32_t token) const {
   return {reply,
-          node.active(),
+          node.member(),
           token,
           node.tables.leaf_set.members(),
           failed(node, now),

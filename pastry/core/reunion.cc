@@ -28,7 +28,7 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
     note(*node.config, Mark::dead_leaf_tried);
     const Handle peer = leaves[node.random.below(leaves.size())];
     node.send(step, peer,
-              LeafProbe{false, node.active(), 0, node.tables.leaf_set.members(), {}, {}});
+              LeafProbe{false, node.member(), 0, node.tables.leaf_set.members(), {}, {}});
   }
   if (!remembered.empty()) {
     seek_over(node, step, remembered[node.random.below(remembered.size())].peer);
@@ -36,6 +36,12 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
     note(*node.config, Mark::bootstrap_tried);
     seek_over(node, step, bootstrap_);
   }
+}
+
+void Upkeep::seek_place(NodeState& node, Step& step) {
+  std::vector<Handle> known = node.tables.neighbourhood.members();
+  node.tables.routing_table.for_each([&](Handle peer, Proximity) { known.push_back(peer); });
+  if (!known.empty()) seek_over(node, step, known[node.random.below(known.size())]);
 }
 
 void Upkeep::seek_over(NodeState& node, Step& step, Handle peer) {
@@ -46,7 +52,7 @@ void Upkeep::seek_over(NodeState& node, Step& step, Handle peer) {
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const Seek& seek) {
   (void)from;
   const LeafSet& leaves = node.tables.leaf_set;
-  if (!node.active() || seek.seeker == kNoHandle || leaves.contains(seek.seeker)) return;
+  if (!node.member() || seek.seeker == kNoHandle || leaves.contains(seek.seeker)) return;
   const NodeId& id = node.id(seek.seeker);
   if (id == node.self_id() || seek.hops >= kSeekHopsMax) return;
   // The seeker itself, if known, is no way to its place in this ring.

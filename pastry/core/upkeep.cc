@@ -8,13 +8,6 @@
 
 namespace pastry {
 
-namespace {
-
-// Rounds of looking for nodes on an empty side of the leaf set before the node gives its place up.
-constexpr int kRoundsBeforeResigning = 8;
-
-}  // namespace
-
 void Upkeep::start(NodeState& node, Step& step) {
   // Full jitter at the start: nodes that began together must not stay in step.
   const auto first = [&](Duration period) {
@@ -173,18 +166,9 @@ void Upkeep::exchange_leaf_sets(NodeState& node, Step& step) {
   const std::vector<Handle> members = node.tables.leaf_set.members();
   if (members.empty()) return;
   node.liveness.exchange(node, step, members[node.random.below(members.size())]);
-  if (node.tables.leaf_set.complete()) {
-    rounds_incomplete_ = 0;
-    return;
-  }
+  if (node.tables.leaf_set.complete()) return;
   node.liveness.fill_leaf_set(node, step);
   hurry(step.now + node.random.jittered(node.probe_time(), node.config->jitter_percent));
-  // Others live and cannot be found on one side: a ring of its own is the last thing to become.
-  const LeafSet& leaves = node.tables.leaf_set;
-  if (!leaves.left().empty() && !leaves.right().empty()) return;
-  if (++rounds_incomplete_ < kRoundsBeforeResigning) return;
-  rounds_incomplete_ = 0;
-  if (node.active()) node.resign(step, "no node is found on one side of the ring");
 }
 
 void Upkeep::gossip(NodeState& node, Step& step) {

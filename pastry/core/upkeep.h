@@ -41,6 +41,8 @@ class Upkeep {
   void hurry(Time at) { leaf_exchange_at_ = std::min(leaf_exchange_at_, at); }
   // A node that was in a table was found dead.
   void failed(NodeState& node, Time now);
+  // Asks over one of those known for the own place in the ring.
+  void seek_place(NodeState& node, Step& step);
   // T_rt of a neighbour, from its leaf-set probe.
   void heard_probe_period(NodeState& node, Duration period);
   // T_rt as this node computed it, for its leaf-set probes; zero: it saw no failures.
@@ -79,7 +81,6 @@ class Upkeep {
   Handle bootstrap_ = kNoHandle;
   std::uint16_t probe_cursor_ = 0;
   std::uint8_t gossip_round_ = 0;
-  std::uint8_t rounds_incomplete_ = 0;
 };
 
 }  // namespace pastry

@@ -14,6 +14,9 @@ constexpr int kMissesToExpire = 2;
 constexpr int kMissesOfConfirmed = 56;
 // A part that has lived so many leases has been confirmed, in an earlier life of this process.
 constexpr int kLeasesOfProbation = 4;
+// How long what expired here is remembered: another holder may find out as much later, and what it
+// offers until then would pass for an old part that was confirmed once.
+constexpr int kLeasesRemembered = 4;
 // A parent that exists is looked for again so many leases later (it may be removed).
 constexpr int kLeasesBetweenChecks = 4;
 
@@ -78,9 +81,13 @@ void Leases::answered(Context context, const StoreName& parent, Finding finding)
   Lease& lease = found->second;
   lease.asking = false;
   const bool exists = finding == Finding::exists;
-  // Long after its parts were dropped here and everywhere.
   if (expired(lease) && (finding == Finding::missing || finding == Finding::removed)) {
-    leases_.erase(found);
+    // Long after its parts were dropped here and everywhere.
+    if (++lease.remembered >= kLeasesRemembered) {
+      leases_.erase(found);
+    } else {
+      lease.due = context.now() + operations_->options.lease;
+    }
     return;
   }
   lease.due = context.now() + operations_->options.lease * (exists ? kLeasesBetweenChecks : 1);
@@ -88,6 +95,7 @@ void Leases::answered(Context context, const StoreName& parent, Finding finding)
   if (finding == Finding::removed) lease.removed = true;
   if (exists) {
     lease.misses = 0;
+    lease.remembered = 0;
     lease.confirmed = true;
     lease.removed = false;
   }

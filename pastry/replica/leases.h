@@ -34,8 +34,9 @@ class Leases {
     Time due{};
     std::uint32_t scan = 0;  // the last one that noted it
     std::uint16_t misses = 0;
-    bool confirmed = false;  // the parent was there once
-    bool removed = false;    // and is gone for good
+    std::uint8_t remembered = 0;  // leases since it expired
+    bool confirmed = false;       // the parent was there once
+    bool removed = false;         // and is gone for good
     bool asking = false;
   };
   enum class Finding : std::uint8_t { unknown, exists, missing, removed };

@@ -237,21 +237,20 @@ void Simulator::at(Time time, std::function<void()> action) {
 // Who will be needed by the events that come next is brought into the cache meanwhile: in a large
 // simulation every message meets a node that was not touched for long.
 void Simulator::prefetch() const {
-  constexpr std::size_t kFlightAhead = 16;
-  constexpr std::size_t kRecordAhead = 12;
-  constexpr std::size_t kNodeAhead = 9;
-  constexpr std::size_t kTablesAhead = 6;
-  constexpr std::size_t kListsAhead = 3;
+  constexpr std::size_t kFlightAhead = 14;
+  constexpr std::size_t kRecordAhead = 10;
+  constexpr std::size_t kNodeAhead = 7;
+  constexpr std::size_t kTablesAhead = 3;
   const auto record_of = [this](const Event& event) -> const Record* {
     if (event.kind == EventKind::deadline) return &nodes_[event.subject];
     if (event.kind != EventKind::arrival) return nullptr;
     const NodeIndex node = node_of(flights_[event.subject].to);
     return node == kNoNode ? nullptr : &record(node);
   };
-  const auto fetch = [&](std::size_t ahead, Node::Fetch what) {
+  const auto node_at = [&](std::size_t ahead) -> const Node* {
     const Event* event = queue_.peek(ahead);
     const Record* next = event == nullptr ? nullptr : record_of(*event);
-    if (next != nullptr && next->node) next->node->prefetch(what);
+    return next != nullptr && next->node ? &*next->node : nullptr;
   };
   if (const Event* event = queue_.peek(kFlightAhead);
       event != nullptr && event->kind == EventKind::arrival) {
@@ -260,14 +259,13 @@ void Simulator::prefetch() const {
     __builtin_prefetch(flight + 64);
   }
   if (const Event* event = queue_.peek(kRecordAhead)) __builtin_prefetch(record_of(*event));
-  fetch(kNodeAhead, Node::Fetch::state);
-  fetch(kTablesAhead, Node::Fetch::tables);
-  fetch(kListsAhead, Node::Fetch::lists);
+  if (const Node* node = node_at(kNodeAhead)) node->prefetch();
+  if (const Node* node = node_at(kTablesAhead)) node->prefetch_tables();
   // The peers that a message names are looked up one after the other.
   if (const Event* event = queue_.peek(kTablesAhead);
       event != nullptr && event->kind == EventKind::arrival) {
     if (const auto* message = std::get_if<Message>(&flights_[event->subject].content)) {
-      for_each_handle(*message, [this](Handle peer) { directory_.prefetch(peer); });
+      for_each_handle(*message, [this](Handle peer) { __builtin_prefetch(&directory_.id(peer)); });
     }
   }
 }

@@ -43,7 +43,7 @@ struct Setup {
   std::size_t nodes = 20;
   std::size_t processes = 4;
   std::size_t window = 256;
-  double rate = 500;
+  double rate = 50;
   std::size_t bytes = 100;
 };
 

@@ -59,6 +59,11 @@ class Ring {
     Ring* ring;
     std::unique_ptr<Node> node;
     bool up = true;
+    bool stopped = false;
+    // Its clock showed `clock_shown` at `clock_set`, and has run at `speed` thousandths since.
+    int speed = 1000;
+    Time clock_set{};
+    Time clock_shown{};
   };
 
   explicit Ring(Config config, std::uint64_t seed = 1) : config_(config), random_(seed) {}
@@ -82,28 +87,48 @@ class Ring {
   // A downcall of the test application at `handle`.
   template <typename Action>
   void at(Handle handle, Action&& action) {
-    node(handle).run(now_, kTestApplication, out_, std::forward<Action>(action));
+    node(handle).run(clock(handle), kTestApplication, out_, std::forward<Action>(action));
     collect(handle);
   }
   Node& node(Handle handle) { return *members_.at(index(handle))->node; }
   void found(Handle handle) {
-    node(handle).found(now_, out_);
+    node(handle).found(clock(handle), out_);
     collect(handle);
   }
   void join(Handle handle, std::vector<Handle> seeds, bool remembered = false) {
-    node(handle).join(now_, seeds, remembered, out_);
+    node(handle).join(clock(handle), seeds, remembered, out_);
     collect(handle);
   }
   void crash(Handle handle) { members_.at(index(handle))->up = false; }
+  // Like SIGSTOP and SIGCONT: its clock goes on, what arrives waits for it.
+  void stop(Handle handle) { member(handle).stopped = true; }
+  void resume(Handle handle) {
+    member(handle).stopped = false;
+    for (auto& [to, message] : held_) {
+      if (to == handle) queue_.emplace(std::pair{now_, sequence_++}, std::move(message));
+    }
+    std::erase_if(held_, [handle](const auto& entry) { return entry.first == handle; });
+  }
+  void set_clock_speed(Handle handle, int thousandths) {
+    Member& changed = member(handle);
+    changed.clock_shown = clock(handle);
+    changed.clock_set = now_;
+    changed.speed = thousandths;
+  }
+  // What the clock of the node shows.
+  Time clock(Handle handle) const {
+    const Member& owner = *members_.at(index(handle));
+    return owner.clock_shown + (now_ - owner.clock_set) * owner.speed / 1000;
+  }
   void leave(Handle handle) {
-    node(handle).leave(now_, out_);
+    node(handle).leave(clock(handle), out_);
     collect(handle);
     crash(handle);
   }
   OperationId route(Handle from, const Key& key, RouteOptions options = {},
                     std::string_view text = "x") {
     OperationId id = 0;
-    node(from).run(now_, kTestApplication, out_, [&](Context context) {
+    node(from).run(clock(from), kTestApplication, out_, [&](Context context) {
       id = context.route(key, Payload::copy_of(text), options).value();
     });
     collect(from);
@@ -127,9 +152,11 @@ class Ring {
       Time next_timer = kNever;
       Handle due = kNoHandle;
       for (const auto& [raw, member] : members_) {
-        if (!member->up) continue;
-        const Time at = std::max(member->node->next_deadline(), now_);
-        if (member->node->next_deadline() != kNever && at < next_timer) {
+        if (!member->up || member->stopped) continue;
+        const Time deadline = member->node->next_deadline();
+        if (deadline == kNever) continue;
+        const Time at = std::max(when_shown(*member, deadline), now_);
+        if (at < next_timer) {
           next_timer = at;
           due = Handle{raw};
         }
@@ -142,12 +169,16 @@ class Ring {
         queue_.erase(queue_.begin());
         const auto member = members_.find(index(send.to));
         if (member == members_.end() || !member->second->up) continue;
-        member->second->node->receive(now_, from, std::move(send.message), out_);
-        member->second->node->flush(now_, out_);
+        if (member->second->stopped) {
+          held_.emplace_back(send.to, std::pair{from, std::move(send)});
+          continue;
+        }
+        member->second->node->receive(clock(send.to), from, std::move(send.message), out_);
+        member->second->node->flush(clock(send.to), out_);
         collect(send.to);
       } else {
-        node(due).advance(now_, out_);
-        node(due).flush(now_, out_);
+        node(due).advance(clock(due), out_);
+        node(due).flush(clock(due), out_);
         collect(due);
       }
     }
@@ -190,6 +221,12 @@ class Ring {
   Time now() const { return now_; }
 
  private:
+  // The first moment at which the member's clock shows `at`, or later.
+  static Time when_shown(const Member& member, Time at) {
+    const Duration slack(member.speed == 1000 ? 0 : 1);
+    return member.clock_set + (at - member.clock_shown) * 1000 / member.speed + slack;
+  }
+
   void collect(Handle from) {
     for (Send& send : out_.sends) {
       ++messages;
@@ -206,6 +243,7 @@ class Ring {
   Directory directory_;
   std::map<std::uint32_t, std::unique_ptr<Member>> members_;
   std::map<std::pair<Time, std::uint64_t>, std::pair<Handle, Send>> queue_;
+  std::vector<std::pair<Handle, std::pair<Handle, Send>>> held_;  // for those that are stopped
   std::uint64_t sequence_ = 0;
   Time now_{};
   Outbox out_;

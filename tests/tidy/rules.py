@@ -31,9 +31,10 @@ ROOMS = {
     "pastry/replica/": Room(("pastry/replica/", "pastry/core/", "proximity/"), _CAPNP),
     "pastry/zmq/": Room(("pastry/zmq/", "pastry/wire/", "pastry/identity/", "pastry/core/",
                          "proximity/"), ("zmq.h", "zmq.hpp", "spdlog/", "fmt/"), any_system=True),
-    # The two headers measure the simulator's own memory and time.
+    # They measure the simulator's own memory and time, and ask for huge pages for its heap.
     "pastry/sim/": Room(("pastry/sim/", "pastry/wire/", "pastry/core/", "proximity/"),
-                        ("malloc.h", "sys/resource.h", "boost/histogram.hpp")),
+                        ("malloc.h", "sys/mman.h", "sys/resource.h", "unistd.h",
+                         "boost/histogram.hpp")),
     "past/": Room(("past/", "pastry/replica/", "pastry/core/", "proximity/"), _CAPNP),
     "scribe/": Room(("scribe/", "pastry/replica/", "pastry/core/", "proximity/"), _CAPNP),
 }

@@ -93,7 +93,7 @@ void Watcher::delivered(NodeIndex node, const Delivery& delivery) {
   if (!std::equal(bytes.begin(), bytes.end(), expected.view().begin(), expected.view().end())) {
     fail("right-bytes", who(node) + " delivered other bytes than were sent");
   }
-  // A suspended node goes on answering what any of the k closest may answer.
+  // Of a replica lookup any of the k closest may be the end, also while it waits for its leases.
   if (delivery.kind == LookupKind::consistent && !simulator_.node(node).active()) {
     fail("inactive-silent",
          who(node) + " delivered key " + delivery.key.hex() + " though it is not active");
@@ -292,7 +292,8 @@ void Watcher::check_hop(NodeIndex from, Handle to, const RouteHeader& header) {
 void Watcher::check_grant(NodeIndex from, const JoinGrant& grant, Handle joiner) {
   // A joiner that asks again may be answered by whoever has it in its leaf set already.
   const auto& batch = grant.batch_joiners;
-  if (std::find(batch.begin(), batch.end(), joiner) == batch.end()) return;
+  const bool in_batch = std::find(batch.begin(), batch.end(), joiner) != batch.end();
+  if (!in_batch || grant.batch == 0 || !in_gap(from, grant, joiner)) return;
   const auto [owner, fresh] = granted_by_.try_emplace(joiner, simulator_.handle(from));
   if (fresh || owner->second == simulator_.handle(from)) return;
   const NodeIndex before = simulator_.node_of(owner->second);
@@ -302,6 +303,14 @@ void Watcher::check_grant(NodeIndex from, const JoinGrant& grant, Handle joiner)
          who(joiner) + " was granted its place by " + who(owner->second) + " and by " + who(from));
   }
   owner->second = simulator_.handle(from);
+}
+
+// Whether the joiner lies in the gap that the grant is about.
+bool Watcher::in_gap(NodeIndex owner, const JoinGrant& grant, Handle joiner) const {
+  if (grant.successor == kNoHandle) return true;
+  const NodeId& self = simulator_.id(owner);
+  const Directory& directory = simulator_.directory();
+  return directory.id(joiner) - self < directory.id(grant.successor) - self;
 }
 
 void Watcher::check_caps(NodeIndex from, const Message& message) {

@@ -9,7 +9,7 @@
 //  no-false-death    no active node is declared dead
 //  one-grant         a joiner is granted its place by one owner at a time
 // Always:
-//  inactive-silent   only active nodes deliver
+//  inactive-silent   only active nodes deliver consistent messages
 //  delivered-once    no node delivers the same message twice while it remembers it
 //  right-bytes       what is delivered is what was sent
 //  leaf-order        leaf set sorted, without self and duplicates, within its bound
@@ -96,6 +96,7 @@ class Watcher {
   bool sound_network() const;
   void check_hop(NodeIndex from, Handle to, const RouteHeader& header);
   void check_grant(NodeIndex from, const JoinGrant& grant, Handle joiner);
+  bool in_gap(NodeIndex owner, const JoinGrant& grant, Handle joiner) const;
   void check_caps(NodeIndex from, const Message& message);
   bool closest(NodeIndex node, const Key& key) const;
 

@@ -1,5 +1,5 @@
-// Scenarios: what joins, dies, is cut off, is stored and published, when; and what must hold. One
-// language for the simulator and for clusters of real processes (docs/simulator.md describes it).
+// Scenarios: what joins, dies, is cut off, when; and what must hold. One
+// language with one parser; a driver carries it out (docs/simulator.md describes it).
 //
 //   nodes 50
 //   leaf-set 16

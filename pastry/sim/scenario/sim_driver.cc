@@ -156,8 +156,7 @@ Result<std::string> SimulatorDriver::act(const Action& action) {
       return measure();
     case ActionKind::store:
     case ActionKind::publish:
-      return fail(ErrorCode::invalid,
-                  "files and topics need a cluster of real processes: pastry cluster --run");
+      return fail(ErrorCode::invalid, "simulated nodes carry no files and topics in scenarios");
     case ActionKind::wait:
       return std::string();
   }
@@ -376,8 +375,7 @@ Result<Verdict> SimulatorDriver::check(const Expectation& expectation) {
                          std::to_string(flips_.total()) + " in all"};
     case ExpectKind::files:
     case ExpectKind::messages:
-      return fail(ErrorCode::invalid,
-                  "files and topics need a cluster of real processes: pastry cluster --run");
+      return fail(ErrorCode::invalid, "simulated nodes carry no files and topics in scenarios");
   }
   return fail(ErrorCode::invalid, "the simulator cannot check this");
 }

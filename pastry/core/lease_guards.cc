@@ -1,0 +1,154 @@
+// Guards: the keys of neighbours that died are left alone until their leases have run out.
+#include <algorithm>
+
+#include "pastry/core/leases.h"
+#include "pastry/core/node_state.h"
+
+namespace pastry {
+
+namespace {
+
+// Bound on guards: more than one side of the largest leaf set.
+constexpr std::size_t kGuardsMax = 128;
+
+bool strictly_between(const NodeId& id, const NodeId& low, const NodeId& high) {
+  const Id place = clockwise_distance(low, id);
+  const Id span = clockwise_distance(low, high);
+  return place != Id() && (span == Id() || place < span);
+}
+
+}  // namespace
+
+void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
+  std::array<bool, 2> lost{};
+  for (const Side side : kSides) {
+    if (neighbour_[side] != peer) continue;
+    lost[side] = true;
+    if (how == Departure::replaced) continue;
+    // Until the next neighbour agrees to be one, the lease of the last one is no licence for more
+    // keys than it gave.
+    Guard guard{peer, side, true, false, valid_until_[side]};
+    const bool granted = given_until_[side] > step.now;
+    if (granted && how != Departure::left) {
+      guard.released = false;
+      guard.granted = true;
+      guard.until = std::max(given_until_[side], valid_until_[side]);
+    } else if (how == Departure::died) {
+      guard.released = false;
+      guard.until = chain_end(node, step.now, side);
+    }
+    if (guard.until > step.now) add_guard(guard);
+    guard_chain(node, step, side, peer);
+  }
+  neighbours_changed(node, step);
+  for (const Side side : kSides) {
+    if (lost[side] && neighbour_[side] != kNoHandle && asked_at(side) == kNone) {
+      ask(node, step, side);
+    }
+  }
+}
+
+// Who was granted nothing here may have got its lease from a neighbour lost before it, as late as
+// that one's own lease ended. One such step is waited for: a longer chain of nodes that are alive
+// and silent is a partition.
+Time Leases::chain_end(const NodeState& node, Time now, Side side) const {
+  Time end = now;
+  if (unsettled_) {
+    for (const Guard& guard : unsettled_->guards) {
+      if (guard.granted && guard.side == side) end = std::max(end, guard.until);
+    }
+  }
+  return end + node.config->lease + margin(*node.config);
+}
+
+// Those found dead before, between the lost neighbour and the next one: they may have got their
+// last lease from the lost one when that was about to lose its own.
+void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost) {
+  const Time until = chain_end(node, step.now, side);
+  const Handle next = find_neighbour(node, side);
+  const NodeId& end = next == kNoHandle ? node.self_id() : node.id(next);
+  for (const Doubts::Death& death : node.liveness.remembered()) {
+    if (death.peer == lost || death.left) continue;
+    if (step.now - death.since >= node.config->failed_memory) continue;
+    const NodeId& id = node.id(death.peer);
+    const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
+                                       : strictly_between(id, end, node.self_id());
+    if (inside) add_guard({death.peer, side, false, false, until});
+  }
+}
+
+bool Leases::add_guard(const Guard& guard) {
+  std::vector<Guard>& guards = unsettled().guards;
+  const auto known = std::find_if(guards.begin(), guards.end(), [&](const Guard& other) {
+    return other.peer == guard.peer && other.side == guard.side;
+  });
+  if (known != guards.end()) return false;  // the first one knew best
+  if (guards.size() >= kGuardsMax) return false;
+  guards.push_back(guard);
+  return true;
+}
+
+std::vector<Lease::Guarded> Leases::guards_to_tell(Time now, bool left, bool right) const {
+  std::vector<Lease::Guarded> told;
+  if (!unsettled_) return told;
+  for (const Guard& guard : unsettled_->guards) {
+    if (told.size() == kGuardedMax) break;
+    if (guard.released || guard.until <= now || !(guard.side == kLeft ? left : right)) continue;
+    const auto rest = std::chrono::ceil<std::chrono::milliseconds>(guard.until - now);
+    told.emplace_back(guard.peer, rest);
+  }
+  return told;
+}
+
+// The neighbour agreed: what only waited for that is over. A node between the two needs leases from
+// both sides, so that the earlier end counts.
+void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease) {
+  drop_guards(node, step, [&](const Guard& guard) { return guard.released && guard.side == side; });
+  const NodeId& end = node.id(neighbour_[side]);
+  for (const auto& [peer, remaining] : lease.guarded) {
+    const NodeId& id = node.id(peer);
+    const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
+                                       : strictly_between(id, end, node.self_id());
+    if (!inside) continue;
+    const Time until = step.now + std::min(remaining, node.config->lease * 4);
+    if (add_guard({peer, side, false, false, until})) continue;
+    for (Guard& guard : unsettled().guards) {
+      if (guard.peer == peer && guard.side == side) guard.until = std::min(guard.until, until);
+    }
+  }
+}
+
+template <typename Outdated>
+void Leases::drop_guards(NodeState& node, Step& step, Outdated&& outdated) {
+  if (!unsettled_ || std::erase_if(unsettled_->guards, outdated) == 0) return;
+  release_if_settled();
+  node.forwarder.release_kept(node, step);
+  if (node.gap) node.gap->pump(node, step);
+}
+
+void Leases::expire_guards(NodeState& node, Step& step) {
+  drop_guards(node, step, [&](const Guard& guard) { return guard.until <= step.now; });
+}
+
+void Leases::returned(NodeState& node, Step& step, Handle peer) {
+  const NodeId& id = node.id(peer);
+  drop_guards(node, step, [&](const Guard& guard) { return node.id(guard.peer) == id; });
+}
+
+bool Leases::guarded(const NodeState& node, const Key& key, Time now) const {
+  if (!unsettled_) return false;
+  return std::any_of(unsettled_->guards.begin(), unsettled_->guards.end(), [&](const Guard& guard) {
+    return guard.until > now && closer(key, node.id(guard.peer), node.self_id());
+  });
+}
+
+Time Leases::guarded_until(bool right) const {
+  Time until = kNone;
+  if (!unsettled_) return until;
+  for (const Guard& guard : unsettled_->guards) {
+    if ((guard.side == kRight) == right) until = std::max(until, guard.until);
+  }
+  return until;
+}
+
+}  // namespace pastry

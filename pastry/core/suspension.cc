@@ -1,0 +1,111 @@
+// Suspension: an active node without its leases, and how it comes back.
+#include <algorithm>
+
+#include "pastry/core/leases.h"
+#include "pastry/core/marks.h"
+#include "pastry/core/node_state.h"
+
+namespace pastry {
+
+Duration Leases::round_period(const NodeState& node) {
+  return std::max(node.config->lease, 2 * node.probe_time());
+}
+
+bool Leases::any_valid(Time now) const {
+  return valid_until_[kLeft] > now || valid_until_[kRight] > now;
+}
+
+void Leases::activated() {
+  if (!unsettled_) return;
+  Unsettled& u = *unsettled_;
+  u.suspended_at = kNone;
+  u.next_round = kNever;
+  u.round_ends = kNever;
+  u.asked_around = kNone;
+  u.refused_at = kNone;
+  u.stale = false;
+  release_if_settled();
+}
+
+void Leases::suspended(NodeState& node, Step& step) {
+  note(*node.config, Mark::suspended);
+  unsettled().suspended_at = step.now;
+  look_around(node, step);
+  ask_again(node, step);
+}
+
+// With no lease left nobody may have kept this node's place: everybody near is asked.
+void Leases::look_around(NodeState& node, Step& step) {
+  Unsettled& u = *unsettled_;
+  if (any_valid(step.now)) {
+    u.next_round = std::max(valid_until_[kLeft], valid_until_[kRight]);
+    return;
+  }
+  if (u.asked_around == kNone) u.stale = true;
+  start_round(node, step);
+}
+
+// The leaf set, and the way over others to the own place in the ring, in case that all of the leaf
+// set is gone. Who is slow to answer, or was found dead by mistake before and is therefore waited
+// for, does not hold the round up.
+void Leases::start_round(NodeState& node, Step& step) {
+  note(*node.config, Mark::suspended_asks_around);
+  Unsettled& u = *unsettled_;
+  u.round_ends = step.now + node.probe_time();
+  u.next_round = step.now + round_period(node);
+  for (const Handle peer : node.tables.leaf_set.members()) {
+    node.liveness.exchange(node, step, peer);
+  }
+  if (node.tables.leaf_set.empty()) node.liveness.fill_leaf_set(node, step);
+  node.upkeep.seek_place(node, step);
+  if (!node.liveness.probing_leaves()) end_round(node, step);
+}
+
+void Leases::probes_changed(NodeState& node, Step& step) {
+  if (!unsettled_ || unsettled_->round_ends == kNever || node.liveness.probing_leaves()) return;
+  end_round(node, step);
+}
+
+void Leases::end_round(NodeState& node, Step& step) {
+  Unsettled& u = *unsettled_;
+  u.round_ends = kNever;
+  u.stale = false;
+  u.asked_around = step.now;
+  ask_again(node, step);
+}
+
+void Leases::ask_again(NodeState& node, Step& step) {
+  for (const Side side : kSides) {
+    const bool wanted = neighbour_[side] != kNoHandle && valid_until_[side] <= step.now;
+    if (wanted && asked_at(side) != step.now) ask(node, step, side);
+  }
+}
+
+// The last resort. Only where an active node refuses this one there is a ring to join again; and
+// while many are suspended, each that gives its place up costs its neighbours theirs.
+Time Leases::resign_at(const NodeState& node) const {
+  return unsettled_->suspended_at + 8 * std::max(node.config->lease, node.config->gap_expiry);
+}
+
+void Leases::advance_suspension(NodeState& node, Step& step) {
+  Unsettled& u = *unsettled_;
+  if (resign_at(node) <= step.now) {
+    const bool refused = u.refused_at != kNone && step.now - u.refused_at < node.config->lease;
+    if (refused) return node.resign(step, "suspended for long, and refused by active neighbours");
+    u.suspended_at = step.now;
+  }
+  if (u.next_round <= step.now) look_around(node, step);
+  if (u.round_ends <= step.now) end_round(node, step);
+  node.activate_if_ready(step);
+}
+
+void Leases::stalled(NodeState& node, Step& step) {
+  for (const Side side : kSides) {
+    if (neighbour_[side] != kNoHandle && asked_at(side) != kNone) ask(node, step, side);
+  }
+  if (!node.suspended()) return;
+  unsettled_->asked_around = kNone;
+  unsettled_->next_round = step.now;
+}
+
+}  // namespace pastry

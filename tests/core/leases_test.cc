@@ -1,0 +1,330 @@
+// Leases on bare nodes: granted, renewed, refused, run out; a node that was stopped; clocks that
+// run at different speeds; rings of one, two and three (leases.h; faults R3, R8, R10).
+#include <doctest/doctest.h>
+
+#include "tests/core/ring.h"
+
+using namespace pastry;
+using pastry::test::Ring;
+
+namespace {
+
+Config small_config() {
+  Config config = Config::lan();
+  config.leaf_set = 8;
+  config.neighbourhood = 8;
+  return config;
+}
+
+// Detection and a lease with its margin: after that the keys of a node that died have a root again.
+Duration takeover(const Config& config) {
+  return config.heartbeat_period + config.probe_timeout * (config.probe_retries + 2) +
+         config.lease * 17 / 16;
+}
+
+std::vector<Handle> grow(Ring& ring, std::size_t nodes) {
+  const Handle first = ring.add();
+  ring.found(first);
+  for (std::size_t i = 1; i < nodes; ++i) {
+    ring.join(ring.add(), {first});
+    ring.run(milliseconds(50));
+  }
+  ring.run(seconds(10));
+  REQUIRE(ring.wrong_neighbours() == 0);
+  return ring.live();
+}
+
+std::vector<Handle> deliverers(Ring& ring, const Key& key) {
+  std::vector<Handle> result;
+  for (const Handle peer : ring.live()) {
+    if (ring.node(peer).would_deliver(key, ring.clock(peer))) result.push_back(peer);
+  }
+  return result;
+}
+
+// Keys around every node, and between each two.
+std::vector<Key> keys_around(Ring& ring, const std::vector<Handle>& nodes) {
+  std::vector<Key> keys;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const NodeId& id = ring.directory().id(nodes[i]);
+    const Id gap = ring.directory().id(nodes[(i + 1) % nodes.size()]) - id;
+    for (const unsigned part : {1U, 3U, 5U, 7U}) {
+      keys.push_back(id + Id(gap.high() / 8 * part, gap.low()));
+    }
+    keys.push_back(id);
+  }
+  return keys;
+}
+
+// The most nodes that would deliver any of the keys at the same time, while `time` passes.
+std::size_t most_roots(Ring& ring, Duration time, const std::vector<Key>& keys,
+                       Duration step = milliseconds(5)) {
+  std::size_t most = 0;
+  for (Duration passed{}; passed < time; passed += step) {
+    ring.run(step);
+    for (const Key& key : keys) most = std::max(most, deliverers(ring, key).size());
+  }
+  return most;
+}
+
+// From now on nothing reaches the node, and nothing of it anybody.
+void cut_off(Ring& ring, Handle node) {
+  ring.drop = [node](Handle from, const Send& send) { return from == node || send.to == node; };
+}
+
+Lease answer_to(Ring& ring, Handle to, Handle from, Lease request) {
+  Outbox out;
+  ring.node(to).receive(ring.clock(to), from, std::move(request), out);
+  for (const Send& send : out.sends) {
+    if (send.to == from && std::holds_alternative<Lease>(send.message)) {
+      return std::get<Lease>(send.message);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("a lease is valid for its time, is renewed in time, and serves as heartbeat") {
+  const Config config = small_config();
+  Ring ring(config);
+  const std::vector<Handle> nodes = grow(ring, 12);
+  for (int i = 0; i < 400; ++i) {
+    ring.run(milliseconds(50));
+    for (const Handle node : nodes) {
+      REQUIRE(ring.node(node).holds_leases(ring.now()));
+      REQUIRE_FALSE(ring.node(node).holds_leases(ring.now() + config.lease));
+    }
+  }
+  std::map<std::uint32_t, int> leases;
+  ring.drop = [&](Handle from, const Send& send) {
+    leases[index(from)] += std::holds_alternative<Lease>(send.message);
+    return false;
+  };
+  ring.run(seconds(30));
+  for (const Handle node : nodes) {
+    // Three messages for two renewals; each node is in two pairs, and renews about every T_ls.
+    CAPTURE(leases[index(node)]);
+    CHECK(leases[index(node)] >= 60);
+    CHECK(leases[index(node)] <= 130);
+  }
+}
+
+TEST_CASE("a neighbour is granted a lease, everybody else is refused and told who is near") {
+  Ring ring(small_config());
+  const std::vector<Handle> nodes = grow(ring, 12);
+  Lease request;
+  request.request = 77;
+  request.active = true;
+  const Lease granted = answer_to(ring, nodes[4], nodes[5], request);
+  CHECK(granted.grant == 77);
+  CHECK(granted.right);
+  CHECK_FALSE(granted.left);
+  CHECK(granted.active);
+  const Lease other_side = answer_to(ring, nodes[5], nodes[4], request);
+  CHECK(other_side.left);
+  CHECK_FALSE(other_side.right);
+  const Lease refused = answer_to(ring, nodes[4], nodes[6], request);
+  CHECK(refused.grant == 77);
+  CHECK_FALSE(refused.left);
+  CHECK_FALSE(refused.right);
+
+  Outbox out;
+  ring.node(nodes[4]).receive(ring.now(), nodes[6], Message(request), out);
+  const bool corrected = std::any_of(out.sends.begin(), out.sends.end(), [&](const Send& send) {
+    const auto* news = std::get_if<LeafProbe>(&send.message);
+    return send.to == nodes[6] && news != nullptr &&
+           std::count(news->leaf_set.begin(), news->leaf_set.end(), nodes[5]) == 1;
+  });
+  CHECK(corrected);
+}
+
+TEST_CASE("a grant that was not asked for, or is late, counts for nothing") {
+  const Config config = small_config();
+  Ring ring(config);
+  const std::vector<Handle> nodes = grow(ring, 6);
+  const Handle node = nodes[2];
+  cut_off(ring, node);
+  ring.run(config.lease * 2);
+  REQUIRE_FALSE(ring.node(node).active());
+  for (const std::uint32_t grant : {0U, 1U, 12345U}) {
+    Lease forged;
+    forged.grant = grant;
+    forged.left = forged.right = forged.active = true;
+    for (const Handle from : {nodes[1], nodes[3], nodes[5]}) {
+      Outbox out;
+      ring.node(node).receive(ring.now(), from, Message(forged), out);
+      CHECK_FALSE(ring.node(node).active());
+      CHECK_FALSE(ring.node(node).holds_leases(ring.now()));
+    }
+  }
+}
+
+TEST_CASE("who hears nobody is suspended before another delivers its keys, and has them back") {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    CAPTURE(seed);
+    const Config config = small_config();
+    Ring ring(config, seed);
+    const std::vector<Handle> nodes = grow(ring, 12);
+    const Handle node = nodes[seed];
+    const Key key = ring.directory().id(node);
+    const std::vector<Key> keys = keys_around(ring, nodes);
+    cut_off(ring, node);
+    CHECK(most_roots(ring, config.lease, keys) == 1);
+    CHECK_FALSE(ring.node(node).active());
+    CHECK(most_roots(ring, takeover(config) - config.lease, keys) == 1);
+    CHECK(deliverers(ring, key).size() == 1);
+    CHECK(deliverers(ring, key) != std::vector{node});
+    ring.run(seconds(20));  // alone it goes on as a ring of its own
+    ring.drop = {};
+    ring.run(seconds(30));
+    CHECK(deliverers(ring, key) == std::vector{node});
+    CHECK(ring.wrong_neighbours() == 0);
+    CHECK(most_roots(ring, config.lease, keys) == 1);
+  }
+}
+
+TEST_CASE("a node that was stopped acts on nothing stale, whatever waited for it") {
+  for (const Duration pause : {Duration(milliseconds(3100)), Duration(seconds(4)),
+                               Duration(seconds(60)), Duration(std::chrono::hours(24 * 50))}) {
+    CAPTURE(pause.count());
+    Ring ring(small_config(), 3);
+    const std::vector<Handle> nodes = grow(ring, 12);
+    const Handle node = nodes[7];
+    const Key key = ring.directory().id(node);
+    RouteOptions options;
+    options.wants_outcome = true;
+    ring.stop(node);
+    std::vector<OperationId> asked;
+    for (int i = 0; i < 20; ++i) {
+      asked.push_back(ring.route(nodes[i % 6], key, options, std::to_string(i)));
+      ring.run(milliseconds(500));
+    }
+    if (pause > seconds(10)) ring.run(std::min<Duration>(pause, seconds(60)) - seconds(10));
+    const std::size_t before = ring.delivered.size();
+    ring.resume(node);
+    // What waited for it comes first, then its timers.
+    const std::vector<Key> keys = keys_around(ring, nodes);
+    CHECK(most_roots(ring, seconds(10), keys) == 1);
+    CHECK(ring.node(node).active());
+    CHECK(deliverers(ring, key) == std::vector{node});
+    std::map<std::string, int> times;
+    for (const Ring::Delivered& delivered : ring.delivered) ++times[delivered.text];
+    for (int i = 0; i < 20; ++i) CHECK(times[std::to_string(i)] == 1);
+    if (pause >= seconds(10)) CHECK(before == ring.delivered.size());
+    for (const OperationId id : asked) {
+      CHECK(ring.outcomes.at(id).result == RouteResult::delivered);
+    }
+  }
+}
+
+TEST_CASE("all stopped at once come back by themselves") {
+  for (const std::size_t nodes : {2, 3, 12}) {
+    CAPTURE(nodes);
+    const Config config = small_config();
+    Ring ring(config, nodes);
+    const std::vector<Handle> all = grow(ring, nodes);
+    for (const Handle node : all) ring.stop(node);
+    ring.run(seconds(60));
+    for (const Handle node : all) {
+      ring.resume(node);
+      ring.run(milliseconds(20));
+    }
+    CHECK(most_roots(ring, seconds(8), keys_around(ring, all)) == 1);
+    CHECK(ring.wrong_neighbours() == 0);
+    for (const Handle node : all) CHECK_FALSE(ring.node(node).alone());
+  }
+}
+
+TEST_CASE("two that join one gap at the same time never share a key with anybody") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    Ring ring(small_config(), seed);
+    const std::vector<Handle> nodes = grow(ring, 2 + seed % 5);
+    const NodeId& low = ring.directory().id(nodes[0]);
+    const Id gap = ring.directory().id(nodes[1]) - low;
+    const Handle one = ring.add(low + Id(gap.high() / 3, 1));
+    const Handle two = ring.add(low + Id(gap.high() / 3 * 2, 2));
+    ring.loss = seed % 2 == 0 ? 100 : 0;
+    ring.join(one, {nodes[0]});
+    if (seed % 3 == 0) ring.run(milliseconds(seed));
+    ring.join(two, {nodes[1]});
+    std::vector<Handle> all = nodes;
+    all.insert(all.begin() + 1, {one, two});
+    CHECK(most_roots(ring, seconds(5), keys_around(ring, all), milliseconds(1)) == 1);
+    ring.loss = 0;
+    ring.run(seconds(20));
+    CHECK(ring.wrong_neighbours() == 0);
+  }
+}
+
+TEST_CASE("clocks may run a sixteenth apart") {
+  // The node's clock is slow, so that its lease seems to last; its neighbours' clocks are fast.
+  const auto roots = [](int slow, int fast) {
+    const Config config = small_config();
+    Ring ring(config, 5);
+    const std::vector<Handle> nodes = grow(ring, 8);
+    for (const Handle node : nodes) ring.set_clock_speed(node, fast);
+    ring.set_clock_speed(nodes[3], slow);
+    ring.run(seconds(20));
+    cut_off(ring, nodes[3]);
+    std::size_t most = 0;
+    // Cut off at any moment of the renewal: the pair asks once a second.
+    for (int i = 0; i < 10; ++i) {
+      most = std::max(most, most_roots(ring, seconds(8), keys_around(ring, nodes)));
+      ring.drop = {};
+      ring.run(seconds(20) + milliseconds(100 * i));
+      cut_off(ring, nodes[3]);
+    }
+    return most;
+  };
+  CHECK(roots(1000, 1000) == 1);
+  CHECK(roots(970, 1029) == 1);
+  CHECK(roots(1000, 1060) == 1);
+  CHECK(roots(500, 1500) == 2);  // beyond the bound the promise ends
+}
+
+TEST_CASE("rings of one, two and three: a death, and a farewell") {
+  const Config config = small_config();
+  {
+    Ring ring(config);
+    const std::vector<Handle> nodes = grow(ring, 1);
+    ring.run(config.lease * 10);  // needs no lease of anybody
+    CHECK(ring.node(nodes[0]).holds_leases(ring.now() + std::chrono::hours(1)));
+  }
+  for (const std::size_t count : {2, 3}) {
+    for (const bool farewell : {false, true}) {
+      CAPTURE(count);
+      CAPTURE(farewell);
+      Ring ring(config, count);
+      const std::vector<Handle> nodes = grow(ring, count);
+      const Key key = ring.directory().id(nodes[1]);
+      const std::vector<Key> keys = keys_around(ring, nodes);
+      farewell ? ring.leave(nodes[1]) : ring.crash(nodes[1]);
+      if (farewell) {
+        ring.run(milliseconds(10));
+        CHECK(deliverers(ring, key).size() == 1);
+      } else {
+        // Its leases are waited for, perhaps it lives.
+        CHECK(most_roots(ring, config.lease / 2, keys) == 1);
+        CHECK(deliverers(ring, key).empty());
+        CHECK(most_roots(ring, takeover(config), keys) == 1);
+        CHECK(deliverers(ring, key).size() == 1);
+      }
+      CHECK(ring.wrong_neighbours() == 0);
+      CHECK(ring.node(nodes[0]).alone() == (count == 2));
+    }
+  }
+}
+
+TEST_CASE("a restart needs no guard: the higher incarnation shows that the older one is gone") {
+  Ring ring(small_config(), 9);
+  const std::vector<Handle> nodes = grow(ring, 6);
+  const NodeId id = ring.directory().id(nodes[2]);
+  ring.crash(nodes[2]);
+  ring.run(milliseconds(20));
+  const Handle again = ring.add(id, 2);
+  ring.join(again, {nodes[0]});
+  ring.run(milliseconds(500));
+  CHECK(deliverers(ring, id) == std::vector{again});
+}
