@@ -47,7 +47,7 @@ struct NodeState {
   bool active() const { return phase == NodePhase::active; }
   // Has a place in the ring: active, or admitted and about to be.
   bool placed() const { return active() || (joiner && joiner->admitted()); }
-  const NodeId& self_id() const { return tables.self; }
+  const NodeId& self_id() const { return tables.self(); }
   const NodeId& id(Handle handle) const { return directory->id(handle); }
 
   Application* application(ApplicationId id) const;
