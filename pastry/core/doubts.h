@@ -73,9 +73,9 @@ class Doubts {
 
   // Over whom messages to `peer` go; kNoHandle: straight.
   Handle via(Handle peer) const { return lists_ ? lists_->relays.via(peer) : kNoHandle; }
-  // For changes; call release() afterwards.
-  Relays& relays() { return lists().relays; }
   const Relays& relays() const { return lists().relays; }
+  // Takes memory if there are no doubts yet; call release() afterwards.
+  Relays& changing_relays() { return lists().relays; }
   void release() {
     if (lists_) release_if_empty();
   }

@@ -25,6 +25,8 @@ class LeafSet {
   // `directory` must outlive this. `size` = l, even, >= 2.
   LeafSet(const Directory& directory, const NodeId& self, int size);
 
+  const NodeId& self() const { return self_; }
+
   // Takes `node` into each side where it is among the nearest l/2; what no longer fits leaves.
   // Replaces the same id with a lower incarnation; keeps one with a higher. True if anything
   // changed.

@@ -58,7 +58,7 @@ struct NodeState {
   bool may_deliver(const Key& key, Time now) const {
     return active() && leases.held(*this, now) && !leases.guarded(*this, key, now);
   }
-  const NodeId& self_id() const { return tables.self; }
+  const NodeId& self_id() const { return tables.self(); }
   const NodeId& id(Handle handle) const { return directory->id(handle); }
 
   Application* application(ApplicationId id) const;

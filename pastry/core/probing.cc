@@ -131,9 +131,9 @@ bool Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t 
     if (probe.reported) doubts_.vindicate(from, step.now, step.now + 4 * node.probe_time());
     erase_probe(i);
   }
-  if (sent_at == kNever) {
+  if (sent_at == kNever && !doubts_.relays().empty()) {
     const Duration pause = node.config->relay_retry_period;
-    const Relays::Route* route = doubts_.relays().answered(from, token, step.now + pause);
+    const Relays::Route* route = doubts_.changing_relays().answered(from, token, step.now + pause);
     if (route != nullptr) {
       note(*node.config, Mark::straight_link_works_again);
       sent_at = route->sent_at;

@@ -83,14 +83,14 @@ bool Liveness::receive(NodeState& node, Step& step, Handle from, const Relay& re
 }
 
 void Liveness::learn_route(NodeState& node, Step& step, Handle peer, Handle via) {
-  doubts_.relays().learn(peer, via, step.now);
+  doubts_.changing_relays().learn(peer, via, step.now);
   doubts_.release();
   check_links(node, step);
 }
 
 void Liveness::check_links(NodeState& node, Step& step) {
   if (doubts_.relays().empty()) return;
-  Relays& relays = doubts_.relays();
+  Relays& relays = doubts_.changing_relays();
   while (Relays::Route* route = relays.due(step.now)) {
     const Handle peer = route->peer;
     const bool wanted = node.tables.leaf_set.contains(peer) || route->token == 0;
@@ -112,8 +112,8 @@ void Liveness::check_links(NodeState& node, Step& step) {
 
 void Liveness::relay_lost(NodeState& node, Step& step, Handle peer) {
   if (doubts_.relays().empty()) return;
-  doubts_.relays().erase(peer);
-  const std::vector<Handle> cut_off = doubts_.relays().lose(peer);
+  doubts_.changing_relays().erase(peer);
+  const std::vector<Handle> cut_off = doubts_.changing_relays().lose(peer);
   doubts_.release();
   for (const Handle other : cut_off) {
     if (!node.tables.leaf_set.contains(other)) continue;

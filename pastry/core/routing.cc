@@ -16,10 +16,10 @@ class RareCase {
            std::span<const Handle> excluded)
       : directory_(&directory),
         key_(key),
-        best_id_(tables.self),
+        best_id_(tables.self()),
         excluded_(excluded),
         digit_bits_(tables.routing_table.digit_bits()),
-        prefix_(shared_prefix(tables.self, key, digit_bits_)) {}
+        prefix_(shared_prefix(tables.self(), key, digit_bits_)) {}
 
   void consider(Handle node) {
     const NodeId& id = directory_->id(node);
@@ -52,8 +52,7 @@ class RareCase {
 
 Tables::Tables(const Directory& directory, const NodeId& self_id, int digit_bits, int leaf_set_size,
                int neighbourhood_size)
-    : self(self_id),
-      leaf_set(directory, self_id, leaf_set_size),
+    : leaf_set(directory, self_id, leaf_set_size),
       routing_table(directory, self_id, digit_bits),
       neighbourhood(directory, self_id, neighbourhood_size) {}
 

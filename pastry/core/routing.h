@@ -11,13 +11,14 @@ namespace pastry {
 
 // The three tables of a node, and whose they are.
 struct Tables {
-  NodeId self;
   LeafSet leaf_set;
   RoutingTable routing_table;
   NeighbourhoodSet neighbourhood;
 
   Tables(const Directory& directory, const NodeId& self, int digit_bits, int leaf_set_size,
          int neighbourhood_size);
+
+  const NodeId& self() const { return leaf_set.self(); }
 };
 
 enum class RoutingRule : unsigned char {

@@ -24,7 +24,7 @@ TEST_CASE("memory: the three tables of a node in a ring of 10,000 take at most 1
       std::swap(known[n - 1], known[ring.random().below(n)]);
     }
     const std::size_t before = live_heap_bytes();
-    nodes.push_back(std::make_unique<Tables>(ring.directory(), whole.self, 4, 32, 32));
+    nodes.push_back(std::make_unique<Tables>(ring.directory(), whole.self(), 4, 32, 32));
     for (const Handle node : known) {
       nodes.back()->leaf_set.insert(node);
       nodes.back()->routing_table.consider(node, rtt(1));

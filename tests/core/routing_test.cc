@@ -25,7 +25,7 @@ NextHop slow_next_hop(const Directory& directory, const Tables& tables, const Ke
   const auto closest = [&](const std::set<Handle>& nodes) {
     Handle best = kNoHandle;
     for (const Handle node : nodes) {
-      const NodeId& best_id = best == kNoHandle ? tables.self : directory.id(best);
+      const NodeId& best_id = best == kNoHandle ? tables.self() : directory.id(best);
       if (closer(key, directory.id(node), best_id)) best = node;
     }
     return best;
@@ -37,7 +37,7 @@ NextHop slow_next_hop(const Directory& directory, const Tables& tables, const Ke
   const auto is_excluded = [&](Handle node) {
     return std::find(excluded.begin(), excluded.end(), node) != excluded.end();
   };
-  const int r = shared_prefix(tables.self, key, b);
+  const int r = shared_prefix(tables.self(), key, b);
   const Handle entry = tables.routing_table.at(r, digit(key, r, b));
   if (entry != kNoHandle && !is_excluded(entry)) return {RoutingRule::routing_table, entry};
 
@@ -45,7 +45,7 @@ NextHop slow_next_hop(const Directory& directory, const Tables& tables, const Ke
   bool any_excluded = entry != kNoHandle;
   for (const Handle node : known) {
     const NodeId& id = directory.id(node);
-    if (shared_prefix(id, key, b) < r || !closer(key, id, tables.self)) continue;
+    if (shared_prefix(id, key, b) < r || !closer(key, id, tables.self())) continue;
     if (is_excluded(node)) {
       any_excluded = true;
     } else {

@@ -24,6 +24,14 @@ def longest_trace(space, ids, count):
     return longest
 
 
+def right(space, ids):
+    try:
+        check_ring(space.json("ring"), ids)
+    except Failed:
+        return False
+    return True
+
+
 def run(figures):
     bound = math.ceil(math.log(NODES, 16)) + 1
     with Workspace() as space:
@@ -44,18 +52,19 @@ def run(figures):
             victim = cluster.living[0]
             cluster.kill(victim)
             begin = time.monotonic()
-            time.sleep(DETECTION_S)
+            until(lambda: right(space, cluster.living), 20, "a right ring")
+            repair_s = time.monotonic() - begin
+            figures["repair_s_max"] = round(max(figures["repair_s_max"], repair_s), 1)
+            time.sleep(max(0.0, DETECTION_S - repair_s))
             figures["wrong_roots_after_kills"] += len(wrong_roots(space, cluster.living, 100))
             figures["longest_trace"] = max(figures["longest_trace"],
                                            longest_trace(space, cluster.living, 10))
-            until(lambda: space.json("ring")["complete"], 20, "a right ring")
-            figures["repair_s_max"] = round(max(figures["repair_s_max"],
-                                                time.monotonic() - begin), 1)
-            check_ring(space.json("ring"), cluster.living)
             figures["killed"] += 1
         cluster.stop()
     if figures["wrong_roots"] or figures["wrong_roots_after_kills"]:
         raise Failed("a lookup named the wrong root")
+    if figures["repair_s_max"] > DETECTION_S:
+        raise Failed(f"a ring was not repaired within {DETECTION_S} s")
     if figures["longest_trace"] > bound:
         raise Failed(f"a trace has more than {bound} hops")
 
