@@ -130,6 +130,10 @@ void Leases::expire_guards(NodeState& node, Step& step) {
   drop_guards(node, step, [&](const Guard& guard) { return guard.until <= step.now; });
 }
 
+void Leases::now_alone(NodeState& node, Step& step) {
+  drop_guards(node, step, [](const Guard& guard) { return guard.released; });
+}
+
 void Leases::returned(NodeState& node, Step& step, Handle peer) {
   const NodeId& id = node.id(peer);
   drop_guards(node, step, [&](const Guard& guard) { return node.id(guard.peer) == id; });

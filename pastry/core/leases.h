@@ -56,6 +56,8 @@ class Leases {
   void departed(NodeState& node, Step& step, Handle peer, Departure how);
   // `peer` is (again) in the leaf set, or a newer incarnation of it showed itself: no guard.
   void returned(NodeState& node, Step& step, Handle peer);
+  // Nobody is left whose agreement could be waited for.
+  void now_alone(NodeState& node, Step& step);
   // The first peer of a node that was alone: its lease on itself ends like any other.
   void no_longer_alone(const NodeState& node, Time now);
   // The node became active: nothing is left of a suspension.

@@ -127,6 +127,7 @@ void NodeState::go_on_alone_if_so(Step& step) {
     return;
   }
   alone = true;
+  leases.now_alone(*this, step);
   emit(step, NodeAlone{});
   activate_if_ready(step);
 }

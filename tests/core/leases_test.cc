@@ -34,9 +34,12 @@ std::vector<Handle> grow(Ring& ring, std::size_t nodes) {
   return ring.live();
 }
 
+// Who takes all others for dead is a ring of its own, and is left out.
 std::vector<Handle> deliverers(Ring& ring, const Key& key) {
   std::vector<Handle> result;
-  for (const Handle peer : ring.live()) {
+  const std::vector<Handle> live = ring.live();
+  for (const Handle peer : live) {
+    if (ring.node(peer).alone() && live.size() > 1) continue;
     if (ring.node(peer).would_deliver(key, ring.clock(peer))) result.push_back(peer);
   }
   return result;
@@ -145,7 +148,7 @@ TEST_CASE("a grant that was not asked for, or is late, counts for nothing") {
   const std::vector<Handle> nodes = grow(ring, 6);
   const Handle node = nodes[2];
   cut_off(ring, node);
-  ring.run(config.lease * 2);
+  ring.run(config.lease + milliseconds(200));
   REQUIRE_FALSE(ring.node(node).active());
   for (const std::uint32_t grant : {0U, 1U, 12345U}) {
     Lease forged;
