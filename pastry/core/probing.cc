@@ -218,8 +218,9 @@ bool Liveness::accuses(const NodeState& node, const Probe& probe) const {
 
 // Told after the first unanswered probe, so that everybody has a verdict at about the same time.
 // The left neighbour tells its whole leaf set; of those that have the silent one in theirs only the
-// farthest on the right is not in it, and is told by the right neighbour. Where several side by
-// side are silent, these two are the nodes at the edges.
+// farthest on the right is not in it, and is told by the right neighbour, which also tells the left
+// one: the two find out at the same time. Where several side by side are silent, these two are the
+// nodes at the edges.
 void Liveness::accuse(NodeState& node, Step& step, Handle peer) {
   const LeafSet& leaves = node.tables.leaf_set;
   const std::span<const Handle> right = leaves.right();
@@ -231,6 +232,9 @@ void Liveness::accuse(NodeState& node, Step& step, Handle peer) {
         static_cast<std::size_t>(std::count_if(leaves.left().begin(), leaves.left().end(),
                                                [this](Handle member) { return silent(member); }));
     const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
+    const auto edge = std::find_if(leaves.left().begin(), leaves.left().end(),
+                                   [this](Handle member) { return !silent(member); });
+    if (edge != leaves.left().end()) exchange(node, step, *edge);
     const std::size_t end = std::min(right.size(), half - 1);
     const std::size_t begin = half - 1 - std::min(half - 1, std::max<std::size_t>(gone, 1));
     for (std::size_t i = begin; i < end; ++i) exchange(node, step, right[i]);

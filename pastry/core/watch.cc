@@ -10,14 +10,7 @@ namespace pastry {
 void Liveness::neighbour_silent(NodeState& node, Step& step, Handle peer) {
   if (probing(peer)) return;
   start_probe(node, step, {.peer = peer, .tries = 2, .leaf = true, .spread = true});
-  const LeafSet& leaves = node.tables.leaf_set;
-  LeafProbe doubt = leaf_probe(node, step.now, true, 0);
-  if (doubt.failed.size() >= node.config->failed_max) doubt.failed.pop_back();
-  doubt.failed.push_back(peer);
-  for (const std::span<const Handle> side : {leaves.left(), leaves.right()}) {
-    if (side.size() < 2 || side[0] != peer) continue;
-    node.send(step, side[1], LeafProbe(doubt));
-  }
+  first_silence(node, step, {peer});
 }
 
 void Liveness::correct(NodeState& node, Step& step, Handle peer) {
