@@ -101,7 +101,26 @@ void Gap::pass_on(NodeState& node, Step& step, JoinRequest&& request) {
   }
 }
 
+// A node that restarted before it was admitted is here under two incarnations: the older one is
+// gone. False if `joiner` itself is the older one.
+bool Gap::forget_older(NodeState& node, Step& step, Handle joiner) {
+  if (!node.directory->has_twins(joiner)) return true;
+  std::vector<Handle> twins;
+  const auto look = [&](Handle peer) {
+    if (peer != joiner && node.id(peer) == node.id(joiner)) twins.push_back(peer);
+  };
+  for (const JoinRequest& request : queue_) look(request.joiner);
+  for (const Member& member : members_) look(member.request.joiner);
+  const std::uint64_t incarnation = node.directory->incarnation(joiner);
+  for (const Handle twin : twins) {
+    if (node.directory->incarnation(twin) > incarnation) return false;
+  }
+  for (const Handle twin : twins) peer_gone(node, step, twin);
+  return true;
+}
+
 void Gap::take(NodeState& node, Step& step, JoinRequest&& request) {
+  if (!forget_older(node, step, request.joiner)) return;
   const auto same = [&](const JoinRequest& other) { return other.joiner == request.joiner; };
   const auto member = std::find_if(members_.begin(), members_.end(),
                                    [&](const Member& m) { return same(m.request); });

@@ -45,6 +45,7 @@ class Gap {
     bool done = false;
   };
 
+  bool forget_older(NodeState& node, Step& step, Handle joiner);
   void take(NodeState& node, Step& step, JoinRequest&& request);
   void pass_on(NodeState& node, Step& step, JoinRequest&& request);
   bool start_batch(NodeState& node, Step& step);

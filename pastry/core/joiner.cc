@@ -130,7 +130,8 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant
   batch_ = grant.batch;
   retry_at_ = step.now + node.config->gap_expiry;
   batch_members_ = grant.batch_joiners;
-  std::erase(batch_members_, node.self);
+  // Nor an earlier incarnation of this node.
+  std::erase_if(batch_members_, [&](Handle peer) { return node.id(peer) == node.self_id(); });
   expected_ = batch_members_;
   expected_.push_back(from);
   if (successor_ != kNoHandle && successor_ != from) expected_.push_back(successor_);

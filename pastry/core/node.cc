@@ -307,9 +307,7 @@ bool Node::holds_leases(Time now) const {
   return state_->active() && state_->leases.held(*state_, now);
 }
 bool Node::would_deliver(const Key& key, Time now) const {
-  const NodeState& node = *state_;
-  return node.may_deliver(key, now) &&
-         next_hop(*node.directory, node.tables, key).rule == RoutingRule::deliver;
+  return state_->may_deliver(key, now) && state_->forwarder.delivers(*state_, key);
 }
 bool Node::alone() const { return state_->alone; }
 const Tables& Node::tables() const { return state_->tables; }

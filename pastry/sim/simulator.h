@@ -238,6 +238,8 @@ class Simulator {
   const ToldHandles* told() const { return told_.get(); }
   // Messages on their way now.
   std::size_t in_flight() const { return flights_.in_use(); }
+  // Those of them that are requests and grants of leases: some are on their way at any time.
+  std::size_t leases_in_flight() const { return leases_in_flight_; }
   std::size_t pending_events() const { return queue_.size(); }
   // Gives memory back that a past peak left behind; before measuring what is in use.
   void shrink();
@@ -257,6 +259,7 @@ class Simulator {
     NodeIndex from = kNoNode;
     Handle sender = kNoHandle;
     Handle to = kNoHandle;
+    bool lease = false;
     std::variant<Frame, Message> content;  // Message without encoding
   };
 
@@ -346,6 +349,7 @@ class Simulator {
   std::function<bool(const Message&)> filter_;
 
   Pool<Flight> flights_;
+  std::size_t leases_in_flight_ = 0;
   std::vector<Bytes> spare_headers_;
   Pool<PendingStorage> storage_;
   Pool<std::function<void()>> actions_;

@@ -35,6 +35,8 @@ void Simulator::transmit(NodeIndex from, Send& send) {
   flight.from = from;
   flight.sender = handle(from);
   flight.to = send.to;
+  flight.lease = std::holds_alternative<Lease>(send.message);
+  leases_in_flight_ += flight.lease;
   if (!pack(send, flight)) {
     release_flight(slot);
     return drop(from, send.to, DropCause::unencodable);
@@ -50,6 +52,7 @@ void Simulator::transmit(NodeIndex from, Send& send) {
       ++counters_.copies;
       const std::uint32_t copy = flights_.take();
       flights_[copy] = flight;
+      leases_in_flight_ += flight.lease;
       launch(receiver, copy);
       break;
     }
@@ -98,6 +101,7 @@ void Simulator::release_flight(std::uint32_t slot) {
     }
   }
   flights_[slot].content.emplace<Frame>();
+  leases_in_flight_ -= std::exchange(flights_[slot].lease, false);
   flights_.give_back(slot);
 }
 

@@ -295,7 +295,9 @@ class World {
   }
 
   bool at_rest() const {
-    if (simulator_.in_flight() != 0 || watcher_.unanswered() != 0) return false;
+    if (simulator_.in_flight() != simulator_.leases_in_flight() || watcher_.unanswered() != 0) {
+      return false;
+    }
     for (const auto& [id, node] : simulator_.active_nodes()) {
       if (!simulator_.node(node).load().at_rest()) return false;
     }

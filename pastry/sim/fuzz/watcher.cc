@@ -236,7 +236,7 @@ void Watcher::check_coverage(NodeIndex node) {
   const Id down = midpoint(before->first, self);
   for (const Key& key :
        {after->first, before->first, up, up + one, up - one, down, down + one, down - one}) {
-    if (!moved.delivers(key) || closest(node, key)) continue;
+    if (!moved.would_deliver(key, simulator_.now()) || closest(node, key)) continue;
     fail("one-root", who(node) + " takes itself for the root of " + key.hex() + ", which is " +
                          who(closest_active(simulator_, key)));
     return;
