@@ -72,6 +72,8 @@ void Leases::end_round(NodeState& node, Step& step) {
   u.stale = false;
   u.asked_around = step.now;
   ask_again(node, step);
+  // Its neighbours may have left, or come back as newcomers, since it lost its leases.
+  node.go_on_alone_if_so(step);
 }
 
 void Leases::ask_again(NodeState& node, Step& step) {
