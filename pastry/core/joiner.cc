@@ -32,7 +32,11 @@ void Joiner::add_seeds(NodeState& node, std::span<const Handle> seeds) {
 bool Joiner::learn_seed(NodeState& node, Handle seed) {
   if (seed == node.self || node.id(seed) == node.self_id() || holds(seeds_, seed)) return false;
   if (seeds_.size() == kSeedsMax) return false;
-  // An older incarnation of the same peer is gone.
+  // An older incarnation of the same peer is gone, whichever of the two was named first.
+  const auto incarnation = [&](Handle peer) { return node.directory->incarnation(peer); };
+  for (const Handle known : seeds_) {
+    if (node.id(known) == node.id(seed) && incarnation(known) > incarnation(seed)) return false;
+  }
   std::erase_if(seeds_, [&](Handle known) { return node.id(known) == node.id(seed); });
   seeds_.push_back(seed);
   return true;

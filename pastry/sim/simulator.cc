@@ -137,14 +137,15 @@ void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
   ++info.incarnation;
   assign_handle(target, node, info);
 
+  // Whom the caller names is asked first, like the seed that an operator gives.
   std::vector<Handle> handles;
-  if (target.sleep) handles = std::move(target.sleep->remembered);
+  for (const NodeIndex seed : seeds) handles.push_back(handle(seed));
+  std::vector<Handle> remembered;
+  if (target.sleep) remembered = std::move(target.sleep->remembered);
   target.sleep.reset();
-  const bool remembers = !handles.empty();
-  for (const NodeIndex seed : seeds) {
-    if (std::find(handles.begin(), handles.end(), handle(seed)) == handles.end()) {
-      handles.push_back(handle(seed));
-    }
+  const bool remembers = !remembered.empty();
+  for (const Handle peer : remembered) {
+    if (std::find(handles.begin(), handles.end(), peer) == handles.end()) handles.push_back(peer);
   }
 
   start(node);
