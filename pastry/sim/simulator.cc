@@ -161,10 +161,15 @@ void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
 
 void Simulator::stop(NodeIndex node) {
   Record& target = record(node);
-  for (const std::uint32_t slot :
-       target.sleep ? target.sleep->inbox : std::vector<std::uint32_t>{}) {
-    drop(flights_[slot].from, flights_[slot].to, DropCause::down);
-    release_flight(slot);
+  if (const std::unique_ptr<Sleep> sleep = std::move(target.sleep)) {  // it was paused
+    for (const std::uint32_t slot : sleep->inbox) {
+      drop(flights_[slot].from, flights_[slot].to, DropCause::down);
+      release_flight(slot);
+    }
+    for (const std::uint32_t slot : sleep->storage) {
+      storage_[slot] = {};
+      storage_.give_back(slot);
+    }
   }
   target.node.reset();
   target.applications.reset();

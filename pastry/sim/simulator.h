@@ -239,6 +239,8 @@ class Simulator {
   // Messages on their way now.
   std::size_t in_flight() const { return flights_.in_use(); }
   std::size_t pending_events() const { return queue_.size(); }
+  // Storage requests that are neither completed nor given up.
+  std::size_t pending_storage() const { return storage_.in_use(); }
   // Gives memory back that a past peak left behind; before measuring what is in use.
   void shrink();
   // The simulator's own generator, for experiments that want to follow the seed.

@@ -131,6 +131,22 @@ TEST_CASE("a ring forms although messages are lost") {
   check_healthy(ring);
 }
 
+TEST_CASE("a node that dies while it is stopped leaves nothing behind") {
+  TestRing ring(43);
+  REQUIRE(ring.grow(8));
+  ring->run_for(seconds(10));
+  const NodeIndex node{5};
+  ring->run(node, kTestApplication, [](Context context) { (void)context.store(StoreUsage{}); });
+  CHECK(ring->pending_storage() == 1);
+  ring->pause(node);
+  ring->run_for(seconds(1));
+  CHECK(ring->pending_storage() == 1);
+  ring->crash(node);
+  CHECK(ring->pending_storage() == 0);
+  ring->restart(node);
+  CHECK(ring.wait_active());
+}
+
 TEST_CASE("a node that was stopped for a while comes back") {
   TestRing ring(43);
   REQUIRE(ring.grow(50));
