@@ -35,7 +35,7 @@ class Host::Impl final : public TransportEvents {
   // Of nodes (host_nodes.cc).
   void found(std::size_t index);
   Result<void> join(std::size_t index, const std::vector<std::string>& endpoints,
-                    std::span<const PeerInfo> remembered);
+                    std::span<const PeerInfo> remembered, bool was_member);
   void run_on_node(std::size_t index, ApplicationId application,
                    std::function<void(Context)> action);
   Counters counters() const;

@@ -154,7 +154,7 @@ void Host::Impl::found(std::size_t index) {
 }
 
 Result<void> Host::Impl::join(std::size_t index, const std::vector<std::string>& endpoints,
-                              std::span<const PeerInfo> remembered) {
+                              std::span<const PeerInfo> remembered, bool was_member) {
   std::vector<Endpoint> ask;
   const auto add = [&](const std::string& text, bool trusted) -> Result<void> {
     auto endpoint = Endpoint::parse(text);
@@ -173,7 +173,6 @@ Result<void> Host::Impl::join(std::size_t index, const std::vector<std::string>&
     for (const std::string& address : peer.host.addresses) (void)add(address, false);
   if (ask.empty()) return fail(ErrorCode::invalid, "no address to join through");
 
-  const bool was_member = !remembered.empty();
   now_ = read_clock();
   if (was_member) step(index, [&](Node& node) { node.join(now_, {}, true, outbox_); });
   Seeker::Hooks hooks;
