@@ -96,6 +96,12 @@ sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) 
   return simulator;
 }
 
+std::optional<std::uint64_t> parse_seed(std::string_view text) {
+  const std::optional<std::int64_t> value = parse_integer(text);
+  if (!value || *value < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(*value);
+}
+
 void PhaseProgress::operator()(std::string_view phase, std::size_t done, std::size_t total) {
   if (phase != phase_) {
     progress_.reset();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,9 @@ double number(Reader& reader, const Options& options, const std::string& name, d
 
 // A value in [0, 1]; 0 and a noted error otherwise.
 double probability(Reader& reader, const Options& options, const std::string& name);
+
+// A seed: a whole number that is not negative.
+std::optional<std::uint64_t> parse_seed(std::string_view text);
 
 // A bar per phase of an experiment.
 class PhaseProgress {
