@@ -27,6 +27,7 @@ nlohmann::json to_json(const FailurePhase& phase, double published) {
       {"lookups", phase.lookups},
       {"reached_replica", phase.reached_replica},
       {"delivered", phase.counts.delivered},
+      {"lost", phase.counts.lost},
       {"incorrect", phase.counts.incorrect()},
   };
 }
@@ -59,8 +60,8 @@ std::string phase_text(const char* name, const FailurePhase& phase, double publi
   text << std::left << std::setw(16) << name << phase.hops_first_replica
        << " hops to the first replica (published: " << std::setprecision(2) << published << "), "
        << std::setprecision(3) << phase.hops_root << " to the root; " << phase.counts.delivered
-       << " of " << phase.lookups << " delivered in time, " << phase.counts.incorrect()
-       << " wrong\n";
+       << " of " << phase.lookups << " delivered in time, " << phase.counts.lost << " lost, "
+       << phase.counts.incorrect() << " wrong\n";
   return text.str();
 }
 

@@ -31,6 +31,9 @@ struct LookupCounts {
   std::uint64_t incorrect() const { return wrong_root + twice; }
 };
 
+// From one lookup to the next at so many per second; at least 1 ns and at most about 12 days.
+Duration lookup_gap(double per_second);
+
 class LookupLog final : public Application {
  public:
   struct Options {
@@ -65,7 +68,6 @@ class LookupLog final : public Application {
   const LookupCounts& counts() const { return counts_; }
   // Seconds from route() to the delivery.
   const Distribution& latency() const { return latency_; }
-  const std::vector<std::uint64_t>& hops_histogram() const { return hops_; }
   double hops_mean() const;
   // To the first of the closest (Options::first_of); of the lookups that reached one.
   double hops_to_first_mean() const;
@@ -88,6 +90,7 @@ class LookupLog final : public Application {
     NodeIndex source = kNoNode;
     bool delivered = false;
     bool judged = false;
+    bool lost = false;
     bool counted = true;
     bool reached_first = false;
   };
@@ -109,7 +112,7 @@ class LookupLog final : public Application {
   LookupCounts counts_;
   Distribution latency_;
   Distribution stretch_;
-  std::vector<std::uint64_t> hops_;
+  std::uint64_t hops_ = 0;
   double routed_ = 0;
   double direct_ = 0;
   std::uint64_t first_count_ = 0;

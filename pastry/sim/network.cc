@@ -97,11 +97,6 @@ void Network::cut_both(NodeIndex a, NodeIndex b) {
   cut(b, a);
 }
 
-void Network::heal_both(NodeIndex a, NodeIndex b) {
-  heal(a, b);
-  heal(b, a);
-}
-
 void Network::set_side(NodeIndex node, std::uint8_t side) {
   if (index(node) >= sides_.size()) sides_.resize(index(node) + std::size_t{1});
   sides_[index(node)] = side;

@@ -65,11 +65,10 @@ class Network {
   void set_loss(double probability);
   void set_duplication(double probability);
 
-  // One direction of a link; cut_both and heal_both take two.
+  // One direction of a link; cut_both takes two.
   void cut(NodeIndex from, NodeIndex to) { cut_.insert(link(from, to)); }
   void heal(NodeIndex from, NodeIndex to) { cut_.erase(link(from, to)); }
   void cut_both(NodeIndex a, NodeIndex b);
-  void heal_both(NodeIndex a, NodeIndex b);
   void heal_all_links() { cut_.clear(); }
 
   // Nodes of different sides cannot reach each other; everybody starts on side 0.

@@ -59,6 +59,7 @@ class FailuresRun {
   static LookupLog::Options log_options(const FailuresExperiment& experiment) {
     LookupLog::Options options;
     options.first_of = experiment.replicas;
+    options.patience = kSettle;
     return options;
   }
 
@@ -94,9 +95,11 @@ class FailuresRun {
     for (std::size_t i = 0; i < experiment_.lookups; ++i) {
       log_.send(random_active(simulator_), simulator_.random().id());
       simulator_.run_for(gap);
+      log_.judge();
       if (i % step == 0) progress(name, i, experiment_.lookups);
     }
     simulator_.run_for(kSettle);
+    log_.judge();
     FailurePhase phase;
     phase.hops_first_replica = log_.hops_to_first_mean();
     phase.hops_root = log_.hops_mean();

@@ -95,7 +95,7 @@ Result<void> SimulatorDriver::run_until(Duration time) {
     simulator_.run_until(next_lookup_);
     if (any_active()) log_.send(random_active(simulator_), simulator_.random().id());
     log_.judge();
-    next_lookup_ += Duration(static_cast<std::int64_t>(1e9 / lookup_rate_));
+    next_lookup_ += lookup_gap(lookup_rate_);
   }
   simulator_.run_until(end);
   log_.judge();
