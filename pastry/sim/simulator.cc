@@ -130,35 +130,6 @@ void Simulator::join(NodeIndex node, std::span<const NodeIndex> seeds) {
   end_step(node);
 }
 
-void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
-  Record& target = record(node);
-  assert(target.status == NodeStatus::down);
-  PeerInfo info = directory_.info(target.handle);
-  ++info.incarnation;
-  assign_handle(target, node, info);
-
-  std::vector<Handle> handles;
-  if (target.sleep) handles = std::move(target.sleep->remembered);
-  target.sleep.reset();
-  const bool remembers = !handles.empty();
-  for (const NodeIndex seed : seeds) {
-    if (std::find(handles.begin(), handles.end(), handle(seed)) == handles.end()) {
-      handles.push_back(handle(seed));
-    }
-  }
-
-  start(node);
-  if (told_) {
-    for (const Handle peer : handles) told_->tell(node, peer);
-  }
-  if (handles.empty()) {
-    begin_step(node).found(now_, outbox_);
-  } else {
-    begin_step(node).join(now_, handles, remembers, outbox_);
-  }
-  end_step(node);
-}
-
 void Simulator::stop(NodeIndex node) {
   Record& target = record(node);
   if (const std::unique_ptr<Sleep> sleep = std::move(target.sleep)) {  // it was paused
@@ -338,6 +309,7 @@ void Simulator::note_activity(NodeIndex node, bool active) {
   if (target.active == active) return;
   target.active = active;
   if (active) {
+    restarted_with_.erase(node);
     active_.emplace(directory_.id(target.handle), node);
   } else {
     active_.erase(directory_.id(target.handle));

@@ -301,6 +301,7 @@ class Simulator {
   void assign_handle(Record& record, NodeIndex node, const PeerInfo& info);
   void start(NodeIndex node);
   void stop(NodeIndex node);
+  std::vector<Handle> remembered_by(NodeIndex node);
   void collect_handles();
   void mark(const Flight& flight);
   bool install(NodeIndex node, ApplicationId id, Application& given,
@@ -345,6 +346,7 @@ class Simulator {
   std::vector<std::uint32_t> node_of_handle_;
   std::map<NodeId, NodeIndex> active_;
   std::map<NodeIndex, std::int64_t> wall_shifts_;
+  std::map<NodeIndex, std::vector<Handle>> restarted_with_;  // those that are not active yet
   std::function<bool(const Message&)> filter_;
 
   Pool<Flight> flights_;

@@ -77,6 +77,22 @@ TEST_CASE("rings of 1, 2 and 3 nodes: all down and up again") {
   }
 }
 
+TEST_CASE("who dies before it is active again still remembers the ring") {
+  TestRing ring(24);
+  REQUIRE(ring.grow(6));
+  ring->run_for(seconds(10));
+  const auto all = [&](auto&& act) {
+    for (std::uint32_t i = 0; i < 6; ++i) act(NodeIndex{i});
+  };
+  all([&](NodeIndex node) { ring->crash(node); });
+  all([&](NodeIndex node) { ring->restart(node); });
+  all([&](NodeIndex node) { ring->crash(node); });
+  all([&](NodeIndex node) { ring->restart(node); });
+  CHECK(ring.wait_active());
+  ring->run_for(seconds(30));
+  check_healthy(ring, 20);
+}
+
 TEST_CASE("rings of 2 and 3 nodes: each crashes and comes back in turn") {
   for (std::size_t nodes = 2; nodes <= 3; ++nodes) {
     CAPTURE(nodes);
