@@ -33,6 +33,8 @@ nlohmann::json to_json(const FailurePhase& phase, double published) {
 }
 
 nlohmann::json to_json(const FailuresReport& report) {
+  nlohmann::json by_kind = nlohmann::json::object();
+  for (const auto& [kind, messages] : report.messages_by_kind) by_kind[kind] = messages;
   nlohmann::json json = {
       {"nodes", report.nodes},
       {"killed", report.killed},
@@ -42,6 +44,7 @@ nlohmann::json to_json(const FailuresReport& report) {
         {"without_repair", to_json(report.without_repair, kPublishedWithoutRepair)},
         {"repaired", to_json(report.repaired, kPublishedRepaired)}}},
       {"messages_per_failed_node", report.messages_per_failed_node},
+      {"messages_by_kind", by_kind},
       {"calls_per_failed_node", report.calls_per_failed_node},
       {"published_calls_per_failed_node", kPublishedCalls},
       {"control_msgs_per_node_s",
@@ -73,9 +76,12 @@ std::string to_text(const FailuresReport& report) {
   text << phase_text("before", report.before, kPublishedBefore);
   text << phase_text("without repair", report.without_repair, kPublishedWithoutRepair);
   text << phase_text("repaired", report.repaired, kPublishedRepaired);
-  text << "repair          " << std::setprecision(1) << report.messages_per_failed_node
-       << " messages per failed node, or " << report.calls_per_failed_node
-       << " calls (published: " << kPublishedCalls << " calls)\n";
+  text << "repair          " << std::setprecision(1) << report.calls_per_failed_node
+       << " calls per failed node that repair tables (published: " << kPublishedCalls << "); "
+       << report.messages_per_failed_node << " control messages more than usual in all\n";
+  for (const auto& [kind, messages] : report.messages_by_kind) {
+    text << "                " << kind << " " << messages << "\n";
+  }
   text << std::setprecision(3) << "upkeep          " << report.control_msgs_per_node_s_before
        << " messages per node and second before, " << report.control_msgs_per_node_s_repair
        << " while repairing\n";
@@ -100,7 +106,8 @@ Report to_report(const FailuresReport& report, const Options& options) {
   hops("without repair", report.without_repair, kPublishedWithoutRepair);
   hops("repaired", report.repaired, kPublishedRepaired);
   page.figures.push_back({"Calls per failed node", report.calls_per_failed_node, kPublishedCalls});
-  page.figures.push_back({"Messages per failed node", report.messages_per_failed_node, {}});
+  page.figures.push_back(
+      {"Control messages more than usual per failed node", report.messages_per_failed_node, {}});
   Plot plot;
   plot.title = "Mean hops to the first of the replicas";
   plot.y_label = "hops";

@@ -101,13 +101,33 @@ std::string Findings::text() const {
   return text;
 }
 
+namespace {
+
+// The first node from `from` on, in that direction round the ring, that can act; kNoNode if none.
+template <typename Iterator, typename Next>
+NodeIndex first_acting(const Simulator& simulator, Iterator from, Next&& next) {
+  for (std::size_t i = 0; i < simulator.active_nodes().size(); ++i) {
+    if (simulator.status(from->second) == NodeStatus::up) return from->second;
+    from = next(from);
+  }
+  return kNoNode;
+}
+
+}  // namespace
+
 NodeIndex closest_active(const Simulator& simulator, const Key& key) {
   const auto& active = simulator.active_nodes();
   if (active.empty()) return kNoNode;
   auto after = active.lower_bound(key);
   const auto before = after == active.begin() ? std::prev(active.end()) : std::prev(after);
   if (after == active.end()) after = active.begin();
-  return closer(key, after->first, before->first) ? after->second : before->second;
+  const NodeIndex up = first_acting(
+      simulator, after, [&](auto at) { return ++at == active.end() ? active.begin() : at; });
+  const NodeIndex down = first_acting(simulator, before, [&](auto at) {
+    return at == active.begin() ? std::prev(active.end()) : std::prev(at);
+  });
+  if (up == kNoNode || up == down) return up;
+  return closer(key, simulator.id(up), simulator.id(down)) ? up : down;
 }
 
 bool is_rightful_root(const Simulator& simulator, NodeIndex node, const Key& key) {
@@ -123,18 +143,22 @@ bool is_one_of_closest(const Simulator& simulator, NodeIndex node, const Key& ke
   // Those closer than `node` lie on both sides of the key, next to it.
   const NodeId& self = simulator.id(node);
   const auto size = static_cast<int>(active.size());
+  const auto acts_closer = [&](const auto& other) {
+    return other.first != self && simulator.status(other.second) == NodeStatus::up &&
+           closer(key, other.first, self);
+  };
   int closer_ones = 0;
   auto up = active.lower_bound(key);
   auto down = up;
   for (int step = 0; step < std::min(count, size); ++step) {
     if (up == active.end()) up = active.begin();
-    if (up->first != self && closer(key, up->first, self)) ++closer_ones;
+    if (acts_closer(*up)) ++closer_ones;
     ++up;
   }
   for (int step = 0; step < std::min(count, size - count); ++step) {
     if (down == active.begin()) down = active.end();
     --down;
-    if (down->first != self && closer(key, down->first, self)) ++closer_ones;
+    if (acts_closer(*down)) ++closer_ones;
   }
   return closer_ones < count;
 }

@@ -26,7 +26,8 @@ struct Findings {
   std::string text() const;
 };
 
-// The active node closest to `key`, or kNoNode if none is active.
+// The active node closest to `key`, or kNoNode if none is active. Nodes that are paused cannot act
+// and are passed over: their neighbours may take over when their leases are out.
 NodeIndex closest_active(const Simulator& simulator, const Key& key);
 
 // Whether `node`, which delivers `key` in this very step, is the active node closest to it.

@@ -150,6 +150,10 @@ std::string Host::security_notice() const {
   return "insecure: no identities, everybody on this machine can join; loopback only";
 }
 
+void Host::block(const std::vector<NodeId>& senders) {
+  impl_->blocked_ = {senders.begin(), senders.end()};
+}
+
 Counters Host::counters() const { return impl_->counters(); }
 std::size_t Host::connected_peers() const { return impl_->transport_->connected_peers(); }
 

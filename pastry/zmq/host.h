@@ -76,6 +76,11 @@ class Host {
   void run_on_node(std::size_t index, ApplicationId application,
                    std::function<void(Context)> action);
 
+  // From now on whatever these nodes send to nodes here is dropped as it arrives (and counted as
+  // lost): how a test cluster falls into parts without privileges. Replaces the nodes named before;
+  // none: everything arrives again. Admission is not touched.
+  void block(const std::vector<NodeId>& senders);
+
   // --- The loop ---
 
   // Runs until stop(); returns after everything is closed for sending. Call once.

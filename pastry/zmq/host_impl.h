@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -68,6 +69,7 @@ class Host::Impl final : public TransportEvents {
   std::unordered_map<NodeId, std::size_t> by_id_;
   HostIndex own_host_ = kNoHost;
   std::vector<std::function<void(std::size_t, const NodeEvent&)>> listeners_;
+  std::unordered_set<NodeId> blocked_;  // senders
 
  private:
   // host_loop.cc
@@ -97,6 +99,7 @@ class Host::Impl final : public TransportEvents {
   void note_contact(std::size_t index, Handle peer, HostIndex host);
   void welcomed(std::size_t index, const wire::HelloAccepted& answer, bool remembered);
   bool lost_locally();
+  bool blocked(Handle from);
 
   std::unique_ptr<Worker> storage_;
   std::unique_ptr<Worker> digests_;

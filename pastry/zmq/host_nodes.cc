@@ -45,6 +45,7 @@ void Host::Impl::carry_out_send(std::size_t index, Send& send) {
       return;
     }
     if (lost_locally()) return;
+    if (blocked(nodes_[index].handle)) return;
     if (inbox_.full()) {
       ++counters_.dropped_full;
       return;
@@ -100,6 +101,13 @@ void Host::Impl::complete(const StorageRequest& request, ErrorCode code, const c
   completions_.push_back({request.node, request.application, request.tag, fail(code, why)});
 }
 
+// Whether the sender is cut off from the nodes here.
+bool Host::Impl::blocked(Handle from) {
+  if (blocked_.empty() || !blocked_.contains(directory_.id(from))) return false;
+  ++counters_.dropped_loss;
+  return true;
+}
+
 bool Host::Impl::arrived(const AdmittedProcess& from, ByteView header, Payload payload) {
   auto decoded = codec_->decode(header, std::move(payload));
   if (!decoded) {
@@ -121,6 +129,7 @@ bool Host::Impl::arrived(const AdmittedProcess& from, ByteView header, Payload p
     ++counters_.dropped_unknown;
     return true;
   }
+  if (blocked(decoded->from)) return true;
   if (inbox_.delays()) {
     inbox_.add(read_clock(), directory_.id(decoded->from), decoded->destination,
                {found->second, decoded->from, std::move(decoded->message)});

@@ -155,8 +155,8 @@ Result<std::string> SimulatorDriver::act(const Action& action) {
     case ActionKind::measure:
       return measure();
     case ActionKind::store:
-    case ActionKind::publish:
-      return fail(ErrorCode::invalid, "simulated nodes carry no files and topics in scenarios");
+      return fail(ErrorCode::invalid,
+                  "files need a cluster of real processes: pastry cluster --run");
     case ActionKind::wait:
       return std::string();
   }
@@ -385,8 +385,8 @@ Result<Verdict> SimulatorDriver::check(const Expectation& expectation) {
                      std::to_string(flips_.most()) + " of the worst pair, " +
                          std::to_string(flips_.total()) + " in all"};
     case ExpectKind::files:
-    case ExpectKind::messages:
-      return fail(ErrorCode::invalid, "simulated nodes carry no files and topics in scenarios");
+      return fail(ErrorCode::invalid,
+                  "files need a cluster of real processes: pastry cluster --run");
   }
   return fail(ErrorCode::invalid, "the simulator cannot check this");
 }
