@@ -1,6 +1,5 @@
 // pastry sim churn: lookups while nodes come and go.
 #include <fstream>
-#include <functional>
 #include <iomanip>
 #include <sstream>
 
@@ -139,10 +138,7 @@ Result<sim::SessionTrace> read_trace(const std::string& path) {
 }
 
 ChurnExperiment experiment_of(Reader& reader, const Options& options) {
-  ChurnExperiment experiment;
-  experiment.simulator = simulator_options(reader, options);
-  experiment.simulator.network = network_options(reader, options);
-  experiment.nodes = static_cast<std::size_t>(reader.integer("nodes", 2, kSimulatedNodesMax));
+  auto experiment = common_experiment<ChurnExperiment>(reader, options, 2);
   experiment.session_mean = reader.duration("session-mean");
   experiment.duration = reader.duration("duration");
   experiment.warm_up = reader.duration("warm-up");
@@ -165,23 +161,15 @@ ChurnExperiment experiment_of(Reader& reader, const Options& options) {
 
 Result<Exit> run_churn(const Invocation& invocation) {
   Reader reader(invocation.options);
-  PhaseProgress progress;
   ChurnExperiment experiment = experiment_of(reader, invocation.options);
-  check_report(reader, invocation.options);
-  if (reader.error()) return tl::unexpected<Error>(*reader.error());
-  if (!invocation.json) experiment.progress = std::ref(progress);
-  give_up_after(invocation);
-
-  const Result<ChurnReport> report = sim::run_churn_experiment(experiment);
+  const auto report = carry_out(invocation, reader, experiment, sim::run_churn_experiment);
   if (!report) return tl::unexpected<Error>(report.error());
-  print_findings("lookups", report->lookup_findings);
-  print_findings("the ring", report->ring_findings);
-  const Result<Exit> printed =
-      invocation.json ? print(to_json(*report)) : print_text(to_text(*report));
-  if (!printed) return printed;
-  const auto written = write_report(to_report(*report, invocation.options), invocation.options);
-  if (!written) return written;
-  return report->holds() ? Exit::done : Exit::violated;
+  return show(invocation,
+              {to_json(*report),
+               to_text(*report),
+               to_report(*report, invocation.options),
+               {{"lookups", report->lookup_findings}, {"the ring", report->ring_findings}},
+               report->holds()});
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
 // pastry sim failures: hops before, during and after many nodes die at once.
-#include <functional>
 #include <iomanip>
 #include <sstream>
 
@@ -127,30 +126,20 @@ Report to_report(const FailuresReport& report, const Options& options) {
 Result<Exit> run_failures(const Invocation& invocation) {
   const Options& options = invocation.options;
   Reader reader(options);
-  PhaseProgress progress;
-  FailuresExperiment experiment;
-  experiment.simulator = simulator_options(reader, options);
-  experiment.simulator.network = network_options(reader, options);
-  experiment.nodes = static_cast<std::size_t>(reader.integer("nodes", 2, kSimulatedNodesMax));
+  auto experiment = common_experiment<FailuresExperiment>(reader, options, 2);
   experiment.kill = static_cast<std::size_t>(reader.integer("kill", 1, kSimulatedNodesMax));
   experiment.replicas = static_cast<int>(reader.integer("replicas", 1, 65));
   experiment.lookups = static_cast<std::size_t>(reader.integer("lookups", 1, 100'000'000));
   experiment.rest = reader.duration("rest");
   experiment.repair = reader.duration("repair");
-  check_report(reader, options);
-  if (reader.error()) return tl::unexpected<Error>(*reader.error());
-  if (!invocation.json) experiment.progress = std::ref(progress);
-  give_up_after(invocation);
-
-  const Result<FailuresReport> report = sim::run_failures_experiment(experiment);
+  const auto report = carry_out(invocation, reader, experiment, sim::run_failures_experiment);
   if (!report) return tl::unexpected<Error>(report.error());
-  print_findings("lookups", report->lookup_findings);
-  print_findings("the ring", report->ring_findings);
-  const Result<Exit> printed =
-      invocation.json ? print(to_json(*report)) : print_text(to_text(*report));
-  if (!printed) return printed;
-  if (auto written = write_report(to_report(*report, options), options); !written) return written;
-  return report->holds() ? Exit::done : Exit::violated;
+  return show(invocation,
+              {to_json(*report),
+               to_text(*report),
+               to_report(*report, options),
+               {{"lookups", report->lookup_findings}, {"the ring", report->ring_findings}},
+               report->holds()});
 }
 
 }  // namespace
