@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "pastry/sim/ring_builder.h"
+
 namespace pastry::sim {
 
 namespace {
@@ -52,6 +54,11 @@ void LookupLog::send(NodeIndex source, const Key& key) {
   --open_;
   Lookup& lookup = lookups_[number - first_];
   lookup.judged = true;
+}
+
+void LookupLog::send_random() {
+  const NodeIndex source = random_active(*simulator_);
+  if (source != kNoNode) send(source, simulator_->random().id());
 }
 
 void LookupLog::judge() {

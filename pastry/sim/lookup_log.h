@@ -57,6 +57,8 @@ class LookupLog final : public Application {
 
   // Sends a lookup of `key` from a node that is up.
   void send(NodeIndex source, const Key& key);
+  // The same for a random key from a random active node; nothing if no node is active.
+  void send_random();
   // Judges the lookups whose time is up; call now and then.
   void judge();
   // Whether every lookup sent so far is delivered or judged.

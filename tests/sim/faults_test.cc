@@ -30,6 +30,20 @@ TEST_CASE("a tenth of the ring crashes at once") {
   check_healthy(ring);
 }
 
+TEST_CASE("a random node is none that is paused or down, and nobody if all are") {
+  TestRing ring(10);
+  REQUIRE(ring.grow(3));
+  ring->crash(NodeIndex{0});
+  ring->pause(NodeIndex{2});
+  for (int i = 0; i < 20; ++i) CHECK(random_active(ring.simulator()) == NodeIndex{1});
+  ring->pause(NodeIndex{1});
+  CHECK(random_active(ring.simulator()) == kNoNode);
+  CHECK_FALSE(ring.grow(4));
+  ring->crash(NodeIndex{1});
+  ring->crash(NodeIndex{2});
+  CHECK(random_active(ring.simulator()) == kNoNode);
+}
+
 TEST_CASE("l/2 - 1 adjacent nodes crash at once") {
   TestRing ring(12, 8);
   REQUIRE(ring.grow(60));

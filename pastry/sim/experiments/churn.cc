@@ -130,19 +130,19 @@ class ChurnRun {
   }
 
   void start_session(NodeIndex node) {
-    if (simulator_.active_nodes().empty()) {  // nobody to join through
+    const NodeIndex seed = random_active(simulator_);
+    if (seed == kNoNode) {  // nobody to join through
       simulator_.at(simulator_.now() + kJoinRetry, [this, node] { start_session(node); });
       return;
     }
     const bool was_there = simulator_.status(node) == NodeStatus::down;
     const bool returns = was_there && uniform() <= experiment_.returning;
     if (was_there && !returns) simulator_.replace(node);
-    come(node, returns);
+    come(node, returns, seed);
     end_later(node);
   }
 
-  void come(NodeIndex node, bool returns) {
-    const NodeIndex seed = random_active(simulator_);
+  void come(NodeIndex node, bool returns, NodeIndex seed) {
     started_[index(node)] = simulator_.now();
     if (counting_) ++report_.joins;
     if (returns) {
@@ -173,9 +173,9 @@ class ChurnRun {
   void schedule_start(Time at, NodeIndex seat) {
     simulator_.at(at, [this, seat] {
       if (!churns_) return;
-      if (simulator_.active_nodes().empty())
-        return schedule_start(simulator_.now() + kJoinRetry, seat);
-      come(seat, simulator_.status(seat) == NodeStatus::down);
+      const NodeIndex seed = random_active(simulator_);
+      if (seed == kNoNode) return schedule_start(simulator_.now() + kJoinRetry, seat);
+      come(seat, simulator_.status(seat) == NodeStatus::down, seed);
     });
   }
 
@@ -197,9 +197,7 @@ class ChurnRun {
           begin + length * static_cast<std::int64_t>(part) / static_cast<std::int64_t>(kIntervals);
       while (next_lookup < end) {
         simulator_.run_until(next_lookup);
-        if (!simulator_.active_nodes().empty()) {
-          log_.send(random_active(simulator_), simulator_.random().id());
-        }
+        log_.send_random();
         log_.judge();
         next_lookup += lookup_gap();
       }

@@ -98,7 +98,7 @@ class FailuresRun {
     const Duration gap = kPhase / static_cast<std::int64_t>(experiment_.lookups);
     const std::size_t step = std::max<std::size_t>(1, experiment_.lookups / kProgressSteps);
     for (std::size_t i = 0; i < experiment_.lookups; ++i) {
-      log_.send(random_active(simulator_), simulator_.random().id());
+      log_.send_random();
       simulator_.run_for(gap);
       log_.judge();
       if (i % step == 0) progress(name, i, experiment_.lookups);
@@ -109,7 +109,7 @@ class FailuresRun {
     phase.hops_first_replica = log_.hops_to_first_mean();
     phase.hops_root = log_.hops_mean();
     phase.reached_replica = log_.reached_first();
-    phase.lookups = experiment_.lookups;
+    phase.lookups = log_.counts().sent;
     phase.counts = log_.counts();
     report_.lookup_findings.add(log_.findings());
     return phase;
@@ -137,7 +137,10 @@ class FailuresRun {
   }
 
   void kill() {
-    for (std::size_t i = 0; i < experiment_.kill; ++i) simulator_.crash(random_active(simulator_));
+    for (std::size_t i = 0; i < experiment_.kill; ++i) {
+      const NodeIndex node = random_active(simulator_);
+      if (node != kNoNode) simulator_.crash(node);
+    }
   }
 
   void hold_repair() {

@@ -93,7 +93,7 @@ Result<void> SimulatorDriver::run_until(Duration time) {
   const Time end = begin_ + time;
   while (lookup_rate_ > 0 && next_lookup_ <= end) {
     simulator_.run_until(next_lookup_);
-    if (any_active()) log_.send(random_active(simulator_), simulator_.random().id());
+    log_.send_random();
     log_.judge();
     next_lookup_ += lookup_gap(lookup_rate_);
   }
@@ -255,7 +255,7 @@ std::string SimulatorDriver::join(const Action& action) {
     const std::optional<NodeIndex> given = action.through_one ? one : std::nullopt;
     simulator_.at(simulator_.now() + when, [this, node, given] {
       std::optional<NodeIndex> seed = given;
-      if (!seed && any_active()) seed = random_active(simulator_);
+      if (const NodeIndex any = random_active(simulator_); !seed && any != kNoNode) seed = any;
       start(node, seed);
     });
   }
