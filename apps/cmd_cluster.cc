@@ -1,14 +1,46 @@
 // pastry cluster: a test cluster of real nodes on this machine.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <thread>
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
+#include "apps/cluster/scenario_driver.h"
 #include "apps/cluster/supervisor.h"
 #include "apps/node_settings.h"
+#include "apps/sim/scenario_file.h"
 
 namespace pastry::cli {
 namespace {
+
+// Carries a scenario out on the running cluster while the supervisor serves.
+Result<Exit> run_scenario(cluster::Supervisor& supervisor, const sim::Scenario& scenario,
+                          const Options& options, bool json) {
+  Reader reader(options);
+  const auto seed = static_cast<std::uint64_t>(reader.integer("seed", 0, INT64_MAX));
+  Result<sim::ScenarioReport> report = fail(ErrorCode::failed, "the scenario was interrupted");
+  std::thread runner([&] {
+    auto driver = cluster::ClusterDriver::open(supervisor.endpoint(), ::getpid(),
+                                               options.text("runtime-dir"), seed);
+    if (!driver) {
+      report = tl::unexpected<Error>(driver.error());
+    } else {
+      report = sim::run_scenario(scenario, **driver, [&](const sim::StepReport& step) {
+        if (!json) write_out(step_text(scenario.name, step));
+      });
+    }
+    supervisor.stop();
+  });
+  supervisor.run();
+  runner.join();
+  if (!report) return tl::unexpected<Error>(report.error());
+  const auto printed = json ? print(to_json(*report)) : print_text(summary_text(*report));
+  if (!printed) return printed;
+  return report->holds() ? Exit::done : Exit::violated;
+}
 
 Result<cluster::ClusterSettings> read_settings(const Options& options) {
   Reader reader(options);
@@ -52,7 +84,15 @@ Result<Exit> announce(const cluster::Supervisor& supervisor, double seconds, boo
 }
 
 Result<Exit> run(const Invocation& invocation) {
-  auto settings = read_settings(invocation.options);
+  Options options = invocation.options;
+  std::optional<sim::Scenario> scenario;
+  if (!options.text("run").empty()) {
+    auto read = read_scenario(options.text("run"));
+    if (!read) return tl::unexpected<Error>(read.error());
+    options = with_settings(options, *read);
+    scenario = std::move(*read);
+  }
+  auto settings = read_settings(options);
   if (!settings) return tl::unexpected<Error>(settings.error());
   const auto begin = std::chrono::steady_clock::now();
   auto supervisor = cluster::Supervisor::open(std::move(*settings));
@@ -64,6 +104,7 @@ Result<Exit> run(const Invocation& invocation) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   const auto announced = announce(**supervisor, took.count(), invocation.json);
   if (!announced) return announced;
+  if (scenario) return run_scenario(**supervisor, *scenario, options, invocation.json);
   (*supervisor)->run();
   return Exit::done;
 }
@@ -76,6 +117,7 @@ std::vector<OptionSpec> options() {
       {"data", 0, "DIR", "keep data here (default: a temporary directory, removed at the end)"},
       {"base-port", 0, "P", "first of three ports per process (0: any free ones)", "0"},
       {"runtime-dir", 0, "DIR", "where running nodes are listed"},
+      {"run", 0, "SCENARIO", "carry out a scenario file, then stop (docs/simulator.md)"},
   };
   const auto overlay = overlay_options("lan");
   specs.insert(specs.end(), overlay.begin(), overlay.end());
@@ -92,7 +134,8 @@ const Command kClusterCommand{
         "Lists the nodes when all are active and the ring is right (--json: one 'ready' line), "
         "runs "
         "until Ctrl-C, and takes every process down with it. --timeout bounds the start. See also "
-        "'pastry cluster kill', 'restart', 'add', 'pause', 'wait-healthy'.",
+        "'pastry cluster kill', 'restart', 'add', 'pause', 'partition', 'heal', 'wait-healthy'. "
+        "With --run it ends with exit code 10 if an expectation does not hold.",
     .example = "pastry cluster --nodes 16 --leaf-set 8 --topology plane:20ms --json",
     .timeout = "120",
     .options = options(),

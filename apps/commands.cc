@@ -13,6 +13,8 @@ extern const Command kClusterKillCommand;
 extern const Command kClusterRestartCommand;
 extern const Command kClusterAddCommand;
 extern const Command kClusterPauseCommand;
+extern const Command kClusterPartitionCommand;
+extern const Command kClusterHealCommand;
 extern const Command kClusterWaitHealthyCommand;
 extern const Command kPutCommand;
 extern const Command kGetCommand;
@@ -35,6 +37,8 @@ std::span<const Command* const> all_commands() {
       &kClusterRestartCommand,
       &kClusterAddCommand,
       &kClusterPauseCommand,
+      &kClusterPartitionCommand,
+      &kClusterHealCommand,
       &kClusterWaitHealthyCommand,
       &kPutCommand,
       &kGetCommand,

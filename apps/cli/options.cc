@@ -56,6 +56,17 @@ std::vector<std::string> split(const std::string& text) {
   return parts;
 }
 
+// Whether the parser took the next option for the value of this one: a value of its own word that
+// begins like an option (`--name=--x` says that it is one).
+bool value_is_option(const Options::Grammar& grammar, const po::option& option) {
+  if (option.original_tokens.size() < 2) return false;
+  const std::string& word = option.original_tokens.back();
+  if (word.size() < 2 || word[0] != '-') return false;
+  return word[1] == '-' ||
+         std::any_of(grammar.specs.begin(), grammar.specs.end(),
+                     [&](const OptionSpec& spec) { return spec.letter == word[1]; });
+}
+
 using Values = std::map<std::string, std::vector<std::string>>;
 
 Result<void> read_words(const Options::Grammar& grammar, std::span<const std::string> words,
@@ -81,6 +92,10 @@ Result<void> read_words(const Options::Grammar& grammar, std::span<const std::st
       if (spec->value.empty()) {
         known = {"true"};
         continue;
+      }
+      if (value_is_option(grammar, option)) {
+        return fail(ErrorCode::invalid,
+                    "the required argument for option '--" + spec->name + "' is missing");
       }
       if (!known.empty() && !spec->repeatable) {
         return fail(ErrorCode::invalid, "option '--" + spec->name + "' is given more than once");

@@ -290,6 +290,11 @@ void Supervisor::step(int timeout_ms) {
     if (items[i + 2].revents != 0) read_output(children_[readers[i]]);
   }
   if (items[1].revents != 0) read_signals();
+  if (std::exchange(partition_changed_, false)) {
+    if (auto applied = apply_partition(); !applied) {
+      cli::write_error("pastry cluster: partition: " + applied.error().message + "\n");
+    }
+  }
   server_->serve();
   answer_waiting();
   const auto now = std::chrono::steady_clock::now();
@@ -351,6 +356,7 @@ void Supervisor::set_ready(Child& child) {
   }
   child.state = ChildState::running;
   child.born = true;
+  if (!sides_.empty()) partition_changed_ = true;
 }
 
 void Supervisor::answer_waiting() {

@@ -4,8 +4,10 @@
 // It never routes or stores anything itself and knows of the ring only what nodes tell it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,8 +43,10 @@ class Supervisor {
   // Starts all nodes and waits until they are active and the ring is right. Errors: failed (a node
   // ended; says why), timed_out, conflict. False: a signal asked to stop.
   Result<bool> start(const control::Deadline& deadline);
-  // Serves until SIGINT or SIGTERM, then stops all nodes cleanly.
+  // Serves until SIGINT, SIGTERM or stop(), then stops all nodes cleanly.
   void run();
+  // Makes run() return soon; from any thread.
+  void stop() { stop_asked_ = true; }
 
   // {"id","endpoint","pid"} of every node.
   control::Json nodes_json() const;
@@ -86,7 +90,14 @@ class Supervisor {
   void restart(const Call& call, const control::Json& params);
   void add(const Call& call, const control::Json& params);
   void pause(const Call& call, const control::Json& params);
+  void partition(const Call& call, const control::Json& params);
+  void heal(const Call& call, const control::Json& params);
   void members(const Call& call) const;
+  Result<void> choose_sides(const control::Json& params);
+  std::size_t side_of(const Child& child) const;
+  bool cut_off(const Child& from, const Child& to) const;
+  // Tells every running process whose messages to drop.
+  Result<void> apply_partition();
   Result<std::vector<std::size_t>> choose(const control::Json& params, bool dead) const;
   control::Json children_json(const std::vector<std::size_t>& children) const;
 
@@ -101,8 +112,11 @@ class Supervisor {
   int base_port_ = 0;
   int signals_ = -1;
   bool existed_ = false;  // the data directory holds an earlier cluster
-  bool stop_asked_ = false;
-  std::string death_;  // of a node that was not killed on purpose
+  std::atomic<bool> stop_asked_ = false;
+  std::map<std::size_t, std::size_t> sides_;  // of a partition: by index of the child
+  bool one_way_ = false;
+  bool partition_changed_ = false;  // a process came that does not know of it yet
+  std::string death_;               // of a node that was not killed on purpose
   std::chrono::steady_clock::time_point last_tick_{};
 };
 

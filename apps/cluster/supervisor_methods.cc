@@ -1,4 +1,5 @@
-// What the supervisor does on request: kill, restart, add, pause, members.
+// What the supervisor does on request: kill, restart, add, pause, members. Partitions:
+// supervisor_partition.cc.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,8 @@ void Supervisor::add_methods() {
   add_method("restart", &Supervisor::restart);
   add_method("add", &Supervisor::add);
   add_method("pause", &Supervisor::pause);
+  add_method("partition", &Supervisor::partition);
+  add_method("heal", &Supervisor::heal);
 }
 
 // The processes that "targets" (ids, their first digits, pids) name, or "random" ones, or "all".
@@ -161,6 +164,7 @@ void Supervisor::pause(const Call& call, const Json& params) {
     if (child.state != before) continue;
     ::kill(child.pid, resume ? SIGCONT : SIGSTOP);
     child.state = resume ? ChildState::running : ChildState::paused;
+    if (resume && !sides_.empty()) partition_changed_ = true;
     changed.push_back(index);
   }
   call->result({{resume ? "resumed" : "paused", children_json(changed)}});

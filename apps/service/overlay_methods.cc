@@ -16,6 +16,7 @@ using control::Json;
 constexpr std::size_t kKeysMax = 4096;
 constexpr std::size_t kLookupWindow = 64;
 constexpr Duration kDefaultTimeout = seconds(30);
+constexpr std::size_t kBlockedMax = 65536;
 
 void hello(Process& process, const std::shared_ptr<Call>& call) {
   Json nodes = Json::array();
@@ -139,6 +140,22 @@ void census(Process& process, const std::shared_ptr<Call>& call, const Json& par
           });
 }
 
+// For test clusters: what the named nodes send is dropped here.
+void block(Process& process, const std::shared_ptr<Call>& call, const Json& params) {
+  const auto ids = params.find("ids");
+  if (ids == params.end() || !ids->is_array() || ids->size() > kBlockedMax) {
+    return call->error({ErrorCode::invalid, "ids: a list of node ids is missing"});
+  }
+  std::vector<NodeId> senders;
+  for (const Json& id : *ids) {
+    const auto parsed = Id::parse(id.is_string() ? id.get<std::string>() : "");
+    if (!parsed) return call->error(parsed.error());
+    senders.push_back(*parsed);
+  }
+  process.host().block(senders);
+  call->result({{"blocked", senders.size()}});
+}
+
 }  // namespace
 
 void add_overlay_methods(Process& process) {
@@ -152,6 +169,8 @@ void add_overlay_methods(Process& process) {
   server.add_method("ring", [&process](const auto& call, const Json& params) {
     census(process, call, params, ring_json);
   });
+  server.add_method(
+      "block", [&process](const auto& call, const Json& params) { block(process, call, params); });
   server.add_method("status", [&process](const auto& call, const Json& params) {
     census(process, call, params, status_json);
   });

@@ -8,8 +8,12 @@
 
 namespace pastry::service {
 
-PeerKeeper::PeerKeeper(std::filesystem::path folder)
-    : folder_(std::move(folder)), thread_([this] { work(); }) {}
+PeerKeeper::PeerKeeper(std::filesystem::path folder, bool was_member,
+                       std::function<void(Result<void>)> begun)
+    : folder_(std::move(folder)),
+      begun_(was_member ? nullptr : std::move(begun)),
+      member_(was_member),
+      thread_([this] { work(); }) {}
 
 PeerKeeper::~PeerKeeper() {
   {
@@ -21,7 +25,8 @@ PeerKeeper::~PeerKeeper() {
 }
 
 void PeerKeeper::keep(std::vector<PeerInfo> peers) {
-  if (peers.empty() || peers == last_) return;
+  if (member_ && (peers.empty() || peers == last_)) return;
+  member_ = true;
   last_ = peers;
   {
     const std::lock_guard lock(mutex_);
@@ -37,7 +42,10 @@ void PeerKeeper::work() {
     if (!next_) return;
     const std::vector<PeerInfo> peers = *std::exchange(next_, std::nullopt);
     lock.unlock();
-    if (const auto kept = identity::remember_peers(folder_, peers); !kept) {
+    const auto kept = identity::remember_peers(folder_, peers);
+    if (begun_) {
+      std::exchange(begun_, nullptr)(kept);
+    } else if (!kept) {
       spdlog::warn("peers are not remembered: {}", kept.error().message);
     }
     lock.lock();

@@ -68,17 +68,13 @@ Result<void> Process::open_nodes() {
                      ? identity::start_nodes(data_->path(), std::span(&*settings_.id, 1))
                      : identity::start_nodes(data_->path(), settings_.nodes);
   if (!started) return tl::unexpected<Error>(started.error());
-  was_member_ = started->remembered;
-  if (was_member_ && remembered_.empty() && !settings_.seeds.empty()) {
-    // It went down before it had written down whom it knew. That it was a member matters all the
-    // same: if all went down, somebody has to be the first.
-    PeerInfo anybody;
-    anybody.host.addresses = settings_.seeds;
-    remembered_.push_back(std::move(anybody));
-  }
+  was_member_ = member_ = identity::was_member(data_->path());
   if (!settings_.create && settings_.seeds.empty() && !was_member_) {
-    return fail(ErrorCode::invalid,
-                "this node is new: found an overlay with --create or join one with --join ADDRESS");
+    const std::string who =
+        started->remembered ? "this node never was in an overlay" : "this node is new";
+    return fail(ErrorCode::invalid, who +
+                                        ": found one with --create or join one with "
+                                        "--join ADDRESS");
   }
 
   replica::LmdbStoreOptions store_options;
@@ -139,12 +135,14 @@ Result<void> Process::open_control() {
 }
 
 Result<void> Process::run() {
-  keeper_ = std::make_unique<PeerKeeper>(data_->path());
+  keeper_ = std::make_unique<PeerKeeper>(data_->path(), was_member_, [this](Result<void> begun) {
+    host_->post([this, begun = std::move(begun)] { on_member(begun); });
+  });
   host_->on_event([this](std::size_t node, const NodeEvent& event) { on_event(node, event); });
   host_->watch_socket(server_->socket(), ZMQ_POLLIN, [this](short) { serve_control(); });
   host_->every(kTick, [this] { server_->tick(); });
   host_->every(kRememberPeriod, [this] { remember(); });
-  const bool bounded = settings_.start_timeout > Duration::zero() && remembered_.empty();
+  const bool bounded = settings_.start_timeout > Duration::zero() && !was_member_;
   if (bounded && !settings_.create) {
     host_->after(settings_.start_timeout, [this] {
       if (ready_) return;
@@ -171,7 +169,7 @@ void Process::start_nodes() {
   }
   const std::size_t first = was_member_ ? host_->node_count() : 1;
   for (std::size_t i = 0; i < first; ++i) {
-    if (auto joined = host_->join(i, settings_.seeds, remembered_); !joined) {
+    if (auto joined = host_->join(i, settings_.seeds, remembered_, was_member_); !joined) {
       start_error_ = joined.error();
       return;
     }
@@ -206,9 +204,26 @@ void Process::on_event(std::size_t node, const NodeEvent& event) {
   if (const auto* failed = std::get_if<JoinFailed>(&event)) return on_join_failed(*failed);
   if (std::holds_alternative<LeafSetChanged>(event)) remember_soon();
   if (!std::holds_alternative<NodeActivated>(event)) return;
+  if (!std::exchange(active_once_, true)) remember();
   remember_soon();
   if (node == 0) join_rest();
-  if (ready_) return;
+  announce_if_ready();
+}
+
+// That it is a member is on disk: from now on it may found the ring again if all went down.
+void Process::on_member(const Result<void>& begun) {
+  if (!begun) {
+    start_error_ =
+        Error{begun.error().code, "cannot remember being a member: " + begun.error().message};
+    stop(true);
+    return;
+  }
+  member_ = true;
+  announce_if_ready();
+}
+
+void Process::announce_if_ready() {
+  if (ready_ || !member_) return;
   for (std::size_t i = 0; i < host_->node_count(); ++i) {
     if (!host_->node(i).active()) return;
   }
@@ -226,6 +241,7 @@ void Process::remember_soon() {
 }
 
 void Process::remember() {
+  if (!active_once_) return;  // knows no better than in its earlier life, or is no member yet
   std::vector<PeerInfo> peers;
   std::vector<NodeId> seen;
   for (std::size_t i = 0; i < host_->node_count(); ++i) {

@@ -78,6 +78,8 @@ class Process {
   void join_rest();
   void on_join_failed(const JoinFailed& failed);
   void on_event(std::size_t node, const NodeEvent& event);
+  void on_member(const Result<void>& begun);
+  void announce_if_ready();
   void remember_soon();
   void remember();
   void serve_control();
@@ -95,7 +97,9 @@ class Process {
   std::vector<PeerInfo> remembered_;
   std::optional<Error> start_error_;
   std::string join_failure_;  // the last one's reason
-  bool was_member_ = false;
+  bool was_member_ = false;   // in an earlier life
+  bool member_ = false;       // then or now, and that is on disk
+  bool active_once_ = false;
   bool rest_joining_ = false;
   bool ready_ = false;
   bool remember_pending_ = false;

@@ -1,5 +1,4 @@
 // pastry replay: one seed of `pastry sim fuzz` again, event by event, or cut down to what matters.
-#include <charconv>
 #include <cstdio>
 #include <iomanip>
 #include <sstream>
@@ -61,21 +60,16 @@ nlohmann::json to_json(const Plan& plan, const RunResult& result, std::size_t ru
   return document;
 }
 
-Result<std::uint64_t> seed_of(const std::string& text) {
-  std::uint64_t seed = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-  if (error == std::errc() && end == text.data() + text.size()) return seed;
-  return fail(ErrorCode::invalid, "'" + text + "' is no seed");
-}
-
 Result<Exit> run_replay(const Invocation& invocation) {
   const Options& options = invocation.options;
   Reader reader(options);
-  const Result<std::uint64_t> seed = seed_of(options.arguments().front());
-  if (!seed) return tl::unexpected<Error>(seed.error());
+  const std::string& text = options.arguments().front();
+  const std::optional<std::uint64_t> seed = parse_seed(text);
+  if (!seed) return fail(ErrorCode::invalid, "'" + text + "' is no seed");
   sim::fuzz::RunOptions run_options;
   run_options.events_min = static_cast<std::uint64_t>(reader.integer("events", 0, 100'000'000));
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
+  give_up_after(invocation);
 
   Plan plan = sim::fuzz::make_plan(*seed);
   std::size_t runs = 1;

@@ -1,6 +1,5 @@
 // pastry sim churn: lookups while nodes come and go.
 #include <fstream>
-#include <functional>
 #include <iomanip>
 #include <sstream>
 
@@ -27,6 +26,7 @@ nlohmann::json to_json(const ChurnReport& report) {
       {"lost", lookups.lost},
       {"late", lookups.late},
       {"source_died", lookups.source_died},
+      {"refused", lookups.refused},
       {"control_msgs_per_node_s", report.control_msgs_per_node_s},
       {"control_by_kind", by_kind},
       {"lookup_ack_msgs_per_node_s", report.lookup_ack_msgs_per_node_s},
@@ -58,7 +58,8 @@ std::string to_text(const ChurnReport& report) {
        << report.deaths << " deaths, " << report.active_mean << " active on average\n";
   text << "lookups   " << lookups.sent << ": incorrect " << lookups.incorrect() << " (wrong root "
        << lookups.wrong_root << ", twice " << lookups.twice << "), lost " << lookups.lost
-       << " (late " << lookups.late << "), source died " << lookups.source_died << "\n";
+       << " (late " << lookups.late << "), source died " << lookups.source_died << ", refused "
+       << lookups.refused << "\n";
   text << "latency   p50 " << report.latency_p50_s << " s, p99 " << report.latency_p99_s
        << " s, maximum " << report.latency_max_s << " s, " << 100 * report.within_10s
        << " % within 10 s\n";
@@ -137,10 +138,7 @@ Result<sim::SessionTrace> read_trace(const std::string& path) {
 }
 
 ChurnExperiment experiment_of(Reader& reader, const Options& options) {
-  ChurnExperiment experiment;
-  experiment.simulator = simulator_options(reader, options);
-  experiment.simulator.network = network_options(reader, options);
-  experiment.nodes = static_cast<std::size_t>(reader.integer("nodes", 2, kSimulatedNodesMax));
+  auto experiment = common_experiment<ChurnExperiment>(reader, options, 2);
   experiment.session_mean = reader.duration("session-mean");
   experiment.duration = reader.duration("duration");
   experiment.warm_up = reader.duration("warm-up");
@@ -163,25 +161,15 @@ ChurnExperiment experiment_of(Reader& reader, const Options& options) {
 
 Result<Exit> run_churn(const Invocation& invocation) {
   Reader reader(invocation.options);
-  PhaseProgress progress;
   ChurnExperiment experiment = experiment_of(reader, invocation.options);
-  check_report(reader, invocation.options);
-  if (reader.error()) return tl::unexpected<Error>(*reader.error());
-  if (!invocation.json) experiment.progress = std::ref(progress);
-  give_up_after(invocation);
-
-  const Result<ChurnReport> report = sim::run_churn_experiment(experiment);
+  const auto report = carry_out(invocation, reader, experiment, sim::run_churn_experiment);
   if (!report) return tl::unexpected<Error>(report.error());
-  print_findings("lookups", report->lookup_findings);
-  print_findings("the ring", report->ring_findings);
-  const Result<Exit> printed =
-      invocation.json ? print(to_json(*report)) : print_text(to_text(*report));
-  if (!printed) return printed;
-  const auto written = write_report(to_report(*report, invocation.options), invocation.options);
-  if (!written) return written;
-  const bool holds =
-      report->lookups.incorrect() == 0 && report->lookups.lost == 0 && report->one_ring_after;
-  return holds ? Exit::done : Exit::violated;
+  return show(invocation,
+              {to_json(*report),
+               to_text(*report),
+               to_report(*report, invocation.options),
+               {{"lookups", report->lookup_findings}, {"the ring", report->ring_findings}},
+               report->holds()});
 }
 
 }  // namespace
@@ -192,8 +180,9 @@ const Command kSimChurnCommand{
     .summary = "Measures lookups while nodes come and go: wrong roots, losses, upkeep, stretch.",
     .details =
         "incorrect: delivered by a node that is not the closest active one at that moment, or "
-        "twice; lost: not delivered for 60 s although the source lived. Ends with exit code 10 if "
-        "there is any, or if the ring is not one a minute after the churn.",
+        "twice; lost: not delivered for 60 s although the source lived; refused: the source did "
+        "not send it. Ends with exit code 10 if there is any or nothing was delivered, or if the "
+        "ring is not one a minute after the churn.",
     .example =
         "pastry sim churn --nodes 1000 --session-mean 30min --loss 0.01 --duration 2h "
         "--lookup-rate 0.5",

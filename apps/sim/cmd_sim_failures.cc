@@ -1,5 +1,4 @@
 // pastry sim failures: hops before, during and after many nodes die at once.
-#include <functional>
 #include <iomanip>
 #include <sstream>
 
@@ -27,11 +26,14 @@ nlohmann::json to_json(const FailurePhase& phase, double published) {
       {"lookups", phase.lookups},
       {"reached_replica", phase.reached_replica},
       {"delivered", phase.counts.delivered},
+      {"lost", phase.counts.lost},
       {"incorrect", phase.counts.incorrect()},
   };
 }
 
 nlohmann::json to_json(const FailuresReport& report) {
+  nlohmann::json by_kind = nlohmann::json::object();
+  for (const auto& [kind, messages] : report.messages_by_kind) by_kind[kind] = messages;
   nlohmann::json json = {
       {"nodes", report.nodes},
       {"killed", report.killed},
@@ -41,6 +43,7 @@ nlohmann::json to_json(const FailuresReport& report) {
         {"without_repair", to_json(report.without_repair, kPublishedWithoutRepair)},
         {"repaired", to_json(report.repaired, kPublishedRepaired)}}},
       {"messages_per_failed_node", report.messages_per_failed_node},
+      {"messages_by_kind", by_kind},
       {"calls_per_failed_node", report.calls_per_failed_node},
       {"published_calls_per_failed_node", kPublishedCalls},
       {"control_msgs_per_node_s",
@@ -59,8 +62,8 @@ std::string phase_text(const char* name, const FailurePhase& phase, double publi
   text << std::left << std::setw(16) << name << phase.hops_first_replica
        << " hops to the first replica (published: " << std::setprecision(2) << published << "), "
        << std::setprecision(3) << phase.hops_root << " to the root; " << phase.counts.delivered
-       << " of " << phase.lookups << " delivered in time, " << phase.counts.incorrect()
-       << " wrong\n";
+       << " of " << phase.lookups << " delivered in time, " << phase.counts.lost << " lost, "
+       << phase.counts.incorrect() << " wrong\n";
   return text.str();
 }
 
@@ -72,9 +75,12 @@ std::string to_text(const FailuresReport& report) {
   text << phase_text("before", report.before, kPublishedBefore);
   text << phase_text("without repair", report.without_repair, kPublishedWithoutRepair);
   text << phase_text("repaired", report.repaired, kPublishedRepaired);
-  text << "repair          " << std::setprecision(1) << report.messages_per_failed_node
-       << " messages per failed node, or " << report.calls_per_failed_node
-       << " calls (published: " << kPublishedCalls << " calls)\n";
+  text << "repair          " << std::setprecision(1) << report.calls_per_failed_node
+       << " calls per failed node that repair tables (published: " << kPublishedCalls << "); "
+       << report.messages_per_failed_node << " control messages more than usual in all\n";
+  for (const auto& [kind, messages] : report.messages_by_kind) {
+    text << "                " << kind << " " << messages << "\n";
+  }
   text << std::setprecision(3) << "upkeep          " << report.control_msgs_per_node_s_before
        << " messages per node and second before, " << report.control_msgs_per_node_s_repair
        << " while repairing\n";
@@ -99,7 +105,8 @@ Report to_report(const FailuresReport& report, const Options& options) {
   hops("without repair", report.without_repair, kPublishedWithoutRepair);
   hops("repaired", report.repaired, kPublishedRepaired);
   page.figures.push_back({"Calls per failed node", report.calls_per_failed_node, kPublishedCalls});
-  page.figures.push_back({"Messages per failed node", report.messages_per_failed_node, {}});
+  page.figures.push_back(
+      {"Control messages more than usual per failed node", report.messages_per_failed_node, {}});
   Plot plot;
   plot.title = "Mean hops to the first of the replicas";
   plot.y_label = "hops";
@@ -119,30 +126,20 @@ Report to_report(const FailuresReport& report, const Options& options) {
 Result<Exit> run_failures(const Invocation& invocation) {
   const Options& options = invocation.options;
   Reader reader(options);
-  PhaseProgress progress;
-  FailuresExperiment experiment;
-  experiment.simulator = simulator_options(reader, options);
-  experiment.simulator.network = network_options(reader, options);
-  experiment.nodes = static_cast<std::size_t>(reader.integer("nodes", 2, kSimulatedNodesMax));
+  auto experiment = common_experiment<FailuresExperiment>(reader, options, 2);
   experiment.kill = static_cast<std::size_t>(reader.integer("kill", 1, kSimulatedNodesMax));
   experiment.replicas = static_cast<int>(reader.integer("replicas", 1, 65));
   experiment.lookups = static_cast<std::size_t>(reader.integer("lookups", 1, 100'000'000));
   experiment.rest = reader.duration("rest");
   experiment.repair = reader.duration("repair");
-  check_report(reader, options);
-  if (reader.error()) return tl::unexpected<Error>(*reader.error());
-  if (!invocation.json) experiment.progress = std::ref(progress);
-  give_up_after(invocation);
-
-  const Result<FailuresReport> report = sim::run_failures_experiment(experiment);
+  const auto report = carry_out(invocation, reader, experiment, sim::run_failures_experiment);
   if (!report) return tl::unexpected<Error>(report.error());
-  print_findings("lookups", report->lookup_findings);
-  print_findings("the ring", report->ring_findings);
-  const Result<Exit> printed =
-      invocation.json ? print(to_json(*report)) : print_text(to_text(*report));
-  if (!printed) return printed;
-  if (auto written = write_report(to_report(*report, options), options); !written) return written;
-  return report->holds() ? Exit::done : Exit::violated;
+  return show(invocation,
+              {to_json(*report),
+               to_text(*report),
+               to_report(*report, options),
+               {{"lookups", report->lookup_findings}, {"the ring", report->ring_findings}},
+               report->holds()});
 }
 
 }  // namespace

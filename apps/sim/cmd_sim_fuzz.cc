@@ -1,6 +1,5 @@
 // pastry sim fuzz: random configurations and schedules against the invariants of the overlay.
 #include <algorithm>
-#include <charconv>
 #include <iomanip>
 #include <sstream>
 #include <thread>
@@ -17,22 +16,19 @@ using sim::fuzz::FailedSeed;
 
 constexpr unsigned kJobsMax = 256;
 
-std::uint64_t number(std::string_view text, Reader& reader) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    reader.note({ErrorCode::invalid, "--seeds: '" + std::string(text) + "' is no number"});
-  }
-  return value;
+std::uint64_t seed_of(std::string_view text, Reader& reader) {
+  const std::optional<std::uint64_t> seed = parse_seed(text);
+  if (!seed) reader.note({ErrorCode::invalid, "--seeds: '" + std::string(text) + "' is no number"});
+  return seed.value_or(0);
 }
 
 // "A-B", or "A" for one.
 void read_seeds(const std::string& text, Reader& reader, CampaignOptions& options) {
   const std::size_t dash = text.find('-');
-  options.first = number(std::string_view(text).substr(0, dash), reader);
+  options.first = seed_of(std::string_view(text).substr(0, dash), reader);
   options.last = dash == std::string::npos
                      ? options.first
-                     : number(std::string_view(text).substr(dash + 1), reader);
+                     : seed_of(std::string_view(text).substr(dash + 1), reader);
   if (options.last < options.first) {
     reader.note({ErrorCode::invalid, "--seeds: '" + text + "' ends before it begins"});
   }
@@ -121,6 +117,7 @@ Result<Exit> run_fuzz(const Invocation& invocation) {
   campaign.events_min = static_cast<std::uint64_t>(reader.integer("events", 0, 100'000'000));
   campaign.time_max = std::chrono::minutes(reader.integer("minutes", 0, 100'000));
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
+  give_up_after(invocation);
 
   const std::uint64_t seeds = campaign.last - campaign.first + 1;
   Progress progress("seeds", seeds);

@@ -56,6 +56,7 @@ Result<Exit> run_model(const Invocation& invocation) {
   explorer.states_max = static_cast<std::uint64_t>(reader.integer("bound", 1, INT32_MAX));
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   if (explorer.leaf_set % 2 != 0) return fail(ErrorCode::invalid, "--leaf-set must be even");
+  give_up_after(invocation);
 
   bool held = true;
   bool complete = true;

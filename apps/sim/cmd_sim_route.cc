@@ -1,7 +1,6 @@
 // pastry sim route: hops, stretch and roots of lookups in a quiet ring.
 #include <array>
 #include <cmath>
-#include <functional>
 #include <iomanip>
 #include <map>
 #include <sstream>
@@ -133,29 +132,19 @@ Report to_report(const RouteReport& report, const Options& options) {
 Result<Exit> run_route(const Invocation& invocation) {
   const Options& options = invocation.options;
   Reader reader(options);
-  PhaseProgress progress;
-  RouteExperiment experiment;
-  experiment.simulator = simulator_options(reader, options);
-  experiment.simulator.network = network_options(reader, options);
+  auto experiment = common_experiment<RouteExperiment>(reader, options, 1);
   experiment.simulator.check_told = options.flag("check-told");
-  experiment.nodes = static_cast<std::size_t>(reader.integer("nodes", 1, kSimulatedNodesMax));
   experiment.lookups = static_cast<std::size_t>(reader.integer("lookups", 0, INT32_MAX));
   experiment.random_keys = reader.choice("keys", {"nodes", "random"}) == 1;
   experiment.in_flight = static_cast<double>(reader.integer("in-flight", 1, 1000)) / 100.0;
   experiment.rest = reader.duration("rest");
-  check_report(reader, options);
-  if (reader.error()) return tl::unexpected<Error>(*reader.error());
-  if (!invocation.json) experiment.progress = std::ref(progress);
-  give_up_after(invocation);
-
-  const Result<RouteReport> report = sim::run_route_experiment(experiment);
+  const auto report = carry_out(invocation, reader, experiment, sim::run_route_experiment);
   if (!report) return tl::unexpected<Error>(report.error());
-  print_findings("invariants", report->findings);
-  const Result<Exit> printed =
-      invocation.json ? print(to_json(*report)) : print_text(to_text(*report));
-  if (!printed) return printed;
-  if (auto written = write_report(to_report(*report, options), options); !written) return written;
-  return report->holds() ? Exit::done : Exit::violated;
+  return show(invocation, {to_json(*report),
+                           to_text(*report),
+                           to_report(*report, options),
+                           {{"invariants", report->findings}},
+                           report->holds()});
 }
 
 }  // namespace

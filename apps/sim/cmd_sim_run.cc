@@ -18,6 +18,16 @@ nlohmann::json lookups_json(const sim::LookupLog& log) {
       {"latency", {{"p50", log.latency().quantile(0.5)}, {"p99", log.latency().quantile(0.99)}}}};
 }
 
+// Sent since the ring began to grow, by kind.
+nlohmann::json messages_json(const sim::SimulatorCounters& counters) {
+  nlohmann::json messages = nlohmann::json::object();
+  for (std::size_t kind = 0; kind < sim::kMessageKinds; ++kind) {
+    const std::uint64_t count = counters.by_kind[kind];
+    if (count != 0) messages[std::string(sim::message_kind(kind))] = count;
+  }
+  return messages;
+}
+
 Result<Exit> run_scenario_file(const Invocation& invocation) {
   const std::string& path = invocation.options.arguments().front();
   const Result<sim::Scenario> scenario = read_scenario(path);
@@ -41,6 +51,7 @@ Result<Exit> run_scenario_file(const Invocation& invocation) {
   const sim::RunFigures run = sim::run_figures(driver.simulator(), wall_before);
   nlohmann::json json = to_json(*report);
   json["lookups"] = lookups_json(driver.lookups());
+  json["messages"] = messages_json(driver.simulator().counters());
   add_run(json, run);
   const Result<Exit> printed =
       invocation.json ? print(json) : print_text(summary_text(*report) + run_text(run));

@@ -4,7 +4,9 @@
 #include <iomanip>
 #include <sstream>
 
+#include "apps/cli/output.h"
 #include "apps/sim/gnuplot.h"
+#include "apps/sim/sim_common.h"
 
 namespace pastry::cli {
 namespace {
@@ -73,14 +75,12 @@ std::string run_table(const sim::RunFigures& run) {
   for (const std::string& feature : run.features) {
     features += (features.empty() ? "" : ", ") + feature;
   }
-  std::ostringstream hash;
-  hash << std::hex << std::setfill('0') << std::setw(16) << run.trace_hash;
   return "<table>\n<tr><td>What was on</td>" + cell(features) + "</tr>\n<tr><td>Virtual time</td>" +
          cell(number_text(run.virtual_s) + " s") + "</tr>\n<tr><td>Real time</td>" +
          cell(number_text(run.wall_s) + " s") + "</tr>\n<tr><td>Events</td>" +
          cell(std::to_string(run.events)) + "</tr>\n<tr><td>Memory at most</td>" +
-         cell(std::to_string(run.peak_rss_bytes) + " bytes") + "</tr>\n<tr><td>Trace hash</td>" +
-         cell(hash.str()) + "</tr>\n</table>\n";
+         cell(size_text(run.peak_rss_bytes)) + "</tr>\n<tr><td>Trace hash</td>" +
+         cell(hex(run.trace_hash)) + "</tr>\n</table>\n";
 }
 
 Result<std::string> page_of(const Report& report) {

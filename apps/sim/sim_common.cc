@@ -28,19 +28,22 @@ std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::str
 }
 
 std::vector<OptionSpec> with_network_options(std::vector<OptionSpec> own) {
-  const std::vector<OptionSpec> network = {
-      {"loss", 0, "P", "probability that a message is lost", "0"},
-      {"duplication", 0, "P", "probability that a message arrives twice", "0"},
-      {"reordering", 0, "P", "probability that a message is delayed further", "0"},
-      {"reordering-delay", 0, "TIME", "by up to this long", "100ms"},
-      {"gray-links", 0, "P", "share of the links that lose many messages", "0"},
-      {"gray-loss", 0, "P", "share of its messages that such a link loses", "0.3"},
-      {"blocked-links", 0, "P", "share of the pairs of nodes that cannot talk", "0"},
-      {"one-way-links", 0, "P", "share of the pairs that can talk in one direction only", "0"},
-      {"slow-nodes", 0, "P", "share of the nodes that are slow", "0"},
-      {"slow-processing", 0, "TIME", "what a slow node takes for each message", "5ms"},
+  const auto share = [&](const char* name, const char* help, const char* usual = "0") {
+    own.push_back({name, 0, "P", help, usual});
   };
-  own.insert(own.end(), network.begin(), network.end());
+  const auto time = [&](const char* name, const char* help, const char* usual) {
+    own.push_back({name, 0, "TIME", help, usual});
+  };
+  share("loss", "probability that a message is lost");
+  share("duplication", "probability that a message arrives twice");
+  share("reordering", "probability that a message is delayed further");
+  time("reordering-delay", "by up to this long", "100ms");
+  share("gray-links", "share of the links that lose many messages");
+  share("gray-loss", "share of its messages that such a link loses", "0.3");
+  share("blocked-links", "share of the pairs of nodes that cannot talk");
+  share("one-way-links", "share of the pairs that can talk in one direction only");
+  share("slow-nodes", "share of the nodes that are slow");
+  time("slow-processing", "what a slow node takes for each message", "5ms");
   return own;
 }
 
@@ -96,6 +99,12 @@ sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) 
   return simulator;
 }
 
+std::optional<std::uint64_t> parse_seed(std::string_view text) {
+  const std::optional<std::int64_t> value = parse_integer(text);
+  if (!value || *value < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(*value);
+}
+
 void PhaseProgress::operator()(std::string_view phase, std::size_t done, std::size_t total) {
   if (phase != phase_) {
     progress_.reset();
@@ -130,17 +139,23 @@ std::string hex(std::uint64_t value) {
   return text.str();
 }
 
-void print_findings(const std::string& what, const sim::Findings& findings) {
-  if (findings.ok()) return;
-  write_error(what + ": " + findings.text() + "\n");
-}
-
 void give_up_after(const Invocation& invocation) {
   if (invocation.timeout <= Duration::zero()) return;
   std::thread([command = invocation.command, json = invocation.json, time = invocation.timeout] {
     std::this_thread::sleep_for(time);
     std::_Exit(report(command, {ErrorCode::timed_out, "timed out"}, json));
   }).detach();
+}
+
+Result<Exit> show(const Invocation& invocation, const Exhibit& exhibit) {
+  for (const auto& [what, findings] : exhibit.findings) {
+    if (!findings.ok()) write_error(what + ": " + findings.text() + "\n");
+  }
+  const Result<Exit> printed = invocation.json ? print(exhibit.json) : print_text(exhibit.text);
+  if (!printed) return printed;
+  const Result<Exit> written = write_report(exhibit.page, invocation.options);
+  if (!written) return written;
+  return exhibit.holds ? Exit::done : Exit::violated;
 }
 
 }  // namespace pastry::cli

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "apps/cli/command.h"
@@ -38,6 +41,9 @@ double number(Reader& reader, const Options& options, const std::string& name, d
 // A value in [0, 1]; 0 and a noted error otherwise.
 double probability(Reader& reader, const Options& options, const std::string& name);
 
+// A seed: a whole number that is not negative.
+std::optional<std::uint64_t> parse_seed(std::string_view text);
+
 // A bar per phase of an experiment.
 class PhaseProgress {
  public:
@@ -56,10 +62,46 @@ std::string run_text(const sim::RunFigures& run);
 // 16 lower-case digits.
 std::string hex(std::uint64_t value);
 
-// To stderr, if there are any. `what` they are about.
-void print_findings(const std::string& what, const sim::Findings& findings);
-
 // Ends the process when the command's time is up: a simulation owns nothing outside of it.
 void give_up_after(const Invocation& invocation);
+
+// Reads what every experiment in a ring of at least `nodes_min` nodes has: simulator, network,
+// size.
+template <typename Experiment>
+Experiment common_experiment(Reader& reader, const Options& options, std::int64_t nodes_min) {
+  Experiment experiment;
+  experiment.simulator = simulator_options(reader, options);
+  experiment.simulator.network = network_options(reader, options);
+  experiment.nodes =
+      static_cast<std::size_t>(reader.integer("nodes", nodes_min, kSimulatedNodesMax));
+  return experiment;
+}
+
+// Runs an experiment, unless `reader` noted an error in its options, with progress on stderr.
+template <typename Experiment, typename ExperimentReport>
+Result<ExperimentReport> carry_out(const Invocation& invocation, Reader& reader,
+                                   Experiment& experiment,
+                                   Result<ExperimentReport> (*run)(const Experiment&)) {
+  check_report(reader, invocation.options);
+  if (reader.error()) return tl::unexpected<Error>(*reader.error());
+  PhaseProgress progress;
+  if (!invocation.json) experiment.progress = std::ref(progress);
+  give_up_after(invocation);
+  return run(experiment);
+}
+
+// What an experiment has to show.
+struct Exhibit {
+  nlohmann::json json;
+  std::string text;
+  Report page;
+  // What was found wrong, and what it is about; goes to stderr.
+  std::vector<std::pair<std::string, sim::Findings>> findings = {};
+  // Whether everything that must hold did.
+  bool holds = true;
+};
+
+// Prints it and writes the page that was asked for. Returns done or violated.
+Result<Exit> show(const Invocation& invocation, const Exhibit& exhibit);
 
 }  // namespace pastry::cli

@@ -194,6 +194,11 @@ Result<std::vector<PeerInfo>> remembered_peers(const fs::path& folder) {
   return peers;
 }
 
+bool was_member(const fs::path& folder) {
+  std::error_code unreadable;  // remembered_peers tells of it
+  return fs::exists(folder / "peers.json", unreadable);
+}
+
 Result<NodeId> random_node_id() {
   return random_value<std::array<std::uint64_t, 2>>().map(
       [](const auto& words) { return NodeId(words[0], words[1]); });

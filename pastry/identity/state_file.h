@@ -1,8 +1,9 @@
 // What a process of nodes remembers over a restart: who its nodes are, and whom they knew.
 //
 // Two JSON files in the process's data directory: nodes.json (id and incarnation of each node) and
-// peers.json (remembered peers). Each is replaced atomically and synced. The data directory must be
-// locked by its user (see apps), these functions do not lock.
+// peers.json (remembered peers). Each is replaced atomically and synced. A process writes its peers
+// from the time on that it is a member of an overlay, not before: the file is the proof that it was
+// one. The data directory must be locked by its user (see apps), these functions do not lock.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ struct NodeIdentity {
 
 struct StartedNodes {
   std::vector<NodeIdentity> nodes;
-  bool remembered = false;  // the first node existed before this start
+  // The first node existed before this start. It need not have been a member: see was_member.
+  bool remembered = false;
 };
 
 // The identities of the first `count` nodes of `folder`, each with an incarnation one higher than
@@ -42,6 +44,8 @@ inline constexpr std::size_t kRememberedMax = 1024;
 Result<void> remember_peers(const std::filesystem::path& folder, std::span<const PeerInfo> peers);
 // Empty if nothing was remembered yet.
 Result<std::vector<PeerInfo>> remembered_peers(const std::filesystem::path& folder);
+// Whether peers, or that there were none, were remembered in an earlier life.
+bool was_member(const std::filesystem::path& folder);
 
 // From OpenSSL's generator. Error: failed (no entropy).
 Result<NodeId> random_node_id();

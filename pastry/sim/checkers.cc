@@ -152,18 +152,22 @@ bool is_one_of_closest(const Simulator& simulator, NodeIndex node, const Key& ke
   // Those closer than `node` lie on both sides of the key, next to it.
   const NodeId& self = simulator.id(node);
   const auto size = static_cast<int>(active.size());
+  const auto acts_closer = [&](const auto& other) {
+    return other.first != self && simulator.status(other.second) == NodeStatus::up &&
+           closer(key, other.first, self);
+  };
   int closer_ones = 0;
   auto up = active.lower_bound(key);
   auto down = up;
   for (int step = 0; step < std::min(count, size); ++step) {
     if (up == active.end()) up = active.begin();
-    if (up->first != self && closer(key, up->first, self)) ++closer_ones;
+    if (acts_closer(*up)) ++closer_ones;
     ++up;
   }
   for (int step = 0; step < std::min(count, size - count); ++step) {
     if (down == active.begin()) down = active.end();
     --down;
-    if (down->first != self && closer(key, down->first, self)) ++closer_ones;
+    if (acts_closer(*down)) ++closer_ones;
   }
   return closer_ones < count;
 }

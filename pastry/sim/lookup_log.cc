@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "pastry/sim/ring_builder.h"
+
 namespace pastry::sim {
 
 namespace {
@@ -21,6 +23,11 @@ std::string seconds_text(Duration duration) {
 }
 
 }  // namespace
+
+Duration lookup_gap(double per_second) {
+  const double gap = 1e9 / per_second;
+  return Duration(std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(gap, 1e15))));
+}
 
 LookupLog::LookupLog(const Options& options)
     : options_(options), latency_(kLatencyMin, kLatencyMax), stretch_(kStretchMin, kStretchMax) {}
@@ -49,6 +56,11 @@ void LookupLog::send(NodeIndex source, const Key& key) {
   lookup.judged = true;
 }
 
+void LookupLog::send_random() {
+  const NodeIndex source = random_active(*simulator_);
+  if (source != kNoNode) send(source, simulator_->random().id());
+}
+
 void LookupLog::judge() {
   const Time now = simulator_->now();
   while (next_judged_ < first_ + lookups_.size()) {
@@ -72,6 +84,7 @@ void LookupLog::judge(Lookup& lookup) {
     ++counts_.source_died;
     return;
   }
+  lookup.lost = true;
   ++counts_.lost;
   findings_.add("lost: " + describe(lookup));
 }
@@ -81,7 +94,7 @@ void LookupLog::restart_counts() {
   counts_ = {};
   latency_ = Distribution(kLatencyMin, kLatencyMax);
   stretch_ = Distribution(kStretchMin, kStretchMax);
-  hops_.clear();
+  hops_ = 0;
   routed_ = 0;
   direct_ = 0;
   first_count_ = 0;
@@ -131,11 +144,8 @@ void LookupLog::deliver(Context context, const Delivery& message) {
   lookup.delivered = true;
   if (!lookup.judged) --open_;
   if (!lookup.counted) return;
-  if (lookup.judged) {
-    ++counts_.late;
-  } else {
-    ++counts_.delivered;
-  }
+  if (lookup.lost) ++counts_.late;
+  if (!lookup.judged) ++counts_.delivered;
   judge_root(lookup, root);
   measure(lookup, root, message, context.now());
 }
@@ -154,8 +164,7 @@ void LookupLog::judge_root(const Lookup& lookup, NodeIndex root) {
 void LookupLog::measure(const Lookup& lookup, NodeIndex root, const Delivery& message, Time now) {
   const std::chrono::duration<double> took = now - lookup.sent;
   latency_.add(took.count());
-  if (message.hops >= hops_.size()) hops_.resize(message.hops + std::size_t{1});
-  ++hops_[message.hops];
+  hops_ += message.hops;
   if (root == lookup.source) return;
   const std::chrono::duration<double> direct = simulator_->network().delay(lookup.source, root);
   if (direct <= std::chrono::duration<double>::zero()) return;
@@ -165,13 +174,8 @@ void LookupLog::measure(const Lookup& lookup, NodeIndex root, const Delivery& me
 }
 
 double LookupLog::hops_mean() const {
-  std::uint64_t sum = 0;
-  std::uint64_t count = 0;
-  for (std::size_t hops = 0; hops < hops_.size(); ++hops) {
-    sum += hops * hops_[hops];
-    count += hops_[hops];
-  }
-  return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count);
+  const std::uint64_t measured = latency_.count();
+  return measured == 0 ? 0 : static_cast<double>(hops_) / static_cast<double>(measured);
 }
 
 std::string LookupLog::describe(const Lookup& lookup) const {

@@ -31,6 +31,9 @@ struct LookupCounts {
   std::uint64_t incorrect() const { return wrong_root + twice; }
 };
 
+// From one lookup to the next at so many per second; at least 1 ns and at most about 12 days.
+Duration lookup_gap(double per_second);
+
 class LookupLog final : public Application {
  public:
   struct Options {
@@ -54,6 +57,8 @@ class LookupLog final : public Application {
 
   // Sends a lookup of `key` from a node that is up.
   void send(NodeIndex source, const Key& key);
+  // The same for a random key from a random active node; nothing if no node is active.
+  void send_random();
   // Judges the lookups whose time is up; call now and then.
   void judge();
   // Whether every lookup sent so far is delivered or judged.
@@ -65,7 +70,6 @@ class LookupLog final : public Application {
   const LookupCounts& counts() const { return counts_; }
   // Seconds from route() to the delivery.
   const Distribution& latency() const { return latency_; }
-  const std::vector<std::uint64_t>& hops_histogram() const { return hops_; }
   double hops_mean() const;
   // To the first of the closest (Options::first_of); of the lookups that reached one.
   double hops_to_first_mean() const;
@@ -88,6 +92,7 @@ class LookupLog final : public Application {
     NodeIndex source = kNoNode;
     bool delivered = false;
     bool judged = false;
+    bool lost = false;
     bool counted = true;
     bool reached_first = false;
   };
@@ -109,7 +114,7 @@ class LookupLog final : public Application {
   LookupCounts counts_;
   Distribution latency_;
   Distribution stretch_;
-  std::vector<std::uint64_t> hops_;
+  std::uint64_t hops_ = 0;
   double routed_ = 0;
   double direct_ = 0;
   std::uint64_t first_count_ = 0;

@@ -97,11 +97,6 @@ void Network::cut_both(NodeIndex a, NodeIndex b) {
   cut(b, a);
 }
 
-void Network::heal_both(NodeIndex a, NodeIndex b) {
-  heal(a, b);
-  heal(b, a);
-}
-
 void Network::set_side(NodeIndex node, std::uint8_t side) {
   if (index(node) >= sides_.size()) sides_.resize(index(node) + std::size_t{1});
   sides_[index(node)] = side;
@@ -116,7 +111,7 @@ void Network::heal_partition() {
   open_.clear();
 }
 
-void Network::set_slow(NodeIndex node, Duration processing) { slow_[node].processing = processing; }
+void Network::set_slow(NodeIndex node, Duration processing) { slow_[node].own = processing; }
 
 // Whether the seed made the link unusable in this direction.
 bool Network::is_bad(NodeIndex from, NodeIndex to) const {
@@ -147,16 +142,12 @@ Network::Fate Network::fate(NodeIndex from, NodeIndex to) {
   return Fate::arrives;
 }
 
-// Null if the node is not slow.
-Network::Slow* Network::slow(NodeIndex node) {
+// What the node takes for each message at present.
+Duration Network::processing(NodeIndex node) const {
   const auto found = slow_.find(node);
-  if (found != slow_.end()) {
-    return found->second.processing > Duration::zero() ? &found->second : nullptr;
-  }
-  if (slow_nodes_ == 0 || draw(node, node, kSlow) >= slow_nodes_) return nullptr;
-  Slow& made = slow_[node];
-  made.processing = options_.slow_processing;
-  return &made;
+  if (found != slow_.end() && found->second.own) return *found->second.own;
+  const bool is_slow = slow_nodes_ != 0 && draw(node, node, kSlow) < slow_nodes_;
+  return is_slow ? options_.slow_processing : Duration::zero();
 }
 
 Time Network::arrival(NodeIndex from, NodeIndex to, Time now) {
@@ -166,11 +157,12 @@ Time Network::arrival(NodeIndex from, NodeIndex to, Time now) {
     arrival += Duration(static_cast<std::int64_t>(random_.below(most + 1)));
   }
   if (slow_.empty() && slow_nodes_ == 0) return arrival;
-  Slow* receiver = slow(to);
-  if (receiver == nullptr) return arrival;
-  const Time done = std::max(arrival, receiver->busy_until) + receiver->processing;
+  const Duration takes = processing(to);
+  if (takes <= Duration::zero()) return arrival;
+  Slow& receiver = slow_[to];
+  const Time done = std::max(arrival, receiver.busy_until) + takes;
   if (done - arrival > options_.slow_backlog) return kNever;
-  receiver->busy_until = done;
+  receiver.busy_until = done;
   return done;
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 #include <vector>
 
@@ -64,11 +65,10 @@ class Network {
   void set_loss(double probability);
   void set_duplication(double probability);
 
-  // One direction of a link; cut_both and heal_both take two.
+  // One direction of a link; cut_both takes two.
   void cut(NodeIndex from, NodeIndex to) { cut_.insert(link(from, to)); }
   void heal(NodeIndex from, NodeIndex to) { cut_.erase(link(from, to)); }
   void cut_both(NodeIndex a, NodeIndex b);
-  void heal_both(NodeIndex a, NodeIndex b);
   void heal_all_links() { cut_.clear(); }
 
   // Nodes of different sides cannot reach each other; everybody starts on side 0.
@@ -81,7 +81,8 @@ class Network {
     return index(node) < sides_.size() ? sides_[index(node)] : std::uint8_t{0};
   }
 
-  // From now on each message that `node` receives takes this long to process; zero: no longer slow.
+  // From now on each message that `node` receives takes this long to process, whatever the options
+  // say; zero: it is not slow.
   void set_slow(NodeIndex node, Duration processing);
 
   bool reachable(NodeIndex from, NodeIndex to) const;
@@ -101,7 +102,7 @@ class Network {
 
  private:
   struct Slow {
-    Duration processing{};
+    std::optional<Duration> own;  // set for this node
     Time busy_until;
   };
 
@@ -112,7 +113,7 @@ class Network {
   // A number that is always the same for the pair, whichever comes first.
   std::uint64_t draw(NodeIndex a, NodeIndex b, std::uint64_t stream) const;
   bool is_bad(NodeIndex from, NodeIndex to) const;
-  Slow* slow(NodeIndex node);
+  Duration processing(NodeIndex node) const;
 
   std::shared_ptr<const proximity::Topology> topology_;
   std::uint64_t seed_;
@@ -130,7 +131,7 @@ class Network {
   std::unordered_set<std::uint64_t> cut_;
   std::vector<std::uint8_t> sides_;
   std::unordered_set<std::uint32_t> open_;  // pairs of sides
-  std::map<NodeIndex, Slow> slow_;
+  std::map<NodeIndex, Slow> slow_;          // those that are slow, or were
 };
 
 }  // namespace pastry::sim

@@ -22,10 +22,15 @@ std::size_t target_in_flight(std::size_t active, const RingGrowth& growth) {
 }  // namespace
 
 NodeIndex random_active(Simulator& simulator) {
-  for (;;) {
+  const auto& active = simulator.active_nodes();
+  const bool any = std::any_of(active.begin(), active.end(), [&](const auto& member) {
+    return simulator.status(member.second) == NodeStatus::up;
+  });
+  while (any) {
     const NodeIndex node{static_cast<std::uint32_t>(simulator.random().below(simulator.size()))};
     if (simulator.active(node) && simulator.status(node) == NodeStatus::up) return node;
   }
+  return kNoNode;
 }
 
 GrowthResult grow_ring(Simulator& simulator, std::size_t nodes, const RingGrowth& growth) {
@@ -48,6 +53,7 @@ GrowthResult grow_ring(Simulator& simulator, std::size_t nodes, const RingGrowth
     while (result.joins < to_join &&
            result.joins - activated() < target_in_flight(active, growth)) {
       const NodeIndex seed = random_active(simulator);
+      if (seed == kNoNode) break;
       simulator.join(simulator.add_node(), seed);
       ++result.joins;
     }

@@ -34,7 +34,7 @@ struct GrowthResult {
 // joins every other through a random active node.
 GrowthResult grow_ring(Simulator& simulator, std::size_t nodes, const RingGrowth& growth = {});
 
-// A random active node; there must be one.
+// A random node that is active and not paused; kNoNode if there is none.
 NodeIndex random_active(Simulator& simulator);
 
 }  // namespace pastry::sim

@@ -34,18 +34,6 @@ std::size_t SessionTrace::initial() const {
                     [](const Session& session) { return session.start == Duration::zero(); }));
 }
 
-Duration SessionTrace::mean_session() const {
-  std::int64_t sum_ms = 0;
-  std::int64_t count = 0;
-  for (const Session& session : sessions) {
-    if (session.end == Duration::max()) continue;
-    const Duration length = session.end - session.start;
-    sum_ms += std::chrono::duration_cast<std::chrono::milliseconds>(length).count();
-    ++count;
-  }
-  return count == 0 ? Duration::zero() : Duration(std::chrono::milliseconds(sum_ms / count));
-}
-
 Result<SessionTrace> parse_session_trace(std::string_view text, const std::string& name) {
   SessionTrace trace;
   std::map<std::string, std::uint32_t, std::less<>> numbers;

@@ -30,8 +30,6 @@ struct SessionTrace {
   bool empty() const { return sessions.empty(); }
   // Those that start at 0.
   std::size_t initial() const;
-  // Mean of the sessions that end.
-  Duration mean_session() const;
 };
 
 // `name` stands for the text in errors: "NAME:LINE: what is wrong" (invalid).

@@ -130,42 +130,17 @@ void Simulator::join(NodeIndex node, std::span<const NodeIndex> seeds) {
   end_step(node);
 }
 
-void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
-  Record& target = record(node);
-  assert(target.status == NodeStatus::down);
-  PeerInfo info = directory_.info(target.handle);
-  ++info.incarnation;
-  assign_handle(target, node, info);
-
-  // Whom the caller names is asked first, like the seed that an operator gives.
-  std::vector<Handle> handles;
-  for (const NodeIndex seed : seeds) handles.push_back(handle(seed));
-  std::vector<Handle> remembered;
-  if (target.sleep) remembered = std::move(target.sleep->remembered);
-  target.sleep.reset();
-  const bool remembers = !remembered.empty();
-  for (const Handle peer : remembered) {
-    if (std::find(handles.begin(), handles.end(), peer) == handles.end()) handles.push_back(peer);
-  }
-
-  start(node);
-  if (told_) {
-    for (const Handle peer : handles) told_->tell(node, peer);
-  }
-  if (handles.empty()) {
-    begin_step(node).found(now_, outbox_);
-  } else {
-    begin_step(node).join(now_, handles, remembers, outbox_);
-  }
-  end_step(node);
-}
-
 void Simulator::stop(NodeIndex node) {
   Record& target = record(node);
-  for (const std::uint32_t slot :
-       target.sleep ? target.sleep->inbox : std::vector<std::uint32_t>{}) {
-    drop(flights_[slot].from, flights_[slot].to, DropCause::down);
-    release_flight(slot);
+  if (const std::unique_ptr<Sleep> sleep = std::move(target.sleep)) {  // it was paused
+    for (const std::uint32_t slot : sleep->inbox) {
+      drop(flights_[slot].from, flights_[slot].to, DropCause::down);
+      release_flight(slot);
+    }
+    for (const std::uint32_t slot : sleep->storage) {
+      storage_[slot] = {};
+      storage_.give_back(slot);
+    }
   }
   target.node.reset();
   target.applications.reset();
@@ -334,6 +309,7 @@ void Simulator::note_activity(NodeIndex node, bool active) {
   if (target.active == active) return;
   target.active = active;
   if (active) {
+    restarted_with_.erase(node);
     active_.emplace(directory_.id(target.handle), node);
   } else {
     active_.erase(directory_.id(target.handle));

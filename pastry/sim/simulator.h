@@ -241,6 +241,8 @@ class Simulator {
   // Those of them that are requests and grants of leases: some are on their way at any time.
   std::size_t leases_in_flight() const { return leases_in_flight_; }
   std::size_t pending_events() const { return queue_.size(); }
+  // Storage requests that are neither completed nor given up.
+  std::size_t pending_storage() const { return storage_.in_use(); }
   // Gives memory back that a past peak left behind; before measuring what is in use.
   void shrink();
   // The simulator's own generator, for experiments that want to follow the seed.
@@ -302,6 +304,7 @@ class Simulator {
   void assign_handle(Record& record, NodeIndex node, const PeerInfo& info);
   void start(NodeIndex node);
   void stop(NodeIndex node);
+  std::vector<Handle> remembered_by(NodeIndex node);
   void collect_handles();
   void mark(const Flight& flight);
   bool install(NodeIndex node, ApplicationId id, Application& given,
@@ -346,6 +349,7 @@ class Simulator {
   std::vector<std::uint32_t> node_of_handle_;
   std::map<NodeId, NodeIndex> active_;
   std::map<NodeIndex, std::int64_t> wall_shifts_;
+  std::map<NodeIndex, std::vector<Handle>> restarted_with_;  // those that are not active yet
   std::function<bool(const Message&)> filter_;
 
   Pool<Flight> flights_;

@@ -1,4 +1,5 @@
 // What happens to nodes: crashes, pauses, newcomers in their place; memory over all that.
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -8,11 +9,50 @@
 
 namespace pastry::sim {
 
+// Whom it finds on its disk when it comes back. A host writes nothing while it knows nobody, so who
+// dies before it is active again remembers what it remembered.
+std::vector<Handle> Simulator::remembered_by(NodeIndex node) {
+  std::vector<Handle> peers = record(node).node->peers_to_remember(options_.remembered_peers);
+  auto earlier = restarted_with_.extract(node);
+  return peers.empty() && earlier ? std::move(earlier.mapped()) : peers;
+}
+
+void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
+  Record& target = record(node);
+  assert(target.status == NodeStatus::down);
+  PeerInfo info = directory_.info(target.handle);
+  ++info.incarnation;
+  assign_handle(target, node, info);
+
+  // Whom the caller names is asked first, like the seed that an operator gives.
+  std::vector<Handle> handles;
+  for (const NodeIndex seed : seeds) handles.push_back(handle(seed));
+  std::vector<Handle> remembered;
+  if (target.sleep) remembered = std::move(target.sleep->remembered);
+  target.sleep.reset();
+  const bool remembers = !remembered.empty();
+  for (const Handle peer : remembered) {
+    if (std::find(handles.begin(), handles.end(), peer) == handles.end()) handles.push_back(peer);
+  }
+  if (remembers) restarted_with_[node] = std::move(remembered);
+
+  start(node);
+  if (told_) {
+    for (const Handle peer : handles) told_->tell(node, peer);
+  }
+  if (handles.empty()) {
+    begin_step(node).found(now_, outbox_);
+  } else {
+    begin_step(node).join(now_, handles, remembers, outbox_);
+  }
+  end_step(node);
+}
+
 void Simulator::crash(NodeIndex node) {
   Record& target = record(node);
   if (!target.node) return;
   trace(kTraceCrash, node, 0);
-  std::vector<Handle> remembered = target.node->peers_to_remember(options_.remembered_peers);
+  std::vector<Handle> remembered = remembered_by(node);
   stop(node);
   target.sleep = std::make_unique<Sleep>();
   target.sleep->remembered = std::move(remembered);
@@ -22,7 +62,7 @@ void Simulator::leave(NodeIndex node) {
   Record& target = record(node);
   if (target.status != NodeStatus::up) return;
   trace(kTraceLeave, node, 0);
-  std::vector<Handle> remembered = target.node->peers_to_remember(options_.remembered_peers);
+  std::vector<Handle> remembered = remembered_by(node);
   begin_step(node).leave(now_, outbox_);
   end_step(node);
   stop(node);
@@ -72,8 +112,7 @@ void Simulator::replace(NodeIndex node, const NodeId& id) {
   assign_handle(target, node, {id, 1, std::move(host), {}});
 }
 
-// --- Memory over restarts
-// -------------------------------------------------------------------------
+// --- Memory over restarts ------------------------------------------------------------------------
 
 // What anybody still holds or may yet be told stays: nodes, those that are down, messages on their
 // way.
@@ -86,6 +125,9 @@ void Simulator::collect_handles() {
     if (record.node) record.node->mark_handles();
     if (!record.sleep) continue;
     for (const Handle peer : record.sleep->remembered) directory_.mark(peer);
+  }
+  for (const auto& [node, peers] : restarted_with_) {
+    for (const Handle peer : peers) directory_.mark(peer);
   }
   flights_.for_each([this](const Flight& flight) { mark(flight); });
   storage_.for_each(

@@ -40,14 +40,21 @@ Traffic::Traffic(const SimulatorCounters& counters) : by_kind(counters.by_kind) 
   }
 }
 
+std::vector<std::pair<std::size_t, std::uint64_t>> Traffic::control_by_index(
+    const Traffic& before) const {
+  std::vector<std::pair<std::size_t, std::uint64_t>> sent;
+  for (std::size_t kind = 0; kind < kMessageKinds; ++kind) {
+    const std::uint64_t count = by_kind[kind] - before.by_kind[kind];
+    if (count != 0 && purpose(kind) == Purpose::control) sent.emplace_back(kind, count);
+  }
+  return sent;
+}
+
 std::vector<std::pair<std::string, std::uint64_t>> Traffic::control_since(
     const Traffic& before) const {
   std::vector<std::pair<std::string, std::uint64_t>> sent;
-  for (std::size_t kind = 0; kind < kMessageKinds; ++kind) {
-    const std::uint64_t count = by_kind[kind] - before.by_kind[kind];
-    if (count != 0 && purpose(kind) == Purpose::control) {
-      sent.emplace_back(message_kind(kind), count);
-    }
+  for (const auto& [kind, count] : control_by_index(before)) {
+    sent.emplace_back(message_kind(kind), count);
   }
   return sent;
 }

@@ -11,13 +11,15 @@ using Which = schema::Envelope::Which;
 
 // Words of a frame: table, root pointer, 7 of the envelope's data, its 2 pointers, then what they
 // point at.
-constexpr std::size_t kRoot = 1;
-constexpr std::size_t kKindWord = 2;
-constexpr std::size_t kDestination = 3;
-constexpr std::size_t kSender = 6;
-constexpr std::size_t kSenderPointer = 9;
-constexpr std::size_t kBodyPointer = 10;
-constexpr std::size_t kRest = 11;
+enum FrameWord : std::size_t {
+  kRoot = 1,
+  kKindWord = 2,
+  kDestination = 3,
+  kSender = 6,
+  kSenderPointer = 9,
+  kBodyPointer = 10,
+  kRest = 11,
+};
 
 // Words of the bodies' data and pointers.
 constexpr std::size_t kRoutedData = 6;

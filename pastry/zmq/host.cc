@@ -105,8 +105,8 @@ const Config& Host::config() const { return impl_->options_.config; }
 void Host::found(std::size_t index) { impl_->found(index); }
 
 Result<void> Host::join(std::size_t index, const std::vector<std::string>& endpoints,
-                        std::span<const PeerInfo> remembered) {
-  return impl_->join(index, endpoints, remembered);
+                        std::span<const PeerInfo> remembered, bool was_member) {
+  return impl_->join(index, endpoints, remembered, was_member);
 }
 
 void Host::run_on_node(std::size_t index, ApplicationId application,
@@ -148,6 +148,10 @@ const HostInfo& Host::info() const { return impl_->transport_->self(); }
 
 std::string Host::security_notice() const {
   return "insecure: no identities, everybody on this machine can join; loopback only";
+}
+
+void Host::block(const std::vector<NodeId>& senders) {
+  impl_->blocked_ = {senders.begin(), senders.end()};
 }
 
 Counters Host::counters() const { return impl_->counters(); }

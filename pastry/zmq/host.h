@@ -65,16 +65,21 @@ class Host {
 
   // Lets the node join through the processes at `endpoints` ("tcp://HOST:PORT"), which are asked at
   // their admission sockets for the nodes they host, and through `remembered` peers of an earlier
-  // life (their presence means that the node was a member before). Goes on trying with back-off;
-  // each vain attempt is reported as a JoinFailed event. Errors: invalid (malformed endpoint,
-  // nothing to try, not loopback in insecure mode).
+  // life. `was_member`: the node was active in one (core's Node::join says what follows). Goes on
+  // trying with back-off; each vain attempt is reported as a JoinFailed event. Errors: invalid
+  // (malformed endpoint, nothing to try, not loopback in insecure mode).
   Result<void> join(std::size_t index, const std::vector<std::string>& endpoints,
-                    std::span<const PeerInfo> remembered = {});
+                    std::span<const PeerInfo> remembered = {}, bool was_member = false);
 
   // Calls action(Context) in the name of `application` at once; inside an upcall: right after the
   // running step.
   void run_on_node(std::size_t index, ApplicationId application,
                    std::function<void(Context)> action);
+
+  // From now on whatever these nodes send to nodes here is dropped as it arrives (and counted as
+  // lost): how a test cluster falls into parts without privileges. Replaces the nodes named before;
+  // none: everything arrives again. Admission is not touched.
+  void block(const std::vector<NodeId>& senders);
 
   // --- The loop ---
 

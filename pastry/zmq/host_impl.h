@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,7 @@ class Host::Impl final : public TransportEvents {
   // Of nodes (host_nodes.cc).
   void found(std::size_t index);
   Result<void> join(std::size_t index, const std::vector<std::string>& endpoints,
-                    std::span<const PeerInfo> remembered);
+                    std::span<const PeerInfo> remembered, bool was_member);
   void run_on_node(std::size_t index, ApplicationId application,
                    std::function<void(Context)> action);
   Counters counters() const;
@@ -68,6 +69,7 @@ class Host::Impl final : public TransportEvents {
   std::unordered_map<NodeId, std::size_t> by_id_;
   HostIndex own_host_ = kNoHost;
   std::vector<std::function<void(std::size_t, const NodeEvent&)>> listeners_;
+  std::unordered_set<NodeId> blocked_;  // senders
 
  private:
   // host_loop.cc
@@ -99,6 +101,7 @@ class Host::Impl final : public TransportEvents {
   void note_contact(std::size_t index, Handle peer, HostIndex host);
   void welcomed(std::size_t index, const wire::HelloAccepted& answer, bool remembered);
   bool lost_locally();
+  bool blocked(Handle from);
 
   std::unique_ptr<Worker> storage_;
   std::unique_ptr<Worker> digests_;

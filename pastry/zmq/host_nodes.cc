@@ -65,6 +65,7 @@ void Host::Impl::carry_out_send(std::size_t index, Send& send) {
       return;
     }
     if (lost_locally()) return;
+    if (blocked(nodes_[index].handle)) return;
     if (inbox_.full()) {
       ++counters_.dropped_full;
       return;
@@ -120,6 +121,13 @@ void Host::Impl::complete(const StorageRequest& request, ErrorCode code, const c
   completions_.push_back({request.node, request.application, request.tag, fail(code, why)});
 }
 
+// Whether the sender is cut off from the nodes here.
+bool Host::Impl::blocked(Handle from) {
+  if (blocked_.empty() || !blocked_.contains(directory_.id(from))) return false;
+  ++counters_.dropped_loss;
+  return true;
+}
+
 bool Host::Impl::arrived(const AdmittedProcess& from, ByteView header, Payload payload) {
   auto decoded = codec_->decode(header, std::move(payload));
   if (!decoded) {
@@ -141,6 +149,7 @@ bool Host::Impl::arrived(const AdmittedProcess& from, ByteView header, Payload p
     ++counters_.dropped_unknown;
     return true;
   }
+  if (blocked(decoded->from)) return true;
   if (inbox_.delays()) {
     inbox_.add(read_clock(), directory_.id(decoded->from), decoded->destination,
                {found->second, decoded->from, std::move(decoded->message)});
@@ -174,7 +183,7 @@ void Host::Impl::found(std::size_t index) {
 }
 
 Result<void> Host::Impl::join(std::size_t index, const std::vector<std::string>& endpoints,
-                              std::span<const PeerInfo> remembered) {
+                              std::span<const PeerInfo> remembered, bool was_member) {
   std::vector<Endpoint> ask;
   const auto add = [&](const std::string& text, bool trusted) -> Result<void> {
     auto endpoint = Endpoint::parse(text);
@@ -193,7 +202,6 @@ Result<void> Host::Impl::join(std::size_t index, const std::vector<std::string>&
     for (const std::string& address : peer.host.addresses) (void)add(address, false);
   if (ask.empty()) return fail(ErrorCode::invalid, "no address to join through");
 
-  const bool was_member = !remembered.empty();
   now_ = read_clock();
   if (was_member) step(index, [&](Node& node) { node.join(now_, {}, true, outbox_); });
   Seeker::Hooks hooks;

@@ -2,11 +2,12 @@
 
 import json
 import os
+import signal
 import socket
 
 import pytest
 
-from harness import check, commands_of, stop
+from harness import check, commands_of, stop, until
 
 HEX = "0" * 32
 FILE_ID = "0" * 64
@@ -215,6 +216,20 @@ def test_nobody_to_join(space):
     fails(space, 4, "node", "--join", f"tcp://127.0.0.1:{port}", "--data", space.path / "data",
           "--profile", "lan", "--timeout", "2")
     assert not (space.path / "data").exists()
+
+
+def test_a_first_join_that_was_killed_founds_no_ring(space):
+    server, port = listening()
+    server.close()
+    where = ["node", "--join", f"tcp://127.0.0.1:{port}", "--data", space.path / "data",
+             "--profile", "lan"]
+    killed = space.start(*where)
+    until(lambda: (space.path / "data" / "nodes.json").exists(), 10, "an id on disk")
+    assert stop(killed, signal.SIGKILL) == -signal.SIGKILL
+    # Longer than members that all went down wait before one of them founds the ring again.
+    fails(space, 4, *where, "--timeout", "6")
+    error = fails(space, 2, "node", "--data", space.path / "data")["error"]
+    assert "never was in an overlay" in error
 
 
 def test_the_node_says_that_it_is_insecure(space):

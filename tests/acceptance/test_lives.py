@@ -80,17 +80,19 @@ def test_hosts_group_nodes(space):
     assert cluster.stop() == 0
 
 
-def test_nodes_without_a_supervisor(space):
-    def node(*words):
-        process = space.start("node", "--json", "--profile", "lan", *words)
-        line = process.stdout.readline()
-        if not line:
-            raise Failed(process.stderr.read().decode())
-        return process, check(json.loads(line), "node")
+def lone_node(space, *words):
+    """A node of no cluster, and its ready line."""
+    process = space.start("node", "--json", "--profile", "lan", *words)
+    line = process.stdout.readline()
+    if not line:
+        raise Failed(process.stderr.read().decode())
+    return process, check(json.loads(line), "node")
 
-    first, ready = node("--create", "--data", space.path / "a")
+
+def test_nodes_without_a_supervisor(space):
+    first, ready = lone_node(space, "--create", "--data", space.path / "a")
     address = ready["nodes"][0]["endpoint"]
-    second, other = node("--join", address, "--data", space.path / "b")
+    second, other = lone_node(space, "--join", address, "--data", space.path / "b")
     several = space.pastry("ring")
     assert several.code == 2 and "--node" in several.err
     ids = [ready["nodes"][0]["id"], other["nodes"][0]["id"]]
@@ -98,8 +100,21 @@ def test_nodes_without_a_supervisor(space):
     check_ring(space.json("ring", "--node", ids[1][:8]), ids)
     assert stop(second) == 0
     # It comes back by the peers that it remembers.
-    third, again = node("--data", space.path / "b")
+    third, again = lone_node(space, "--data", space.path / "b")
     assert again["nodes"][0]["id"] == ids[1]
     until(lambda: space.json("ring", "--node", ids[0])["complete"], 20, "the ring of two again")
     check_ring(space.json("ring", "--node", ids[0]), ids)
     assert stop(third) == 0 and stop(first) == 0
+
+
+def test_a_member_is_one_for_good_when_it_says_that_it_is_ready(space):
+    first, ready = lone_node(space, "--create", "--data", space.path / "a")
+    assert stop(first, signal.SIGKILL) == -signal.SIGKILL
+    first, again = lone_node(space, "--data", space.path / "a")
+    assert again["nodes"][0]["id"] == ready["nodes"][0]["id"]
+    second, _ = lone_node(space, "--join", again["nodes"][0]["endpoint"], "--data", space.path / "b")
+    for process in (second, first):
+        assert stop(process, signal.SIGKILL) == -signal.SIGKILL
+    # All went down: whoever was a member founds the ring again, also if its peers stay away.
+    second, _ = lone_node(space, "--data", space.path / "b")
+    assert stop(second) == 0

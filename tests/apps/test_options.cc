@@ -80,6 +80,26 @@ TEST_CASE("bad words are usage errors") {
   }
 }
 
+TEST_CASE("an option is never the value of the one before it") {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"--nodes", "--json"},
+                                             {"--nodes", "--unknown"},
+                                             {"--nodes", "-n", "3"},
+                                             {"-o", "--json"},
+                                             {"-o", "-n3"},
+                                             {"--join", "a", "--join", "--json"},
+                                             {"--nodes", "--"},
+                                             {"--nodes"}}) {
+    const auto options = parse(words);
+    REQUIRE_FALSE(options);
+    CHECK(options.error().code == ErrorCode::invalid);
+    CHECK(options.error().message.find("is missing") != std::string::npos);
+  }
+  CHECK(parse({"--output=--json"})->text("output") == "--json");
+  CHECK(parse({"--output", "-5"})->text("output") == "-5");
+  CHECK(parse({"--output", "-"})->text("output") == "-");
+}
+
 TEST_CASE("a lone dash is an argument, two dashes end the options") {
   const auto options = parse({"-", "-o", "-", "--", "--json"});
   REQUIRE(options);

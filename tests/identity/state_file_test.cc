@@ -110,6 +110,14 @@ TEST_CASE("peers are remembered in their order, the first thousand of them") {
   CHECK(remembered_peers(folder.path())->empty());
 }
 
+TEST_CASE("who started but never remembered any peers was no member") {
+  const TemporaryFolder folder;
+  REQUIRE(start_nodes(folder.path(), 1));
+  CHECK_FALSE(was_member(folder.path()));
+  REQUIRE(remember_peers(folder.path(), {}));  // it founded a ring and is alone in it
+  CHECK(was_member(folder.path()));
+}
+
 TEST_CASE("peers: a damaged file is an error, text that is not UTF-8 is not") {
   const TemporaryFolder folder;
   write(folder.path() / "peers.json", "{\"format\": 1, \"peers\": [{}]}");

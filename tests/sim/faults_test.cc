@@ -30,6 +30,20 @@ TEST_CASE("a tenth of the ring crashes at once") {
   check_healthy(ring);
 }
 
+TEST_CASE("a random node is none that is paused or down, and nobody if all are") {
+  TestRing ring(10);
+  REQUIRE(ring.grow(3));
+  ring->crash(NodeIndex{0});
+  ring->pause(NodeIndex{2});
+  for (int i = 0; i < 20; ++i) CHECK(random_active(ring.simulator()) == NodeIndex{1});
+  ring->pause(NodeIndex{1});
+  CHECK(random_active(ring.simulator()) == kNoNode);
+  CHECK_FALSE(ring.grow(4));
+  ring->crash(NodeIndex{1});
+  ring->crash(NodeIndex{2});
+  CHECK(random_active(ring.simulator()) == kNoNode);
+}
+
 TEST_CASE("l/2 - 1 adjacent nodes crash at once") {
   TestRing ring(12, 8);
   REQUIRE(ring.grow(60));
@@ -75,6 +89,22 @@ TEST_CASE("rings of 1, 2 and 3 nodes: all down and up again") {
     CHECK(ring->active_nodes().size() == nodes);
     check_healthy(ring, 20);
   }
+}
+
+TEST_CASE("who dies before it is active again still remembers the ring") {
+  TestRing ring(24);
+  REQUIRE(ring.grow(6));
+  ring->run_for(seconds(10));
+  const auto all = [&](auto&& act) {
+    for (std::uint32_t i = 0; i < 6; ++i) act(NodeIndex{i});
+  };
+  all([&](NodeIndex node) { ring->crash(node); });
+  all([&](NodeIndex node) { ring->restart(node); });
+  all([&](NodeIndex node) { ring->crash(node); });
+  all([&](NodeIndex node) { ring->restart(node); });
+  CHECK(ring.wait_active());
+  ring->run_for(seconds(30));
+  check_healthy(ring, 20);
 }
 
 TEST_CASE("rings of 2 and 3 nodes: each crashes and comes back in turn") {
@@ -129,6 +159,22 @@ TEST_CASE("a ring forms although messages are lost") {
   ring->network().set_loss(0);
   ring->run_for(seconds(90));
   check_healthy(ring);
+}
+
+TEST_CASE("a node that dies while it is stopped leaves nothing behind") {
+  TestRing ring(43);
+  REQUIRE(ring.grow(8));
+  ring->run_for(seconds(10));
+  const NodeIndex node{5};
+  ring->run(node, kTestApplication, [](Context context) { (void)context.store(StoreUsage{}); });
+  CHECK(ring->pending_storage() == 1);
+  ring->pause(node);
+  ring->run_for(seconds(1));
+  CHECK(ring->pending_storage() == 1);
+  ring->crash(node);
+  CHECK(ring->pending_storage() == 0);
+  ring->restart(node);
+  CHECK(ring.wait_active());
 }
 
 TEST_CASE("a node that was stopped for a while comes back") {

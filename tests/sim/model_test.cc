@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "pastry/sim/model/explorer.h"
+#include "pastry/sim/model/world.h"
 
 namespace pastry::sim::model {
 
@@ -33,6 +34,13 @@ TEST_CASE("three nodes: joins together and one after the other, a restart") {
 }
 
 TEST_CASE("three nodes: the same with one crash at any moment") { check_exhaustively(3, true); }
+
+TEST_CASE("the same message of another sender is another input") {
+  const Message message = Seek{Handle{7}, 0};
+  CHECK(digest_of(Handle{1}, message) == digest_of(Handle{1}, message));
+  CHECK(digest_of(Handle{1}, message) != digest_of(Handle{2}, message));
+  CHECK(digest_of(Handle{1}, message) != digest_of(Handle{1}, Seek{Handle{7}, 1}));
+}
 
 TEST_CASE("a bound is kept and said") {
   ExplorerOptions options;

@@ -183,6 +183,21 @@ TEST_CASE("a slow node works off one message after the other and loses what is t
   CHECK(network.arrival(kA, kB, now) == now + milliseconds(5));
 }
 
+TEST_CASE("slow nodes are slow as the options say at present") {
+  NetworkOptions options;
+  options.slow_nodes = 1;
+  options.slow_processing = milliseconds(30);
+  Network network(proximity::make_uniform(milliseconds(5)), 7, options);
+  const Time now{std::chrono::hours(1)};
+  CHECK(network.arrival(kA, kB, now) == now + milliseconds(35));
+  network.set_options({});
+  CHECK(network.arrival(kA, kB, now) == now + milliseconds(5));
+  options.slow_processing = milliseconds(10);
+  network.set_options(options);
+  CHECK(network.arrival(kA, kC, now) == now + milliseconds(15));
+  CHECK(network.arrival(kA, kB, now + seconds(1)) == now + seconds(1) + milliseconds(15));
+}
+
 TEST_CASE("options out of range are refused by name") {
   NetworkOptions options;
   CHECK(options.validate().has_value());

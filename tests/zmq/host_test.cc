@@ -313,7 +313,7 @@ TEST_CASE("a process that restarts with a higher incarnation is a member again a
   options.nodes[0].incarnation = 2;
   options.transport.listen = address;
   TestHost again(std::move(options));
-  REQUIRE(again->join(0, {}, std::span(&remembered, 1)));
+  REQUIRE(again->join(0, {}, std::span(&remembered, 1), true));
   again.start();
   CHECK(eventually([&] { return again.active(); }));
   CHECK(eventually([&] {

@@ -130,19 +130,19 @@ class ChurnRun {
   }
 
   void start_session(NodeIndex node) {
-    if (simulator_.active_nodes().empty()) {  // nobody to join through
+    const NodeIndex seed = random_active(simulator_);
+    if (seed == kNoNode) {  // nobody to join through
       simulator_.at(simulator_.now() + kJoinRetry, [this, node] { start_session(node); });
       return;
     }
     const bool was_there = simulator_.status(node) == NodeStatus::down;
     const bool returns = was_there && uniform() <= experiment_.returning;
     if (was_there && !returns) simulator_.replace(node);
-    come(node, returns);
+    come(node, returns, seed);
     end_later(node);
   }
 
-  void come(NodeIndex node, bool returns) {
-    const NodeIndex seed = random_active(simulator_);
+  void come(NodeIndex node, bool returns, NodeIndex seed) {
     started_[index(node)] = simulator_.now();
     if (counting_) ++report_.joins;
     if (returns) {
@@ -173,9 +173,9 @@ class ChurnRun {
   void schedule_start(Time at, NodeIndex seat) {
     simulator_.at(at, [this, seat] {
       if (!churns_) return;
-      if (simulator_.active_nodes().empty())
-        return schedule_start(simulator_.now() + kJoinRetry, seat);
-      come(seat, simulator_.status(seat) == NodeStatus::down);
+      const NodeIndex seed = random_active(simulator_);
+      if (seed == kNoNode) return schedule_start(simulator_.now() + kJoinRetry, seat);
+      come(seat, simulator_.status(seat) == NodeStatus::down, seed);
     });
   }
 
@@ -197,9 +197,7 @@ class ChurnRun {
           begin + length * static_cast<std::int64_t>(part) / static_cast<std::int64_t>(kIntervals);
       while (next_lookup < end) {
         simulator_.run_until(next_lookup);
-        if (!simulator_.active_nodes().empty()) {
-          log_.send(random_active(simulator_), simulator_.random().id());
-        }
+        log_.send_random();
         log_.judge();
         next_lookup += lookup_gap();
       }
@@ -213,8 +211,7 @@ class ChurnRun {
   Duration lookup_gap() const {
     const double running = static_cast<double>(std::max<std::size_t>(
         1, experiment_.trace.empty() ? experiment_.nodes : simulator_.active_nodes().size()));
-    const double gap = 1e9 / (experiment_.lookup_rate * running);
-    return Duration(std::max<std::int64_t>(1, static_cast<std::int64_t>(std::min(gap, 1e15))));
+    return sim::lookup_gap(experiment_.lookup_rate * running);
   }
 
   void count() {
@@ -222,7 +219,6 @@ class ChurnRun {
     counting_ = true;
     const Traffic before(simulator_.counters());
     Traffic last = before;
-    LookupCounts last_counts;
     double node_seconds = 0;
     const double part_s = std::chrono::duration<double>(experiment_.duration).count() /
                           static_cast<double>(kIntervals);
@@ -281,8 +277,8 @@ class ChurnRun {
     report_.latency_p99_s = log_.latency().quantile(0.99);
     report_.latency_max_s = log_.latency().max();
     const LookupCounts& counts = report_.lookups;
-    const double judged = static_cast<double>(counts.delivered + counts.lost);
-    report_.within_10s = judged == 0 ? 1.0
+    const double judged = static_cast<double>(counts.delivered + counts.lost + counts.refused);
+    report_.within_10s = judged == 0 ? 0
                                      : log_.latency().share_up_to(10) *
                                            static_cast<double>(log_.latency().count()) / judged;
     report_.join_p50_s = join_times_.quantile(0.5);
@@ -305,12 +301,18 @@ class ChurnRun {
 };
 
 Result<void> validate(const ChurnExperiment& experiment) {
-  if (experiment.nodes < 2) return fail(ErrorCode::invalid, "nodes: must be at least 2");
-  if (experiment.session_mean < seconds(1)) {
-    return fail(ErrorCode::invalid, "mean session: must be at least 1 s");
+  if (experiment.trace.empty()) {
+    if (experiment.nodes < 2) return fail(ErrorCode::invalid, "nodes: must be at least 2");
+    if (experiment.session_mean < seconds(1)) {
+      return fail(ErrorCode::invalid, "mean session: must be at least 1 s");
+    }
   }
   if (!(experiment.lookup_rate > 0)) {
     return fail(ErrorCode::invalid, "lookup rate: must be more than 0");
+  }
+  const int replicas_max = experiment.simulator.config.replicas_max();
+  if (experiment.lookups.replicas < 1 || experiment.lookups.replicas > replicas_max) {
+    return fail(ErrorCode::invalid, "replicas: must be between 1 and l/2 + 1");
   }
   if (experiment.duration < seconds(1)) {
     return fail(ErrorCode::invalid, "duration: must be at least 1 s");
@@ -320,6 +322,11 @@ Result<void> validate(const ChurnExperiment& experiment) {
 }
 
 }  // namespace
+
+bool ChurnReport::holds() const {
+  return lookups.delivered > 0 && lookups.incorrect() == 0 && lookups.lost == 0 &&
+         lookups.refused == 0 && one_ring_after;
+}
 
 Result<ChurnReport> run_churn_experiment(const ChurnExperiment& experiment) {
   if (Result<void> valid = validate(experiment); !valid) return tl::unexpected(valid.error());

@@ -24,10 +24,11 @@ namespace pastry::sim {
 
 struct ChurnExperiment {
   SimulatorOptions simulator;
+  // Of which the ring consists. Not used with a trace.
   std::size_t nodes = 1000;
   // Mean of the exponential sessions. Not used with a trace.
   Duration session_mean = minutes(30);
-  // If not empty: who is there when; `nodes` is then the number of those there at the start.
+  // If not empty: who is there when; those that are there at 0 form the ring.
   SessionTrace trace;
   // Share of the comers that were there before, under the same id. Not used with a trace.
   double returning = 0.5;
@@ -71,7 +72,8 @@ struct ChurnReport {
   double latency_p50_s = 0;
   double latency_p99_s = 0;
   double latency_max_s = 0;
-  double within_10s = 0;  // of all counted lookups whose source lived, the share delivered in 10 s
+  // Of all counted lookups whose source lived, refused ones included: the share delivered in 10 s.
+  double within_10s = 0;
   std::uint64_t joins = 0;
   std::uint64_t deaths = 0;
   double join_p50_s = 0;  // from start to active
@@ -84,6 +86,9 @@ struct ChurnReport {
   Findings lookup_findings;
   std::vector<ChurnInterval> intervals;
   RunFigures run;
+
+  // Lookups were delivered, all of them, rightly; and the ring is one in the end.
+  bool holds() const;
 };
 
 // Errors: invalid (parameters out of range), failed (the ring did not form or died out).

@@ -1,6 +1,7 @@
 #include "pastry/sim/experiments/failures.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "pastry/sim/process_usage.h"
@@ -16,15 +17,17 @@ constexpr std::size_t kProgressSteps = 50;
 // declared dead; then their last hops are waited for.
 constexpr Duration kPhase = seconds(4);
 constexpr Duration kSettle = seconds(2);
-constexpr Duration kPatience = minutes(1);
 
-// Messages by which a node learns other peers than those it has.
-bool repairs(const Message& message) {
-  return std::holds_alternative<LeafProbe>(message) ||
-         std::holds_alternative<RowRequest>(message) || std::holds_alternative<RowReply>(message) ||
-         std::holds_alternative<NeighbourhoodRequest>(message) ||
-         std::holds_alternative<NeighbourhoodReply>(message) ||
-         std::holds_alternative<Announce>(message) || std::holds_alternative<Leave>(message);
+// Whether messages of this kind tell a node other peers than those it has.
+bool repairs(std::size_t kind) {
+  static const std::array kinds = {Message(LeafProbe{}).index(),
+                                   Message(RowRequest{}).index(),
+                                   Message(RowReply{}).index(),
+                                   Message(NeighbourhoodRequest{}).index(),
+                                   Message(NeighbourhoodReply{}).index(),
+                                   Message(Announce{}).index(),
+                                   Message(Leave{}).index()};
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
 }
 
 class FailuresRun {
@@ -41,8 +44,10 @@ class FailuresRun {
     if (Result<void> grown = grow(); !grown) return tl::unexpected(grown.error());
     simulator_.run_for(experiment_.rest);
     report_.before = measure("lookups before");
-    const double baseline = upkeep("upkeep before", simulator_.active_nodes().size());
-    simulator_.run_for(kPatience);
+    const Traffic before(simulator_.counters());
+    const Time begin = simulator_.now();
+    let_pass("upkeep before");
+    const Rates baseline = rates(before, begin);
     const Traffic at_death(simulator_.counters());
     const Time death = simulator_.now();
     kill();
@@ -59,6 +64,7 @@ class FailuresRun {
   static LookupLog::Options log_options(const FailuresExperiment& experiment) {
     LookupLog::Options options;
     options.first_of = experiment.replicas;
+    options.patience = kSettle;
     return options;
   }
 
@@ -92,54 +98,72 @@ class FailuresRun {
     const Duration gap = kPhase / static_cast<std::int64_t>(experiment_.lookups);
     const std::size_t step = std::max<std::size_t>(1, experiment_.lookups / kProgressSteps);
     for (std::size_t i = 0; i < experiment_.lookups; ++i) {
-      log_.send(random_active(simulator_), simulator_.random().id());
+      log_.send_random();
       simulator_.run_for(gap);
+      log_.judge();
       if (i % step == 0) progress(name, i, experiment_.lookups);
     }
     simulator_.run_for(kSettle);
+    log_.judge();
     FailurePhase phase;
     phase.hops_first_replica = log_.hops_to_first_mean();
     phase.hops_root = log_.hops_mean();
     phase.reached_replica = log_.reached_first();
-    phase.lookups = experiment_.lookups;
+    phase.lookups = log_.counts().sent;
     phase.counts = log_.counts();
     report_.lookup_findings.add(log_.findings());
     return phase;
   }
 
-  // Control messages per node and second in as long a time as repair is given.
-  double upkeep(std::string_view name, std::size_t nodes) {
-    const Traffic before(simulator_.counters());
+  // Messages per node and second, by kind.
+  using Rates = std::array<double, kMessageKinds>;
+
+  Rates rates(const Traffic& since, Time begin) const {
+    const double node_s = std::chrono::duration<double>(simulator_.now() - begin).count() *
+                          static_cast<double>(simulator_.active_nodes().size());
+    Rates rates{};
+    for (const auto& [kind, sent] : Traffic(simulator_.counters()).control_by_index(since)) {
+      rates[kind] = static_cast<double>(sent) / node_s;
+    }
+    return rates;
+  }
+
+  // As long as repair is given.
+  void let_pass(std::string_view name) {
     for (std::size_t i = 0; i < kProgressSteps; ++i) {
       simulator_.run_for(experiment_.repair / static_cast<std::int64_t>(kProgressSteps));
       progress(name, i + 1, kProgressSteps);
     }
-    const Traffic after(simulator_.counters());
-    const double node_s =
-        std::chrono::duration<double>(experiment_.repair).count() * static_cast<double>(nodes);
-    return static_cast<double>(after.control - before.control) / node_s;
   }
 
   void kill() {
-    for (std::size_t i = 0; i < experiment_.kill; ++i) simulator_.crash(random_active(simulator_));
+    for (std::size_t i = 0; i < experiment_.kill; ++i) {
+      const NodeIndex node = random_active(simulator_);
+      if (node != kNoNode) simulator_.crash(node);
+    }
   }
 
   void hold_repair() {
-    simulator_.set_filter([](const Message& message) { return !repairs(message); });
+    simulator_.set_filter([](const Message& message) { return !repairs(message.index()); });
   }
 
-  void repair(double baseline, const Traffic& at_death, Time death) {
-    const std::size_t alive = simulator_.active_nodes().size();
-    upkeep("repair", alive);
-    const Traffic after(simulator_.counters());
+  void repair(const Rates& baseline, const Traffic& at_death, Time death) {
+    let_pass("repair");
+    const Rates during = rates(at_death, death);
     const double node_s = std::chrono::duration<double>(simulator_.now() - death).count() *
-                          static_cast<double>(alive);
-    const double sent = static_cast<double>(after.control - at_death.control);
-    report_.control_msgs_per_node_s_before = baseline;
-    report_.control_msgs_per_node_s_repair = sent / node_s;
-    report_.messages_per_failed_node =
-        std::max(0.0, sent - baseline * node_s) / static_cast<double>(experiment_.kill);
-    report_.calls_per_failed_node = report_.messages_per_failed_node / 2;
+                          static_cast<double>(simulator_.active_nodes().size());
+    double repair_messages = 0;
+    for (std::size_t kind = 0; kind < kMessageKinds; ++kind) {
+      report_.control_msgs_per_node_s_before += baseline[kind];
+      report_.control_msgs_per_node_s_repair += during[kind];
+      const double extra =
+          (during[kind] - baseline[kind]) * node_s / static_cast<double>(experiment_.kill);
+      if (extra == 0) continue;
+      report_.messages_by_kind.emplace_back(message_kind(kind), extra);
+      report_.messages_per_failed_node += extra;
+      if (repairs(kind)) repair_messages += extra;
+    }
+    report_.calls_per_failed_node = std::max(0.0, repair_messages / 2);
   }
 
   void summarise() {

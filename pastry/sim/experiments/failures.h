@@ -9,7 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "pastry/core/error.h"
 #include "pastry/sim/experiments/run_figures.h"
@@ -47,16 +50,18 @@ struct FailuresReport {
   FailurePhase before;
   FailurePhase without_repair;
   FailurePhase repaired;
-  // Control messages beyond those of the same time without deaths, and half of that: request and
-  // answer are one call.
+  // Control messages beyond those of the same time without deaths: all of them (which includes that
+  // nodes probe more often when they see more failures), by kind (less than before: negative), and
+  // half of those by which tables are repaired: request and answer are one call.
   double messages_per_failed_node = 0;
+  std::vector<std::pair<std::string, double>> messages_by_kind;
   double calls_per_failed_node = 0;
   double control_msgs_per_node_s_before = 0;
   double control_msgs_per_node_s_repair = 0;
   double routing_table_fill = 0;  // after repair
   bool one_ring_after = false;
   Findings ring_findings;
-  Findings lookup_findings;  // of the first and the last phase
+  Findings lookup_findings;  // of all phases
   RunFigures run;
 
   // Lookups in the quiet ring, before and after, must all be right; between, none may be wrong.

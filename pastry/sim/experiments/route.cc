@@ -141,6 +141,7 @@ class RouteRun {
   void send(std::size_t number) {
     Lookup& lookup = recorder_.lookups[number];
     lookup.source = random_active(simulator_);
+    if (lookup.source == kNoNode) return report_.findings.add("no node is active");
     lookup.sent = simulator_.now();
     const Key key = experiment_.random_keys ? simulator_.random().id() : other_id(lookup.source);
     const auto tag = static_cast<std::uint32_t>(number);

@@ -87,16 +87,19 @@ void narrate(Simulator& simulator, const Narrator& narrator) {
     teller.tell(teller.node(to) + " < " + teller.peer(from) + "  " + teller.message(message));
     if (then) then(to, from, message);
   };
-  hooks.drop = [teller](NodeIndex from, Handle to, DropCause cause) {
+  hooks.drop = [teller, then = hooks.drop](NodeIndex from, Handle to, DropCause cause) {
     teller.tell(teller.node(from) + " x " + teller.peer(to) + "  " + std::string(name(cause)));
+    if (then) then(from, to, cause);
   };
   hooks.event = [teller, then = hooks.event](NodeIndex node, const NodeEvent& event) {
     teller.tell(teller.node(node) + " " + teller.event(event));
     if (then) then(node, event);
   };
-  hooks.delivery = [teller](NodeIndex node, ApplicationId, const Delivery& delivery) {
+  hooks.delivery = [teller, then = hooks.delivery](NodeIndex node, ApplicationId application,
+                                                   const Delivery& delivery) {
     teller.tell(teller.node(node) + " delivers " + short_hex(delivery.key) + " #" +
                 std::to_string(delivery.sequence) + " of " + teller.peer(delivery.source));
+    if (then) then(node, application, delivery);
   };
 }
 

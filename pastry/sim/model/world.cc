@@ -5,15 +5,13 @@
 #include "pastry/sim/message_visit.h"
 
 namespace pastry::sim::model {
-namespace {
 
-std::uint64_t digest_of(const Message& message) {
+std::uint64_t digest_of(Handle from, const Message& message) {
   TraceHash hash;
+  hash.add(std::uint64_t{pastry::index(from)});
   add_message(hash, message);
   return hash.value();
 }
-
-}  // namespace
 
 std::size_t Frame::node_of(Handle handle) const {
   for (std::size_t i = 0; i < handles.size(); ++i) {
@@ -45,7 +43,7 @@ void World::step(std::size_t index, std::uint64_t input, Action&& action) {
   for (Send& send : out.sends) {
     const std::size_t to = frame_->node_of(send.to);
     if (to == index || !runs(to)) continue;
-    const std::uint64_t sum = digest_of(send.message);
+    const std::uint64_t sum = digest_of(frame_->handles[index], send.message);
     channel(index, to).push_back(
         {std::make_shared<const Message>(std::move(send.message)), frame_->handles[index], sum});
   }
@@ -137,9 +135,8 @@ std::uint64_t World::hash() const {
   for (std::size_t i = 0; i < frame_->nodes(); ++i) hash.add(runs(i) ? nodes_[i]->digest : 0);
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     if (channels_[i].empty()) continue;
-    hash.add(i);
+    hash.add((std::uint64_t{i} << 32) | channels_[i].size());
     for (const Letter& letter : channels_[i]) {
-      hash.add((std::uint64_t{pastry::index(letter.from)} << 32) | channels_[i].size());
       hash.add(letter.digest);
     }
   }

@@ -66,6 +66,10 @@ struct Frame {
   std::size_t node_of(Handle handle) const;
 };
 
+// What tells a letter from others: who sent it counts, because a node treats the same words of
+// different senders differently.
+std::uint64_t digest_of(Handle from, const Message& message);
+
 class World {
  public:
   explicit World(Frame& frame);

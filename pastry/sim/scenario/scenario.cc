@@ -144,7 +144,6 @@ Result<Action> parse_action(std::string_view verb, ScenarioWords& words) {
   if (verb == "partition") return parse_partition(words);
   if (verb == "block") return parse_counted(ActionKind::block, words);
   if (verb == "store") return parse_counted(ActionKind::store, words);
-  if (verb == "publish") return parse_counted(ActionKind::publish, words);
   if (verb == "lookups") return parse_lookups(words);
   if (verb == "resume") return Action{.kind = ActionKind::resume};
   if (verb == "heal") return Action{.kind = ActionKind::heal};
@@ -177,7 +176,6 @@ Result<Expectation> parse_expected(std::string_view subject, ScenarioWords& word
   if (subject == "ring") return Expectation{.kind = ExpectKind::ring};
   if (subject == "healthy") return Expectation{.kind = ExpectKind::healthy};
   if (subject == "files") return Expectation{.kind = ExpectKind::files};
-  if (subject == "messages") return Expectation{.kind = ExpectKind::messages};
   if (subject == "latency") return parse_quantile(ExpectKind::latency, words);
   if (subject == "joins") return parse_quantile(ExpectKind::joins, words);
   if (subject == "no") {

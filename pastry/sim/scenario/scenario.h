@@ -1,5 +1,5 @@
-// Scenarios: what joins, dies, is cut off, when; and what must hold. One
-// language with one parser; a driver carries it out (docs/simulator.md describes it).
+// Scenarios: what joins, dies, is cut off, is stored, when; and what must hold. One
+// language for the simulator and for clusters of real processes (docs/simulator.md describes it).
 //
 //   nodes 50
 //   leaf-set 16
@@ -42,7 +42,6 @@ enum class ActionKind : std::uint8_t {
   lookups,    // R/s from random nodes, from now on; 0/s ends it
   measure,    // figures of lookups and joins are counted anew from here
   store,      // N [of BYTES]: files
-  publish,    // N: messages to a topic that every node subscribes
   wait,       // TIME
 };
 
@@ -78,7 +77,6 @@ enum class ExpectKind : std::uint8_t {
   joins,       // pN <= TIME: from start to active
   flips,       // <= N: times any node lost a living member of its leaf set and got it back
   files,       // every stored file comes back byte for byte
-  messages,    // every published message reached every subscriber once
 };
 
 struct Expectation {

@@ -93,9 +93,9 @@ Result<void> SimulatorDriver::run_until(Duration time) {
   const Time end = begin_ + time;
   while (lookup_rate_ > 0 && next_lookup_ <= end) {
     simulator_.run_until(next_lookup_);
-    if (any_active()) log_.send(random_active(simulator_), simulator_.random().id());
+    log_.send_random();
     log_.judge();
-    next_lookup_ += Duration(static_cast<std::int64_t>(1e9 / lookup_rate_));
+    next_lookup_ += lookup_gap(lookup_rate_);
   }
   simulator_.run_until(end);
   log_.judge();
@@ -155,8 +155,8 @@ Result<std::string> SimulatorDriver::act(const Action& action) {
     case ActionKind::measure:
       return measure();
     case ActionKind::store:
-    case ActionKind::publish:
-      return fail(ErrorCode::invalid, "simulated nodes carry no files and topics in scenarios");
+      return fail(ErrorCode::invalid,
+                  "files need a cluster of real processes: pastry cluster --run");
     case ActionKind::wait:
       return std::string();
   }
@@ -194,18 +194,27 @@ std::string SimulatorDriver::kill(const Action& action) {
   for (const NodeIndex node : chosen) {
     simulator_.crash(node);
     joining_.erase(node);
-    if (action.time == Duration::zero()) continue;
-    simulator_.at(simulator_.now() + action.time, [this, node] {
-      if (simulator_.status(node) == NodeStatus::down) start(node, any_active());
-    });
+    after_fate(node, action.time, [this, node] { start(node, any_active()); });
   }
   return "killed " + count_text(chosen.size(), "nodes");
 }
 
 std::string SimulatorDriver::leave(const Action& action) {
   const std::vector<NodeIndex> chosen = choose(action, with_status(NodeStatus::up));
-  for (const NodeIndex node : chosen) simulator_.leave(node);
+  for (const NodeIndex node : chosen) {
+    simulator_.leave(node);
+    joining_.erase(node);
+    ++fates_[node];
+  }
   return count_text(chosen.size(), "nodes left");
+}
+
+void SimulatorDriver::after_fate(NodeIndex node, Duration time, std::function<void()> action) {
+  const std::uint64_t fate = ++fates_[node];
+  if (time == Duration::zero()) return;
+  simulator_.at(simulator_.now() + time, [this, node, fate, action = std::move(action)] {
+    if (fates_[node] == fate) action();
+  });
 }
 
 std::string SimulatorDriver::restart(const Action& action) {
@@ -217,6 +226,7 @@ std::string SimulatorDriver::restart(const Action& action) {
 // Without a seed a node that is down comes back through the peers that it remembers.
 void SimulatorDriver::start(NodeIndex node, std::optional<NodeIndex> seed) {
   joining_[node] = simulator_.now();
+  ++fates_[node];
   if (simulator_.status(node) == NodeStatus::down) {
     simulator_.restart(node);
   } else if (seed) {
@@ -245,7 +255,7 @@ std::string SimulatorDriver::join(const Action& action) {
     const std::optional<NodeIndex> given = action.through_one ? one : std::nullopt;
     simulator_.at(simulator_.now() + when, [this, node, given] {
       std::optional<NodeIndex> seed = given;
-      if (!seed && any_active()) seed = random_active(simulator_);
+      if (const NodeIndex any = random_active(simulator_); !seed && any != kNoNode) seed = any;
       start(node, seed);
     });
   }
@@ -266,8 +276,7 @@ std::string SimulatorDriver::pause(const Action& action) {
   const std::vector<NodeIndex> chosen = choose(action, with_status(NodeStatus::up));
   for (const NodeIndex node : chosen) {
     action.kind == ActionKind::suspend ? simulator_.suspend(node) : simulator_.pause(node);
-    if (action.time == Duration::zero()) continue;
-    simulator_.at(simulator_.now() + action.time, [this, node] { simulator_.resume(node); });
+    after_fate(node, action.time, [this, node] { simulator_.resume(node); });
   }
   return "stopped " + count_text(chosen.size(), "nodes");
 }
@@ -288,6 +297,7 @@ std::string SimulatorDriver::shift_clocks(const Action& action) {
 std::string SimulatorDriver::partition(const Action& action) {
   Network& network = simulator_.network();
   network.heal_partition();
+  ++partitions_;  // the end of an earlier one is no end of this one
   std::vector<NodeIndex> nodes;
   for (std::uint32_t i = 0; i < simulator_.size(); ++i) nodes.push_back(NodeIndex{i});
   nodes = choose(Action{.kind = action.kind, .amount = {.share = 1.0}}, std::move(nodes));
@@ -296,8 +306,9 @@ std::string SimulatorDriver::partition(const Action& action) {
   }
   if (action.one_way) network.open(0, 1);
   if (action.time > Duration::zero()) {
-    simulator_.at(simulator_.now() + action.time,
-                  [this] { simulator_.network().heal_partition(); });
+    simulator_.at(simulator_.now() + action.time, [this, number = partitions_] {
+      if (partitions_ == number) simulator_.network().heal_partition();
+    });
   }
   return action.one_way ? "one half does not reach the other"
                         : count_text(action.amount.number, "sides");
@@ -374,8 +385,8 @@ Result<Verdict> SimulatorDriver::check(const Expectation& expectation) {
                      std::to_string(flips_.most()) + " of the worst pair, " +
                          std::to_string(flips_.total()) + " in all"};
     case ExpectKind::files:
-    case ExpectKind::messages:
-      return fail(ErrorCode::invalid, "simulated nodes carry no files and topics in scenarios");
+      return fail(ErrorCode::invalid,
+                  "files need a cluster of real processes: pastry cluster --run");
   }
   return fail(ErrorCode::invalid, "the simulator cannot check this");
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -55,6 +56,8 @@ class SimulatorDriver final : public ScenarioDriver {
   std::string measure();
 
   void start(NodeIndex node, std::optional<NodeIndex> seed);
+  // Calls `action` after the time of a `for`, unless something else became of the node meanwhile.
+  void after_fate(NodeIndex node, Duration time, std::function<void()> action);
   NodeIndex add_into_gap(const NodeId& from, const NodeId& to, std::size_t number,
                          std::size_t total);
   void settle();
@@ -68,6 +71,8 @@ class SimulatorDriver final : public ScenarioDriver {
   double lookup_rate_ = 0;  // per second, all nodes together
   Time next_lookup_ = kNever;
   std::map<NodeIndex, Time> joining_;
+  std::map<NodeIndex, std::uint64_t> fates_;  // how often a step killed, stopped, … the node
+  std::uint64_t partitions_ = 0;
   Distribution join_times_;
 };
 

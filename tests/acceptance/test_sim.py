@@ -1,0 +1,100 @@
+"""The simulations as commands, and scenarios and partitions on real processes."""
+
+import json
+
+from harness import Cluster, check, check_ring, until
+
+SMALL = ["--leaf-set", 8, "--profile", "lan"]
+
+
+def test_churn_prints_its_document_and_a_page(space):
+    page = space.path / "churn.html"
+    done = space.pastry("sim", "churn", "--nodes", 30, "--session-mean", "20min", "--duration", "60s",
+                        "--warm-up", "10s", "--lookup-rate", 0.5, *SMALL, "--json", "--report", page)
+    assert done.code in (0, 10), done.err
+    report = check(json.loads(done.out), "sim-churn")
+    assert report["nodes"] == 30
+    assert 850 <= report["lookups"] <= 950
+    assert {"encoding", "churn"} <= set(report["features"])
+    text = page.read_text()
+    assert text.count("<svg") == 3
+    assert "http://" not in text.replace("http://www.w3.org/", "")
+    assert "<script" not in text
+
+
+def test_failures_print_their_document(space):
+    done = space.pastry("sim", "failures", "--nodes", 60, "--kill", 10, "--replicas", 3,
+                        "--lookups", 500, "--rest", "30s", "--repair", "2min", *SMALL, "--json")
+    assert done.code in (0, 10), done.err
+    report = check(json.loads(done.out), "sim-failures")
+    assert report["killed"] == 10
+    assert report["hops"]["before"]["delivered"] == 500
+
+
+def test_a_trace_of_sessions_is_read(space):
+    trace = space.path / "trace"
+    trace.write_text("".join(f"n{i} 0 -\n" for i in range(10)) + "guest 10s 20s\n")
+    words = ["sim", "churn", "--trace", trace, "--duration", "30s", "--lookup-rate", 0.5, *SMALL]
+    report = check(space.json(*words), "sim-churn")
+    assert (report["joins"], report["deaths"]) == (1, 1)
+    trace.write_text("a 0\n")
+    done = space.pastry(*words)
+    assert done.code == 2
+    assert "trace:1: a session is NODE START END" in done.err
+
+
+def test_scenarios_hold_or_say_what_does_not(space):
+    scenario = space.path / "s"
+    scenario.write_text("nodes 12\nleaf-set 8\nlookups 20/s\nat 2s kill 3\n"
+                        "expect ring within 60s\nexpect lookups >= 90%\n")
+    report = check(space.json("sim", "run", scenario), "sim-run")
+    assert report["holds"] and report["violated"] == 0
+    assert report["messages"]["Routed"] > 0
+    scenario.write_text("nodes 5\nexpect nodes 6\n")
+    done = space.pastry("sim", "run", scenario, "--json")
+    assert done.code == 10
+    assert check(json.loads(done.out), "sim-run")["violated"] == 1
+    scenario.write_text("nodes 5\nkil 3\n")
+    done = space.pastry("sim", "run", scenario)
+    assert done.code == 2
+    assert "s:2: unknown step 'kil'" in done.err
+
+
+def test_reports_need_gnuplot(space):
+    done = space.pastry("sim", "route", "--nodes", 5, "--lookups", 5, "--report",
+                        space.path / "r.html", environment={"PATH": str(space.path)})
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "gnuplot" in done.err
+
+
+def test_a_cluster_is_cut_and_healed(space):
+    cluster = Cluster(space, 6, "--leaf-set", 8)
+    lonely = cluster.ids[0]
+    parts = check(space.json("cluster", "partition", lonely), "cluster-partition")["partitioned"]
+    assert [node["id"] for node in parts if node["side"] == 1] == [lonely]
+    others = sorted(set(cluster.ids) - {lonely})
+    until(lambda: sorted(n["id"] for n in space.json("ring", "--node", others[0])["nodes"]) == others,
+          30, "the others are a ring of their own")
+    healed = check(space.json("cluster", "heal"), "cluster-heal")["healed"]
+    assert len(healed) == 6
+    until(lambda: space.json("ring", "--node", others[0])["complete"]
+          and len(space.json("ring", "--node", others[0])["nodes"]) == 6, 60, "one ring again")
+    check_ring(space.json("ring"), cluster.ids)
+    assert space.pastry("cluster", "partition", "--sides", 9).code == 2
+    assert cluster.stop() == 0
+
+
+def test_a_scenario_runs_on_a_cluster(space):
+    scenario = space.path / "s"
+    scenario.write_text("nodes 5\nleaf-set 8\nstore 2 of 10KiB\nlookups 50/s\nat 1s kill 1 for 3s\n"
+                        "after 4s expect ring within 60s\nexpect files\nexpect no wrong root\n"
+                        "expect nodes 5\n")
+    done = space.pastry("cluster", "--run", scenario, "--json", timeout=150)
+    assert done.code == 0, done.out.decode() + done.err
+    report = check(json.loads(done.out.splitlines()[-1]), "cluster-run")
+    assert report["holds"]
+    scenario.write_text("nodes 2\nleaf-set 8\nsuspend 1\n")
+    done = space.pastry("cluster", "--run", scenario, timeout=60)
+    assert done.code == 2
+    assert "only the simulator" in done.err
