@@ -60,8 +60,9 @@ void Joiner::attempt(NodeState& node, Step& step) {
     note(*node.config, Mark::remembered_peers_asked);
     for (const Handle seed : seeds_) node.send(step, seed, Ping{0});
   }
-  const Handle seed =
-      active_seed_ != kNoHandle ? active_seed_ : seeds_[next_seed_++ % seeds_.size()];
+  // The first that answers is always the same one, and its way to the gap may be blocked.
+  const bool in_turn = active_seed_ == kNoHandle || attempt_ % 3 == 0;
+  const Handle seed = in_turn ? seeds_[next_seed_++ % seeds_.size()] : active_seed_;
   active_seed_ = kNoHandle;
   node.send(step, seed, JoinRequest{node.self, attempt_, 0, {}});
   node.send(step, seed, NeighbourhoodRequest{});

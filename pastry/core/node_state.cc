@@ -93,6 +93,10 @@ void NodeState::insert_leaf(Step& step, Handle peer) {
 
 void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
   const bool leaf = tables.leaf_set.remove(peer);
+  if (leaf && tables.leaf_set.knows_whole_ring()) {
+    // Members of one side have room on the other one now.
+    for (const Handle member : tables.leaf_set.members()) tables.leaf_set.insert(member);
+  }
   const int row = shared_prefix(self_id(), id(peer), config->digit_bits);
   const bool entry = tables.routing_table.remove(peer);
   tables.neighbourhood.remove(peer);
@@ -209,7 +213,7 @@ void NodeState::resign(Step& step, const char* reason) {
   leases.activated();
   leases.neighbours_changed(*this, step);
   gap.reset();
-  joiner = std::make_unique<Joiner>(*this, step.now, false);
+  joiner = std::make_unique<Joiner>(*this, step.now, true);
   joiner->add_seeds(*this, seeds);
   joiner->attempt(*this, step);
 }

@@ -67,7 +67,10 @@ void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
     node.send(step, probe.peer, Ping{probe.token});
   }
   const bool last = probe.tries >= tries_allowed(node, step.now, probe);
-  if (probe.leaf && (probe.relayed || last)) send_over_others(node, step, probe);
+  // Where an immediate neighbour or a message waits for it each further try goes over others, too:
+  // perhaps only the straight link does not work.
+  const bool urgent = probe.tries > 1 && (probe.spread || suspected(probe.peer));
+  if (probe.leaf && (probe.relayed || last || urgent)) send_over_others(node, step, probe);
 }
 
 LeafProbe Liveness::leaf_probe(const NodeState& node, Time now, bool reply,
@@ -254,7 +257,8 @@ void Liveness::first_silence(NodeState& node, Step& step, const std::vector<Hand
     if (accuses(node, probe)) accused.push_back(probe.peer);
   }
   for (const Handle peer : accused) accuse(node, step, peer);
-  if (candidate) fill_leaf_set(node, step);  // others need not wait for its end
+  // Others need not wait for its end; whom it kept out, the farthest members know.
+  if (candidate) repair_leaf_set(node, step, true, true);
 }
 
 void Liveness::check_probes(NodeState& node, Step& step) {
