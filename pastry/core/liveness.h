@@ -53,6 +53,10 @@ class Liveness {
   void check(NodeState& node, Step& step, Handle peer);
   // Sends a leaf-set probe that is answered with the peer's leaf set; repeated until answered.
   void exchange(NodeState& node, Step& step, Handle peer);
+  // Whether another peer may be probed on somebody's word: such probes are bounded.
+  bool has_room_for_probe() const;
+  // What this node's leaf-set probes say.
+  LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
   // To all of the leaf set, unanswered: "I am active".
   void announce_leaf_set(NodeState& node, Step& step);
 
@@ -129,7 +133,6 @@ class Liveness {
   void erase_probe(std::size_t index);
   void drop_probe(Handle peer);
   void check_probes(NodeState& node, Step& step);
-  LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
 
   // watch.cc
   void check_heartbeat(NodeState& node, Step& step);

@@ -47,6 +47,15 @@ void NodeState::send_direct(Step& step, Handle to, Direct&& direct, Priority pri
   }
 }
 
+void NodeState::sort_nearest_first(std::vector<Handle>& peers) const {
+  const NodeId& center = self_id();
+  std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
+    const Id da = ring_distance(center, id(a));
+    const Id db = ring_distance(center, id(b));
+    return da != db ? da < db : index(a) < index(b);
+  });
+}
+
 bool NodeState::knows_replica_set(const Key& key, int k) const {
   const LeafSet& leaves = tables.leaf_set;
   // After a death the sides may overlap for a moment although the ring is larger: the set is sure
@@ -159,7 +168,7 @@ void NodeState::resign(Step& step, const char* reason) {
   for (const auto& [app_id, application] : applications) {
     application->activity(context(step, app_id), false);
   }
-  for (const Handle peer : tables.leaf_set.members()) tables.leaf_set.remove(peer);
+  tables.leaf_set.clear();
   liveness.neighbours_changed(*this, step);
   gap.reset();
   joiner = std::make_unique<Joiner>(*this, step.now, false);

@@ -174,16 +174,19 @@ void Upkeep::exchange_leaf_sets(NodeState& node, Step& step) {
   if (members.empty()) return;
   node.liveness.exchange(node, step, members[node.random.below(members.size())]);
   if (node.tables.leaf_set.complete()) {
-    rounds_incomplete_ = 0;
+    rounds_one_sided_ = 0;
     return;
   }
   node.liveness.fill_leaf_set(node, step);
   hurry(step.now + node.random.jittered(node.probe_time(), node.config->jitter_percent));
   // Others live and cannot be found on one side: a ring of its own is the last thing to become.
   const LeafSet& leaves = node.tables.leaf_set;
-  if (!leaves.left().empty() && !leaves.right().empty()) return;
-  if (++rounds_incomplete_ < kRoundsBeforeResigning) return;
-  rounds_incomplete_ = 0;
+  if (!leaves.left().empty() && !leaves.right().empty()) {
+    rounds_one_sided_ = 0;
+    return;
+  }
+  if (++rounds_one_sided_ < kRoundsBeforeResigning) return;
+  rounds_one_sided_ = 0;
   node.resign(step, "no node is found on one side of the ring");
 }
 
