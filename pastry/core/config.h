@@ -34,6 +34,8 @@ struct Config {
   Duration probe_timeout = seconds(3);
   // Further attempts before a silent peer is declared dead.
   int probe_retries = 2;
+  // (r + 1)·T_out: from the first probe of a silent peer to its end.
+  Duration probe_time() const { return probe_timeout * (probe_retries + 1); }
   // How long a dead leaf stays in the failed set that travels in leaf-set probes, and for how long
   // nobody's word brings it to be probed again; what it sends itself does.
   Duration failed_memory = minutes(2);
@@ -98,8 +100,8 @@ struct Config {
   // Share of messages that may be lost on their first way to nodes that died unnoticed, from which
   // T_rt follows, per cent [MSPastry §4.1]; 1…50.
   int table_loss_percent = 5;
-  // Period at which remembered dead peers and the bootstrap peer are tried, so that partitions
-  // heal, and how long the dead are remembered.
+  // Period at which remembered dead peers, and if alone the bootstrap peer, are tried, so that
+  // partitions heal, and how long the dead are remembered.
   Duration reunion_period = seconds(30);
   Duration reunion_memory = std::chrono::hours(24);
   // Random jitter applied to all periods, per cent.

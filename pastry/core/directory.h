@@ -6,10 +6,12 @@
 // Not thread-safe: belongs to the host's loop.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,6 +25,9 @@ namespace pastry {
 enum class Handle : std::uint32_t {};
 inline constexpr Handle kNoHandle{0xffffffffU};
 constexpr std::uint32_t index(Handle handle) { return static_cast<std::uint32_t>(handle); }
+inline bool holds(std::span<const Handle> list, Handle peer) {
+  return std::find(list.begin(), list.end(), peer) != list.end();
+}
 
 // Public key of a process's transport (CURVE); all nodes of a process share it. All zeroes in
 // insecure mode until identity exists, where a process is told apart by a random value instead.

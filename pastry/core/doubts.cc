@@ -10,10 +10,6 @@ constexpr std::size_t kInactiveMax = 256;
 constexpr std::size_t kReturnedMax = 64;
 constexpr std::size_t kVindicatedMax = 256;
 
-bool holds(const std::vector<Handle>& list, Handle peer) {
-  return std::find(list.begin(), list.end(), peer) != list.end();
-}
-
 }  // namespace
 
 const Doubts::Lists& Doubts::lists() const {

@@ -16,10 +16,11 @@ constexpr Duration kHelpPause = std::chrono::seconds(1);
 constexpr std::size_t kHelpsKept = 16;
 
 // Of the source itself and not of its handle, which the directory may give to another peer while
-// this is remembered; every node counts its messages from one.
-std::uint64_t identity(const Directory& directory, const RouteHeader& header) {
+// this is remembered; every node counts its messages from one. The salt is this node's secret:
+// nobody can choose a message that passes for another one.
+std::uint64_t identity(const Directory& directory, const RouteHeader& header, std::uint64_t salt) {
   const NodeId& source = directory.id(header.source);
-  std::uint64_t x = 0;
+  std::uint64_t x = salt;
   for (const std::uint64_t part :
        {source.high(), source.low(), directory.incarnation(header.source), header.sequence}) {
     x = (x ^ part) * 0x9e3779b97f4a7c15ULL;
@@ -242,7 +243,8 @@ void Forwarder::give_up(NodeState& node, Step& step, const RouteHeader& header,
 
 bool Forwarder::is_duplicate(NodeState& node, Step& step, const RouteHeader& header) {
   Traffic& t = traffic();
-  const std::uint64_t id = identity(*node.directory, header);
+  if (t.salt == 0) t.salt = node.random.next();
+  const std::uint64_t id = identity(*node.directory, header, t.salt);
   if (PASTRY_BUG(duplicate_not_removed)) return false;
   if (t.seen.contains(id) || t.seen_before.contains(id)) return true;
   if (t.seen.size() >= node.config->duplicate_max / 2) {

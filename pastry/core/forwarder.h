@@ -80,6 +80,7 @@ class Forwarder {
   struct Traffic {
     std::unordered_map<std::uint32_t, Hop> hops;  // by handle
     std::vector<Handle> owed;                     // peers with acks to send
+    std::uint64_t salt = 0;                       // of the identities; 0: not drawn yet
     IdentitySet seen, seen_before;  // what was delivered here: this period's and the last one's
     Time seen_rotates = kNever;
     std::vector<LocalRoute> kept;  // nobody may deliver them yet

@@ -11,9 +11,6 @@ namespace pastry {
 namespace {
 constexpr std::size_t kSeedsMax = 256;
 
-bool holds(const std::vector<Handle>& list, Handle peer) {
-  return std::find(list.begin(), list.end(), peer) != list.end();
-}
 }  // namespace
 
 Joiner::Joiner(NodeState& node, Time now, bool remembered)
@@ -48,8 +45,8 @@ void Joiner::attempt(NodeState& node, Step& step) {
   if (remembered_) {
     // Until it is clear whether the others live, one round of probes follows the other: the first
     // ones may be lost while the processes still make each other's acquaintance.
-    backoff_ = std::clamp((step.now - started_) / 8, node.config->probe_timeout,
-                          node.config->join_retry_max);
+    const Duration pause = std::max((step.now - started_) / 8, node.config->probe_timeout);
+    backoff_ = std::min(pause, node.config->join_retry_max);
   }
   retry_at_ = step.now + node.random.jittered(backoff_, 50);
   backoff_ = std::min(backoff_ * 2, node.config->join_retry_max);

@@ -11,10 +11,6 @@ namespace pastry {
 
 namespace {
 
-bool holds(std::span<const Handle> list, Handle peer) {
-  return std::find(list.begin(), list.end(), peer) != list.end();
-}
-
 // How far away a leaf candidate may be in each direction to be among the l/2 nearest members and
 // outstanding candidates; unset: any distance.
 struct Frontier {
@@ -105,12 +101,7 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
            });
   });
   if (peers.empty()) return;
-  const NodeId& self = node.self_id();
-  std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
-    const Id da = ring_distance(self, node.id(a));
-    const Id db = ring_distance(self, node.id(b));
-    return da != db ? da < db : index(a) < index(b);
-  });
+  node.sort_nearest_first(peers);
   const auto candidates = [this] {
     std::vector<Handle> result;
     for (const Probe& probe : probes()) {
@@ -120,7 +111,7 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
   };
   Frontier reach = frontier(node, candidates());
   for (const Handle peer : peers) {
-    if (!reach.admits(self, node.id(peer)) && !directory.has_twins(peer)) continue;
+    if (!reach.admits(node.self_id(), node.id(peer)) && !directory.has_twins(peer)) continue;
     const std::uint32_t token = last_token_;
     consider_leaf(node, step, peer);
     if (last_token_ != token)

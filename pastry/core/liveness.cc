@@ -8,14 +8,6 @@
 
 namespace pastry {
 
-namespace {
-
-bool holds(const std::vector<Handle>& list, Handle peer) {
-  return std::find(list.begin(), list.end(), peer) != list.end();
-}
-
-}  // namespace
-
 // --- Messages -----------------------------------------------------------------------------------
 
 void Liveness::heard(NodeState& node, Step& step, Handle from) {
@@ -35,7 +27,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     if (probe.active && node.joiner) node.joiner->saw_active(node, step.now, from);
     return;  // without a place in the ring there is no leaf set to talk about
   }
-  node.upkeep.heard_probe_period(node, probe.probe_period);
+  node.upkeep.heard_probe_period(node, from, probe.probe_period);
   // What j calls dead and we hold is probed, not removed. An answer to a question that such a word
   // raised raises no others: two that call each other dead would be probed without end.
   const bool hearsay = std::any_of(probes().begin(), probes().end(), [&](const Probe& asked) {
@@ -54,12 +46,15 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   if (!probe.reply) {
     node.send(step, from, leaf_probe(node, step.now, true, probe.token));
   }
-  // Who answered us, or has us in its own leaf set, was reached by us. Everybody else has to be,
-  // before it enters; a joiner announces itself when it is active.
-  const bool reached =
-      answered(node, step, from, probe.token, probe.active) || holds(probe.leaf_set, node.self);
+  // Who answered us, or has us in its own leaf set, was reached by us, and still is unless we found
+  // it dead since. Everybody else has to be, before it enters; a joiner announces itself when it is
+  // active.
+  const bool reached = answered(node, step, from, probe.token, probe.active) ||
+                       (holds(probe.leaf_set, node.self) && !dead(node, step.now, from));
   if (reached) {
     node.insert_leaf(step, from);
+  } else if (probe.active && dead(node, step.now, from)) {
+    if (node.tables.leaf_set.would_admit(node.id(from))) exchange(node, step, from);
   } else if (probe.active) {
     note(*node.config, Mark::newcomer_probed_first);
     consider_leaf(node, step, from);

@@ -52,6 +52,10 @@ class Liveness {
   void neighbour_silent(NodeState& node, Step& step, Handle peer);
   // `peer` takes this node for its immediate neighbour, wrongly: tells it who is near.
   void correct(NodeState& node, Step& step, Handle peer);
+  // Whether another peer may be probed on somebody's word: such probes are bounded.
+  bool has_room_for_probe() const;
+  // What this node's leaf-set probes say.
+  LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
   // To all of the leaf set, unanswered: "I am active".
   void announce_leaf_set(NodeState& node, Step& step);
 
@@ -133,7 +137,6 @@ class Liveness {
   // A member or candidate whose probe went unanswered once and is repeated.
   bool silent(Handle peer) const;
   void first_silence(NodeState& node, Step& step, const std::vector<Handle>& peers);
-  LeafProbe leaf_probe(const NodeState& node, Time now, bool reply, std::uint32_t token) const;
 
   // leaf_repair.cc
   bool among_nearest(const NodeState& node, const NodeId& id) const;

@@ -46,6 +46,15 @@ void NodeState::send_direct(Step& step, Handle to, Direct&& direct, Priority pri
   }
 }
 
+void NodeState::sort_nearest_first(std::vector<Handle>& peers) const {
+  const NodeId& center = self_id();
+  std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
+    const Id da = ring_distance(center, id(a));
+    const Id db = ring_distance(center, id(b));
+    return da != db ? da < db : index(a) < index(b);
+  });
+}
+
 bool NodeState::knows_replica_set(const Key& key, int k) const {
   const LeafSet& leaves = tables.leaf_set;
   // After a death the sides may overlap for a moment although the ring is larger: the set is sure

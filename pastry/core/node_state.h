@@ -71,10 +71,11 @@ struct NodeState {
                      Priority priority = Priority::control);
   // As send(), but a message to this node itself is queued in the step.
   void send_direct(Step& step, Handle to, Direct&& direct, Priority priority);
+  // By distance to this node on the ring.
+  void sort_nearest_first(std::vector<Handle>& peers) const;
   // Whether the leaf set tells the k nodes closest to `key` for sure.
   bool knows_replica_set(const Key& key, int k) const;
-  // (r + 1)·T_out: from the first probe of a silent peer to its end.
-  Duration probe_time() const { return config->probe_timeout * (config->probe_retries + 1); }
+  Duration probe_time() const { return config->probe_time(); }
   void emit(Step& step, NodeEvent&& event) { step.out->events.push_back(std::move(event)); }
 
   // Insertion into and removal from the tables, with everything that follows from it.

@@ -11,9 +11,6 @@ constexpr std::size_t kPingedMax = 256;
 
 double in_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-// (r + 1)·T_out: how long a probe takes to find somebody dead.
-Duration verdict(const Config& config) { return config.probe_timeout * (config.probe_retries + 1); }
-
 }  // namespace
 
 double failed_unnoticed(double period_s, double failure_rate) {
@@ -31,14 +28,15 @@ double hops_expected(double nodes, int digit_bits) {
 double raw_loss(const Config& config, double nodes, double failure_rate, Duration probe_period) {
   const double hops = hops_expected(nodes, config.digit_bits);
   const double leaf =
-      failed_unnoticed(in_seconds(config.heartbeat_period + verdict(config)), failure_rate);
-  const double entry = failed_unnoticed(in_seconds(probe_period + verdict(config)), failure_rate);
+      failed_unnoticed(in_seconds(config.heartbeat_period + config.probe_time()), failure_rate);
+  const double entry =
+      failed_unnoticed(in_seconds(probe_period + config.probe_time()), failure_rate);
   return 1 - (1 - leaf) * std::pow(1 - entry, hops - 1);
 }
 
 Duration tuned_probe_period(const Config& config, double nodes, double failure_rate) {
   const double target = config.table_loss_percent / 100.0;
-  milliseconds low = std::chrono::ceil<milliseconds>(verdict(config));
+  milliseconds low = std::chrono::ceil<milliseconds>(config.probe_time());
   milliseconds high = std::chrono::floor<milliseconds>(config.table_probe_period_max);
   if (high <= low) return low;
   if (raw_loss(config, nodes, failure_rate, high) <= target) return high;
@@ -69,12 +67,18 @@ double FailureHistory::rate(Time now, Time since, std::size_t peers) const {
   return failures / (static_cast<double>(std::max<std::size_t>(peers, 1)) * std::max(span_s, 1e-3));
 }
 
-void ProbeTuner::heard(Duration period, Duration max) {
-  const Duration value = period > Duration::zero() ? std::min(period, max) : max;
-  if (heard_.size() < kHeardMax) {
-    heard_.push_back(value);
+void ProbeTuner::heard(const Config& config, Handle from, Duration period) {
+  const Duration max = config.table_probe_period_max;
+  const Duration least = std::min(config.probe_time(), max);
+  const Heard news{from, period > Duration::zero() ? std::clamp(period, least, max) : max};
+  const auto known = std::find_if(heard_.begin(), heard_.end(),
+                                  [from](const Heard& heard) { return heard.from == from; });
+  if (known != heard_.end()) {
+    *known = news;
+  } else if (heard_.size() < kHeardMax) {
+    heard_.push_back(news);
   } else {
-    heard_[next_heard_++ % kHeardMax] = value;
+    heard_[next_heard_++ % kHeardMax] = news;
   }
 }
 
@@ -84,16 +88,16 @@ void ProbeTuner::update(const Config& config, Time now, Time since, std::size_t 
 }
 
 Duration ProbeTuner::period() const {
-  std::vector<Duration> values = heard_;
-  values.push_back(own_);
+  std::vector<Duration> values{own_};
+  for (const Heard& heard : heard_) values.push_back(heard.period);
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
 
 bool ProbeTuner::calm(Duration max) const {
-  return own_ >= max &&
-         std::all_of(heard_.begin(), heard_.end(), [max](Duration value) { return value >= max; });
+  return own_ >= max && std::all_of(heard_.begin(), heard_.end(),
+                                    [max](const Heard& heard) { return heard.period >= max; });
 }
 
 void ProbeTuner::pinged_by(Handle peer, Time now, Duration within) {
@@ -107,9 +111,8 @@ bool ProbeTuner::pinged_since(Handle peer, Time since) const {
 }
 
 void ProbeTuner::mark_handles(Directory& directory) const {
-  for (const Pinged& p : pinged_) {
-    if (directory.valid(p.peer)) directory.mark(p.peer);
-  }
+  for (const Heard& heard : heard_) directory.mark(heard.from);
+  for (const Pinged& pinged : pinged_) directory.mark(pinged.peer);
 }
 
 }  // namespace pastry

@@ -47,7 +47,6 @@ class FailureHistory {
   // failures were seen one is counted as happening now, so that a node that just came is not taken
   // in.
   double rate(Time now, Time since, std::size_t peers) const;
-  std::size_t size() const { return count_; }
 
  private:
   std::array<Time, kRemembered> times_{};  // a ring, the oldest at next_ once it is full
@@ -60,8 +59,9 @@ class ProbeTuner {
  public:
   explicit ProbeTuner(Duration max) : own_(max) {}
 
-  // A neighbour's own value; zero: it saw no failures, which counts as `max`.
-  void heard(Duration period, Duration max);
+  // A neighbour's own value; zero: it saw no failures, which counts as the longest period. Of each
+  // neighbour the last one counts, within the bounds of what this node itself might come to.
+  void heard(const Config& config, Handle from, Duration period);
   void failed(Time now) { history_.note(now); }
   // Computes the own value anew.
   void update(const Config& config, Time now, Time since, std::size_t peers, const Id& spacing);
@@ -77,6 +77,10 @@ class ProbeTuner {
   void mark_handles(Directory& directory) const;
 
  private:
+  struct Heard {
+    Handle from;
+    Duration period;
+  };
   struct Pinged {
     Handle peer;
     Time at;
@@ -84,7 +88,7 @@ class ProbeTuner {
 
   FailureHistory history_;
   Duration own_;
-  std::vector<Duration> heard_;  // a ring of the last ones
+  std::vector<Heard> heard_;  // of different neighbours; the next one to make room
   std::size_t next_heard_ = 0;
   std::vector<Pinged> pinged_;
 };

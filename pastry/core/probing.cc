@@ -28,6 +28,8 @@ bool Liveness::probing(Handle peer) const {
                      [peer](const Probe& probe) { return probe.peer == peer; });
 }
 
+bool Liveness::has_room_for_probe() const { return probes().size() < kMeasuredMax; }
+
 // --- Start --------------------------------------------------------------------------------------
 
 void Liveness::start_probe(NodeState& node, Step& step, Probe wanted) {
@@ -36,6 +38,7 @@ void Liveness::start_probe(NodeState& node, Step& step, Probe wanted) {
     const bool told = probe.leaf && (probe.spread || !wanted.spread);
     probe.spread |= wanted.spread;
     probe.reported &= wanted.reported;
+    probe.relayed |= wanted.relayed;
     if (wanted.leaf && !probe.leaf) {
       note(*node.config, Mark::ping_became_leaf_probe);
       probe.leaf = true;
@@ -97,7 +100,7 @@ unsigned Liveness::tries_allowed(const NodeState& node, Time now, const Probe& p
 void Liveness::measure(NodeState& node, Step& step, Handle peer) {
   if (peer == node.self || node.id(peer) == node.self_id() || dead(node, step.now, peer)) return;
   // What peers name unasked must not make this node ping without end.
-  if (probes().size() >= kMeasuredMax) return;
+  if (!has_room_for_probe()) return;
   start_probe(node, step, {.peer = peer});
 }
 
@@ -160,12 +163,7 @@ void Liveness::came_back(NodeState& node, Step& step, Handle peer) {
       dead.push_back(death.peer);
     }
   }
-  const NodeId& self = node.self_id();
-  std::sort(dead.begin(), dead.end(), [&](Handle a, Handle b) {
-    const Id da = ring_distance(self, node.id(a));
-    const Id db = ring_distance(self, node.id(b));
-    return da != db ? da < db : index(a) < index(b);
-  });
+  node.sort_nearest_first(dead);
   if (dead.size() > kReunitedMax) dead.resize(kReunitedMax);
   if (!dead.empty()) note(*node.config, Mark::others_tried_with_it);
   for (const Handle other : dead) exchange(node, step, other);

@@ -17,6 +17,14 @@ bool relayable(const Message& message) {
   return !std::holds_alternative<Relay>(message) && !std::holds_alternative<Leave>(message);
 }
 
+// Whether a relay's word is taken for a message of `source`: from a leaf, or one that may become a
+// leaf and exchanges leaf sets.
+bool expected_over_others(const NodeState& node, Handle source, const Message& message) {
+  if (node.tables.leaf_set.contains(source) || node.liveness.probing(source)) return true;
+  return std::holds_alternative<LeafProbe>(message) &&
+         node.tables.leaf_set.would_admit(node.id(source));
+}
+
 }  // namespace
 
 // Common leaves: members near to both, so that both are in their leaf sets.
@@ -65,7 +73,8 @@ bool Liveness::receive(NodeState& node, Step& step, Handle from, const Relay& re
                      relay.source != kNoHandle && relay.target != kNoHandle &&
                      relay.source != relay.target;
   if (sound && relay.target == node.self && relay.source != from && leaves.contains(from) &&
-      node.id(relay.source) != node.self_id()) {
+      node.id(relay.source) != node.self_id() &&
+      expected_over_others(node, relay.source, relay.enclosed->message)) {
     note(*node.config, Mark::route_over_other_learnt);
     learn_route(node, step, relay.source, from);
     return true;

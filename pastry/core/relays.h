@@ -40,7 +40,6 @@ class Relays {
 
   Time deadline() const;
   bool empty() const { return routes_.empty(); }
-  std::size_t size() const { return routes_.size(); }
   void mark_handles(Directory& directory) const;
 
  private:

@@ -27,15 +27,15 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
   if (!leaves.empty()) {
     note(*node.config, Mark::dead_leaf_tried);
     const Handle peer = leaves[node.random.below(leaves.size())];
-    node.send(step, peer,
-              LeafProbe{false, node.member(), 0, node.tables.leaf_set.members(), {}, {}});
+    node.send(step, peer, node.liveness.leaf_probe(node, step.now, false, 0));
   }
-  if (!remembered.empty()) {
-    seek_over(node, step, remembered[node.random.below(remembered.size())].peer);
-  } else if (node.alone && bootstrap_ != kNoHandle) {
-    note(*node.config, Mark::bootstrap_tried);
-    seek_over(node, step, bootstrap_);
-  }
+  const bool over_bootstrap = node.alone && bootstrap_ != kNoHandle;
+  const std::size_t ways = remembered.size() + (over_bootstrap ? 1 : 0);
+  if (ways == 0) return;
+  const std::size_t way = node.random.below(ways);
+  if (way < remembered.size()) return seek_over(node, step, remembered[way].peer);
+  note(*node.config, Mark::bootstrap_tried);
+  seek_over(node, step, bootstrap_);
 }
 
 void Upkeep::seek_place(NodeState& node, Step& step) {
@@ -60,6 +60,10 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const Seek& seek)
   excluded.push_back(seek.seeker);
   const NextHop next = next_hop(*node.directory, node.tables, id, excluded);
   if (next.node == kNoHandle || node.id(next.node) == id) {
+    if (!node.liveness.has_room_for_probe()) {
+      ++node.counters.refused;
+      return;
+    }
     note(*node.config, Mark::lost_node_found);
     node.liveness.exchange(node, step, seek.seeker);
   } else {

@@ -15,9 +15,9 @@ void Upkeep::failed(NodeState& node, Time now) {
   update_tuner(node, now);
 }
 
-void Upkeep::heard_probe_period(NodeState& node, Duration period) {
+void Upkeep::heard_probe_period(NodeState& node, Handle from, Duration period) {
   if (!node.active() || (!tuner_ && period == Duration::zero())) return;
-  tuner(*node.config).heard(period, node.config->table_probe_period_max);
+  tuner(*node.config).heard(*node.config, from, period);
 }
 
 Duration Upkeep::own_probe_period(const Config& config) const {

@@ -44,13 +44,13 @@ class Upkeep {
   // Asks over one of those known for the own place in the ring.
   void seek_place(NodeState& node, Step& step);
   // T_rt of a neighbour, from its leaf-set probe.
-  void heard_probe_period(NodeState& node, Duration period);
+  void heard_probe_period(NodeState& node, Handle from, Duration period);
   // T_rt as this node computed it, for its leaf-set probes; zero: it saw no failures.
   Duration own_probe_period(const Config& config) const;
   // T_rt in use.
   Duration probe_period(const Config& config) const;
   void pinged_by(const Config& config, Handle peer, Time now);
-  // The peer over which this node joined: tried like the dead, when it is none of the known ones.
+  // The peer over which this node joined: tried like the dead while this node is alone.
   void set_bootstrap(Handle peer) { bootstrap_ = peer; }
 
   Time deadline() const;

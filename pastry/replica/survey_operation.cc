@@ -7,6 +7,9 @@ namespace pastry::replica {
 
 namespace {
 
+// A question to a process that was started again may be lost with the connection to the former one.
+constexpr int kAttempts = 2;
+
 HolderState state_of(Answer answer) {
   switch (answer) {
     case Answer::ok:
@@ -29,15 +32,19 @@ void SurveyOperation::survey(Context context) {
   for (const Handle peer : peers_) findings_.push_back({peer, HolderState::unreachable, {}});
   waiting_ = peers_.size();
   ++round_;
-  const Duration timeout = std::min(patience(0), remaining(context));
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    operations_.calls.request(
-        context, peers_[i], Stat{name_}, timeout,
-        [weak = weak_from_this(), this, i, round = round_](Context c, const Result<Frame>& answer) {
-          const auto self = weak.lock();
-          if (self && open() && round == round_) answered(c, i, answer);
-        });
-  }
+  for (std::size_t i = 0; i < peers_.size(); ++i) ask(context, i, 1);
+}
+
+void SurveyOperation::ask(Context context, std::size_t index, int attempt) {
+  operations_.calls.request(context, peers_[index], Stat{name_},
+                            std::min(patience(0), remaining(context)),
+                            [weak = weak_from_this(), this, index, attempt, round = round_](
+                                Context c, const Result<Frame>& answer) {
+                              const auto self = weak.lock();
+                              if (!self || !open() || round != round_) return;
+                              if (!answer && attempt < kAttempts) return ask(c, index, attempt + 1);
+                              answered(c, index, answer);
+                            });
 }
 
 void SurveyOperation::answered(Context context, std::size_t index, const Result<Frame>& answer) {

@@ -31,6 +31,7 @@ class SurveyOperation : public Operation {
   std::vector<Finding> findings_;
 
  private:
+  void ask(Context context, std::size_t index, int attempt);
   void answered(Context context, std::size_t index, const Result<Frame>& answer);
 
   std::size_t waiting_ = 0;

@@ -377,8 +377,10 @@ struct Relay {
   # A message between two nodes that cannot reach each other, over a third that has both in its leaf
   # set. It goes from the source to the relay, and from there, the same but for its envelope, to the
   # target. The relay passes on only what comes from `source` itself and is for a member of its leaf
-  # set; the target takes it only from a member of its own. So it takes one hop, and no answer needs
-  # an address that only a stranger named.
+  # set; the target takes it only from a member of its own, and only for a source in its leaf set, or
+  # one it probes, or one that would become a leaf and sends a LeafProbe. So it takes one hop, and no
+  # answer needs an address that only a stranger named. Nothing proves yet that the source wrote it: a
+  # leaf can speak for another leaf until messages are signed.
   source @0 :Data;
   target @1 :Data;
   enclosed @2 :Envelope;

@@ -63,9 +63,12 @@ struct TransportOptions {
   // --- Times ---
 
   Duration handshake_timeout = milliseconds(1500);  // of a ZeroMQ handshake, and of a hello
-  Duration heartbeat_period = milliseconds(1000);   // of ZeroMQ's heartbeats on a connection
-  Duration heartbeat_timeout = milliseconds(3000);  // silence after which a connection is closed
-  Duration idle_timeout = seconds(60);              // an unused connection is closed after this
+  // Of ZeroMQ's heartbeats on a connection, and the silence after which it is closed. They only
+  // find connections whose other end vanished without a word: who lives, the nodes find out
+  // themselves.
+  Duration heartbeat_period = seconds(5);
+  Duration heartbeat_timeout = seconds(10);
+  Duration idle_timeout = seconds(60);  // an unused connection is closed after this
   // Pause after a process could not be reached: from … up to, doubling.
   Duration retry_min = milliseconds(100);
   Duration retry_max = seconds(5);

@@ -8,7 +8,7 @@ namespace {
 
 constexpr Duration kTick = milliseconds(50);
 // What a stranger sends between two looks at it is memory that he decides about.
-constexpr Duration kTickWithStrangers = milliseconds(10);
+constexpr Duration kStrangersTick = milliseconds(10);
 constexpr std::size_t kOverlayMax = wire::kOverlayNameBytesMax;
 
 Result<Endpoint> own_endpoint(const std::string& text, std::string_view what,
@@ -115,16 +115,22 @@ void Transport::add_poll_items(std::vector<zmq_pollitem_t>& items, bool reading)
   greeter_.add_poll_items(items);
 }
 
-void Transport::tick(Time now) {
-  if (now < next_tick_) return;
-  now_ = now;
-  const bool strangers = listeners_.admission.doorkeeper.has_unproven() ||
-                         listeners_.data.doorkeeper.has_unproven() ||
-                         listeners_.bulk.doorkeeper.has_unproven();
-  next_tick_ = now + (strangers ? kTickWithStrangers : kTick);
-  greeter_.work(now);
+bool Transport::strangers() {
   for (const Channel channel : {Channel::admission, Channel::data, Channel::bulk})
-    listeners_.at(channel).doorkeeper.sweep(now);
+    if (listeners_.at(channel).doorkeeper.has_unproven()) return true;
+  return false;
+}
+
+void Transport::tick(Time now) {
+  now_ = now;
+  if (now >= next_sweep_) {
+    greeter_.work(now);
+    for (const Channel channel : {Channel::admission, Channel::data, Channel::bulk})
+      listeners_.at(channel).doorkeeper.sweep(now);
+    next_sweep_ = now + (strangers() ? kStrangersTick : kTick);
+  }
+  if (now < next_tick_) return;
+  next_tick_ = now + kTick;
   for (auto& [key, owned] : peers_) {
     Peer& peer = *owned;
     if (peer.data && !peer.data->check(now, options_.handshake_timeout)) {
@@ -146,7 +152,7 @@ void Transport::tick(Time now) {
 }
 
 Time Transport::next_deadline() const {
-  Time next = next_tick_;
+  Time next = std::min(next_tick_, next_sweep_);
   for (const Peer* peer : to_flush_) next = std::min(next, peer->retry_at);
   if (rate_held_) next = std::min(next, std::max(send_rate_.next(now_), total_rate_.next(now_)));
   if (greeter_.busy()) next = std::min(next, now_ + milliseconds(20));

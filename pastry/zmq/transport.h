@@ -105,6 +105,7 @@ class Transport {
   std::size_t deliver_records(AdmittedProcess& from, zmq::message_t& first, zmq::message_t& second);
   Payload inline_payload(ByteView bytes, zmq::message_t& frame);
   bool lost();
+  bool strangers();
 
   // Sending (transport_send.cc).
   Peer* peer_of(HostIndex host, Time now);
@@ -136,7 +137,8 @@ class Transport {
   Counters counters_;
   OncePerKey logged_;
   Time now_{};
-  Time next_tick_{};
+  Time next_tick_{};   // of peers: monitors, idle connections
+  Time next_sweep_{};  // of strangers and greetings
   bool closed_ = false;
 
   std::unordered_map<TransportKey, std::unique_ptr<Peer>, KeyHash> peers_;

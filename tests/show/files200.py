@@ -32,10 +32,10 @@ def run(figures):
         figures.update(files=len(stored), bytes=sum(sizes()), rounds=0, reads=0)
         for number in range(ROUNDS):
             file_id = random.choice(list(stored))
-            holders = [h["id"] for h in space.json("where", file_id)["holders"]
-                       if h["state"] == "holds"]
+            where = space.json("where", file_id)["holders"]
+            holders = [h["id"] for h in where if h["state"] == "holds"]
             if len(holders) < 3:
-                raise Failed(f"round {number}: {file_id} has {len(holders)} copies")
+                raise Failed(f"round {number}: {file_id} has {len(holders)} copies: {where}")
             victims = holders[:2]
             cluster.kill(*victims)
             reader = random.choice(cluster.living)
