@@ -143,7 +143,7 @@ struct JoinRefused {
 // Exchange of leaf sets; doubles as probe before insertion and as proof of life [MSPastry §3.1].
 struct LeafProbe {
   bool reply = false;       // false: please answer
-  bool active = false;      // the sender is active
+  bool active = false;      // the sender is a member: active, or suspended
   std::uint32_t token = 0;  // echoed by the reply; 0 in unsolicited ones
   std::vector<Handle> leaf_set;
   std::vector<Handle> failed;

@@ -302,7 +302,7 @@ struct LeafProbe {
   reply @1 :Bool;
   # false: please answer
   active @2 :Bool;
-  # The sender is active.
+  # The sender is a member of the ring: active, or suspended for want of a lease.
   leafSet @3 :List(Data);
   failed @4 :List(Data);
   # Peers that the sender found dead: to be probed, never taken on trust.
