@@ -58,6 +58,9 @@ def test_scenarios_hold_or_say_what_does_not(space):
     done = space.pastry("sim", "run", scenario)
     assert done.code == 2
     assert "s:2: unknown step 'kil'" in done.err
+    done = space.pastry("sim", "bogus")
+    assert done.code == 2
+    assert "no such command 'sim bogus'; there is 'sim idle'" in done.err
 
 
 def test_reports_need_gnuplot(space):
