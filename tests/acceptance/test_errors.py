@@ -54,6 +54,9 @@ def fails(space, code, *words, **options):
     ["trace", "not-hex"],
     ["trace"],
     ["trace", HEX, HEX],
+    ["nearest", "--count", "0"],
+    ["nearest", "--within", "soon"],
+    ["nearest", "--count"],
     ["pub", "topic", "@/nonexistent"],
     ["pub", "topic", "text", "--lines"],
     ["pub", ""],
@@ -115,7 +118,7 @@ def test_usage(space, words):
 
 @pytest.mark.parametrize("words", [
     ["get", FILE_ID, "-o", "out"], ["put", "/etc/hostname"], ["lookup", HEX], ["trace", HEX],
-    ["ring"], ["status"], ["pub", "t", "x"], ["sub", "t"], ["topic", "t"], ["rm", FILE_ID],
+    ["ring"], ["nearest"], ["status"], ["pub", "t", "x"], ["sub", "t"], ["topic", "t"], ["rm", FILE_ID],
     ["where", FILE_ID], ["cluster", "kill", "--random"], ["ring", "--node", "/nonexistent.sock"],
     ["ring", "--node", "abcd"],
 ])
