@@ -8,12 +8,13 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <utility>
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
-#include "apps/cli/topology.h"
 #include "apps/node_settings.h"
 #include "apps/service/process.h"
+#include "pastry/zmq/endpoint.h"
 
 namespace pastry::cli {
 namespace {
@@ -21,9 +22,14 @@ namespace {
 using service::Process;
 using service::ProcessSettings;
 
-// Who reaches the control socket may do anything with the node.
-bool on_loopback(const std::string& endpoint) {
-  return endpoint.starts_with("tcp://127.0.0.1:") || endpoint.starts_with("tcp://[::1]:");
+// Who reaches the control socket may do anything with the node: only on the loopback interface.
+Result<std::string> control_endpoint(const std::string& text) {
+  const auto endpoint = host::Endpoint::parse(text);
+  if (!endpoint) return tl::unexpected<Error>(endpoint.error());
+  if (auto allowed = host::require_loopback(*endpoint, "the control address"); !allowed) {
+    return tl::unexpected<Error>(allowed.error());
+  }
+  return endpoint->resolved().map([](const host::Endpoint& numeric) { return numeric.text(); });
 }
 
 Result<ProcessSettings> read_settings(const Invocation& invocation) {
@@ -38,18 +44,19 @@ Result<ProcessSettings> read_settings(const Invocation& invocation) {
   settings.domain = options.text("domain");
   settings.overlay = options.text("overlay");
   settings.runtime_dir = options.text("runtime-dir");
-  settings.control = options.text("control");
   settings.start_timeout = invocation.timeout;
   settings.nodes = static_cast<std::size_t>(reader.integer("nodes", 1, 4096));
   settings.cluster = static_cast<pid_t>(reader.integer("cluster-pid", 0, INT32_MAX));
-  settings.config = read_config(options, reader);
+  OverlayConfig overlay = read_config(options, reader);
+  settings.config = overlay.config;
+  settings.topology = std::move(overlay.topology);
   settings.capacity_bytes =
       reader.error() ? 0
                      : static_cast<std::uint64_t>(reader.integer("capacity", 0, INT64_MAX)) << 20;
-  if (!settings.control.empty() && !on_loopback(settings.control)) {
-    reader.note(
-        {ErrorCode::invalid, "--control takes tcp://127.0.0.1:PORT or tcp://[::1]:PORT, not '" +
-                                 settings.control + "'"});
+  if (const std::string text = options.text("control"); !text.empty()) {
+    const auto endpoint = control_endpoint(text);
+    if (!endpoint) reader.note({ErrorCode::invalid, "--control: " + endpoint.error().message});
+    if (endpoint) settings.control = *endpoint;
   }
   if (settings.data_dir.empty()) reader.note({ErrorCode::invalid, "--data DIR is missing"});
   if (settings.create && !settings.seeds.empty()) {
@@ -62,10 +69,6 @@ Result<ProcessSettings> read_settings(const Invocation& invocation) {
     if (settings.nodes != 1) reader.note({ErrorCode::invalid, "--id needs --nodes 1"});
   }
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
-  if (options.text("topology") != "none") {
-    const auto seed = static_cast<std::uint64_t>(reader.integer("topology-seed", 0, INT64_MAX));
-    settings.topology = *read_topology(options.text("topology"), seed);
-  }
   return settings;
 }
 

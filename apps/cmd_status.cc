@@ -24,7 +24,10 @@ std::string text_of(const control::Json& status) {
   if (status.value("short_of_nodes", std::uint64_t{0}) > 0)
     text += "short of nodes    " + number("short_of_nodes") + "\n";
   const auto age = static_cast<std::uint64_t>(status.value("counted_age_s", 0.0));
-  text += "counted           " + std::to_string(age) + " s ago or later\n";
+  text += "counted           " + std::to_string(age) + " s ago or later";
+  if (status.value("uncounted", std::uint64_t{0}) > 0)
+    text += "; not yet by " + number("uncounted") + " of the nodes";
+  text += "\n";
   for (const control::Json& id : status.value("unreachable", control::Json::array()))
     text += "unreachable       " + id.get<std::string>() + "\n";
   return text;

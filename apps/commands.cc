@@ -25,6 +25,7 @@ extern const Command kSubCommand;
 extern const Command kTopicCommand;
 extern const Command kLookupCommand;
 extern const Command kTraceCommand;
+extern const Command kNearestCommand;
 extern const Command kRingCommand;
 extern const Command kStatusCommand;
 extern const Command kSimIdleCommand;
@@ -49,6 +50,7 @@ std::span<const Command* const> all_commands() {
       &kTopicCommand,
       &kLookupCommand,
       &kTraceCommand,
+      &kNearestCommand,
       &kRingCommand,
       &kStatusCommand,
       &kSimIdleCommand,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "apps/cli/topology.h"
 #include "pastry/wire/limits.h"
@@ -31,9 +32,11 @@ std::vector<OptionSpec> overlay_options(const std::string& profile) {
   };
 }
 
-Config read_config(const Options& options, Reader& reader) {
+OverlayConfig read_config(const Options& options, Reader& reader) {
   const bool wan = reader.choice("profile", {"lan", "wan"}) == 1;
-  Config config = wan ? Config::wan() : Config::lan();
+  OverlayConfig result;
+  Config& config = result.config;
+  config = wan ? Config::wan() : Config::lan();
   config.leaf_set = static_cast<int>(reader.integer("leaf-set", 2, 128));
   config.digit_bits = static_cast<int>(reader.integer("digit-bits", 1, 8));
   config.neighbourhood = static_cast<int>(reader.integer("neighbourhood", 0, 128));
@@ -48,10 +51,14 @@ Config read_config(const Options& options, Reader& reader) {
   reader.choice("log-level", {"debug", "info", "warn", "error", "off"});
   const auto seed = static_cast<std::uint64_t>(reader.integer("topology-seed", 0, INT64_MAX));
   if (const auto valid = config.validate(); !valid) reader.note(valid.error());
-  if (const auto topology = read_topology(options.text("topology"), seed); !topology) {
+  const std::string name = options.text("topology");
+  auto topology = read_topology(name, seed);
+  if (!topology) {
     reader.note({ErrorCode::invalid, "--topology: " + topology.error().message});
+  } else if (name != "none") {
+    result.topology = std::move(*topology);
   }
-  return config;
+  return result;
 }
 
 std::vector<std::string> overlay_flags(const Options& options) {

@@ -52,6 +52,9 @@ bool wrong_second_word(const Found& found, std::span<const std::string> words) {
 // Why no command is what the words name.
 std::string unknown(std::span<const Command* const> commands, std::span<const std::string> words) {
   const std::string group = group_of(commands, words[0]);
+  if (!group.empty() && words.size() > 1 && !words[1].starts_with('-')) {
+    return "no such command '" + words[0] + " " + words[1] + "'; there is " + group;
+  }
   if (!group.empty()) return "'" + words[0] + "' needs one more word: " + group;
   return "no such command '" + words[0] + "'; see 'pastry --help'";
 }

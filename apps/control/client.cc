@@ -29,6 +29,7 @@ Result<std::unique_ptr<Client>> Client::connect(const std::string& endpoint) {
     zmq::context_t context(1);
     zmq::socket_t socket(context, zmq::socket_type::dealer);
     socket.set(zmq::sockopt::linger, 0);
+    socket.set(zmq::sockopt::ipv6, true);
     socket.set(zmq::sockopt::maxmsgsize, kFrameMax);
     // Everything that we may send is bounded by credit; what may come as well.
     socket.set(zmq::sockopt::sndhwm, 0);

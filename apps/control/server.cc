@@ -127,6 +127,7 @@ Result<std::unique_ptr<Server>> Server::open(const std::vector<std::string>& end
     // With it a send to a client that is gone fails, which is how we learn of it.
     socket.set(zmq::sockopt::router_mandatory, 1);
     socket.set(zmq::sockopt::linger, 100);
+    socket.set(zmq::sockopt::ipv6, true);
     socket.set(zmq::sockopt::rcvhwm, kReceiveQueue);
     socket.set(zmq::sockopt::sndhwm, kSendQueue);
     socket.set(zmq::sockopt::maxmsgsize, kFrameMax);

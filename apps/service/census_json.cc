@@ -10,6 +10,13 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Nodes that hold entries which they have not counted yet.
+std::size_t uncounted(const Census& census) {
+  return static_cast<std::size_t>(
+      std::count_if(census.nodes.begin(), census.nodes.end(),
+                    [](const auto& node) { return node.second.statistics.uncounted; }));
+}
+
 NodeStatistics sum(const Census& census) {
   NodeStatistics total;
   for (const auto& [id, report] : census.nodes) {
@@ -129,6 +136,7 @@ Json status_json(const Census& census) {
           {"bytes_to_repair", total.bytes_to_repair},
           {"short_of_nodes", total.short_of_nodes},
           {"counted_age_s", static_cast<double>(total.counted_age_ms) / 1000},
+          {"uncounted", uncounted(census)},
           {"pending_pulls", total.pending_pulls},
           {"settled", total.settled},
           {"repair_eta_s", eta},

@@ -46,7 +46,8 @@ struct Report {
   dropped @21 :UInt64;
   shortOfNodes @22 :UInt64;
   nodesWanted @23 :UInt64;
-  countedAgeMs @24 :UInt64;  # age of blobs ... settled
+  countedAgeMs @24 :UInt64;  # age of blobs ... settled; 0 if it holds nothing
+  uncounted @25 :Bool;       # holds entries and did not count any yet
 }
 
 struct LookupMessage {

@@ -33,6 +33,7 @@ LookupApplication::Running& LookupApplication::running() {
 
 void LookupApplication::lookup(Context context, const Key& key, Duration deadline,
                                Callback<LookupResult> done) {
+  const Tidy tidy{*this};
   if (running().lookups.size() >= kOperationsMax)
     return done(context, fail(ErrorCode::full, "too many lookups"));
   start_lookup(context, {key, context.now() + deadline, std::move(done)});
@@ -54,6 +55,7 @@ void LookupApplication::start_lookup(Context context, Lookup lookup) {
 
 void LookupApplication::route_outcome(Context context, OperationId operation,
                                       const RouteOutcome& outcome) {
+  const Tidy tidy{*this};
   if (!running_) return;
   auto found = running_->lookups.extract(operation);
   if (found.empty()) return;
@@ -71,6 +73,7 @@ void LookupApplication::route_outcome(Context context, OperationId operation,
 
 void LookupApplication::trace(Context context, const Key& key, Duration deadline,
                               Callback<std::vector<TraceHop>> done) {
+  const Tidy tidy{*this};
   if (running().traces.size() >= kOperationsMax)
     return done(context, fail(ErrorCode::full, "too many traces"));
   const std::uint64_t call = ++last_call_;
@@ -114,6 +117,7 @@ void LookupApplication::deliver(Context context, const Delivery& message) {
 }
 
 void LookupApplication::receive(Context context, const Incoming& message) {
+  const Tidy tidy{*this};
   if (!running_) return;
   auto decoded = decode(message.payload);
   if (!decoded) return;
@@ -130,6 +134,7 @@ void LookupApplication::receive(Context context, const Incoming& message) {
 }
 
 void LookupApplication::timer(Context context, std::uint64_t cookie) {
+  const Tidy tidy{*this};
   if (!running_) return;
   if (const auto run = running().censuses.find(cookie); run != running().censuses.end()) {
     return repeat_questions(context, cookie, run->second);
@@ -170,6 +175,7 @@ NodeReport LookupApplication::report(Context context, const Key& asked) const {
 }
 
 void LookupApplication::census(Context context, Duration deadline, Callback<Census> done) {
+  const Tidy tidy{*this};
   if (running().censuses.size() >= kOperationsMax)
     return done(context, fail(ErrorCode::full, "too many censuses"));
   const std::uint64_t call = ++last_call_;

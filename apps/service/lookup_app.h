@@ -48,6 +48,9 @@ class LookupApplication : public Application {
              Callback<std::vector<TraceHop>> done);
   void census(Context context, Duration deadline, Callback<Census> done);
 
+  // Whether no answer is waited for. An idle one takes no memory beside this object.
+  bool idle() const { return running_ == nullptr; }
+
   NodeReport report(Context context, const Key& asked) const;
 
   // --- Upcalls ---
@@ -88,11 +91,21 @@ class LookupApplication : public Application {
     std::map<NodeId, Question> pending;  // asked
   };
 
-  // What it waits for; an idle node has none.
+  // What it waits for.
   struct Running {
     std::map<OperationId, Lookup> lookups;
     std::map<std::uint64_t, Trace> traces;
     std::map<std::uint64_t, CensusRun> censuses;
+    bool empty() const { return lookups.empty() && traces.empty() && censuses.empty(); }
+  };
+  // The first thing in whatever may begin or end a wait, so that it is the last to go: callbacks
+  // may begin others.
+  struct Tidy {
+    LookupApplication& application;
+    ~Tidy() {
+      auto& running = application.running_;
+      if (running && running->empty()) running.reset();
+    }
   };
 
   Running& running();
@@ -106,7 +119,7 @@ class LookupApplication : public Application {
 
   const Node* node_;
   std::uint64_t last_call_ = 0;
-  std::unique_ptr<Running> running_;  // made with the first question
+  std::unique_ptr<Running> running_;  // null when idle
 };
 
 }  // namespace pastry::service

@@ -55,6 +55,7 @@ void write_statistics(schema::Report::Builder to, const NodeStatistics& from) {
   to.setShortOfNodes(from.short_of_nodes);
   to.setNodesWanted(from.nodes_wanted);
   to.setCountedAgeMs(from.counted_age_ms);
+  to.setUncounted(from.uncounted);
   to.setPendingPulls(from.pending_pulls);
   to.setPendingPullBytes(from.pending_pull_bytes);
   to.setSettled(from.settled);
@@ -76,6 +77,7 @@ NodeStatistics read_statistics(schema::Report::Reader from) {
   to.short_of_nodes = from.getShortOfNodes();
   to.nodes_wanted = from.getNodesWanted();
   to.counted_age_ms = from.getCountedAgeMs();
+  to.uncounted = from.getUncounted();
   to.pending_pulls = from.getPendingPulls();
   to.pending_pull_bytes = from.getPendingPullBytes();
   to.settled = from.getSettled();

@@ -34,7 +34,8 @@ struct NodeStatistics {
   std::uint64_t bytes_to_repair = 0;
   std::uint64_t short_of_nodes = 0;
   std::uint64_t nodes_wanted = 0;
-  std::uint64_t counted_age_ms = 0;  // of the numbers before
+  std::uint64_t counted_age_ms = 0;  // of the numbers before; 0 if there was nothing to count
+  bool uncounted = false;            // there is, and it was not counted yet
   std::uint64_t pending_pulls = 0;
   std::uint64_t pending_pull_bytes = 0;
   bool settled = true;

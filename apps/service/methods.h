@@ -14,7 +14,7 @@ class Process;
 // All of them.
 void add_methods(Process& process);
 
-void add_overlay_methods(Process& process);  // hello, lookup, trace, ring, status
+void add_overlay_methods(Process& process);  // hello, lookup, trace, nearest, ring, status, block
 void add_file_methods(Process& process);     // put, get, rm, where
 void add_topic_methods(Process& process);    // pub, sub, topic
 

@@ -29,6 +29,7 @@ void NodeStack::OwnLookup::add_statistics(NodeStatistics& statistics, Time now) 
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - *status.counted);
     statistics.counted_age_ms = static_cast<std::uint64_t>(age.count());
   }
+  statistics.uncounted = status.uncounted;
   statistics.pending_pulls = status.pending_pulls;
   statistics.pending_pull_bytes = status.pending_pull_bytes;
   statistics.settled = !status.scanning && status.settled;

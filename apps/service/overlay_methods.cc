@@ -1,4 +1,4 @@
-// hello, lookup, trace, ring, status: what a node tells about the overlay.
+// hello, lookup, trace, nearest, ring, status: what a node tells about the overlay.
 #include <unistd.h>
 
 #include <utility>
@@ -17,6 +17,7 @@ constexpr std::size_t kKeysMax = 4096;
 constexpr std::size_t kLookupWindow = 64;
 constexpr Duration kDefaultTimeout = seconds(30);
 constexpr std::size_t kBlockedMax = 65536;
+constexpr std::size_t kNearestDefault = 10;
 
 void hello(Process& process, const std::shared_ptr<Call>& call) {
   Json nodes = Json::array();
@@ -140,6 +141,31 @@ void census(Process& process, const std::shared_ptr<Call>& call, const Json& par
           });
 }
 
+// Who is near, from the node's own tables.
+void nearest(Process& process, const std::shared_ptr<Call>& call, const Json& params) {
+  const auto count = params.find("count");
+  const std::size_t most = count != params.end() && count->is_number_unsigned()
+                               ? count->get<std::size_t>()
+                               : kNearestDefault;
+  if (most == 0) return call->error({ErrorCode::invalid, "count: must be at least 1"});
+  const bool limited = params.contains("within");
+  const Duration limit = seconds_param(params, "within", Duration::zero());
+  if (limited && limit == Duration::zero()) {
+    return call->error({ErrorCode::invalid, "within: must be a number of seconds above 0"});
+  }
+  on_node(process, call, params, [call, most, limited, limit](Context context, std::size_t) {
+    Json nodes = Json::array();
+    for (const Neighbour& peer : limited ? context.within(limit) : context.nearest(most)) {
+      if (nodes.size() == most) break;
+      const std::chrono::duration<double> round_trip = peer.distance.round_trip();
+      nodes.push_back({{"id", context.id(peer.node).hex()},
+                       {"endpoint", endpoint_json(context, peer.node)},
+                       {"round_trip", round_trip.count()}});
+    }
+    call->result({{"node", context.self_id().hex()}, {"nodes", std::move(nodes)}});
+  });
+}
+
 // For test clusters: what the named nodes send is dropped here.
 void block(Process& process, const std::shared_ptr<Call>& call, const Json& params) {
   const auto ids = params.find("ids");
@@ -166,6 +192,9 @@ void add_overlay_methods(Process& process) {
   });
   server.add_method(
       "trace", [&process](const auto& call, const Json& params) { trace(process, call, params); });
+  server.add_method("nearest", [&process](const auto& call, const Json& params) {
+    nearest(process, call, params);
+  });
   server.add_method("ring", [&process](const auto& call, const Json& params) {
     census(process, call, params, ring_json);
   });

@@ -10,12 +10,13 @@ extern const Command kSimModelCommand;
 extern const Command kReplayCommand;
 extern const Command kSimChurnCommand;
 extern const Command kSimFailuresCommand;
+extern const Command kSimLocalityCommand;
 extern const Command kSimRunCommand;
 
 std::span<const Command* const> simulation_commands() {
   static constexpr std::array kCommands{
-      &kSimRouteCommand, &kSimChurnCommand, &kSimFailuresCommand, &kSimRunCommand,
-      &kSimFuzzCommand,  &kSimModelCommand, &kReplayCommand,
+      &kSimRouteCommand, &kSimChurnCommand, &kSimFailuresCommand, &kSimLocalityCommand,
+      &kSimRunCommand,   &kSimFuzzCommand,  &kSimModelCommand,    &kReplayCommand,
   };
   return kCommands;
 }

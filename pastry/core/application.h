@@ -21,6 +21,7 @@
 #include "pastry/core/error.h"
 #include "pastry/core/event.h"
 #include "pastry/core/message.h"
+#include "pastry/core/nearness.h"
 #include "pastry/core/random.h"
 #include "pastry/core/storage.h"
 #include "pastry/core/timestamp.h"
@@ -144,8 +145,10 @@ class Context {
 
   // The measured distance to a peer; unknown if there was no sample yet.
   proximity::Proximity proximity(Handle node) const;
-  // The nearest peers by the proximity metric, from the neighbourhood set.
-  std::vector<Handle> nearest(std::size_t count) const;
+  // Up to `count` peers of known distance, nearest by the proximity metric first (nearness.h).
+  std::vector<Neighbour> nearest(std::size_t count) const;
+  // All peers that are known to be at most this far away, nearest first.
+  std::vector<Neighbour> within(Duration round_trip) const;
   // Whether the peer is not suspected or known to be dead.
   bool believed_alive(Handle node) const;
 

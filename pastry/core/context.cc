@@ -138,23 +138,17 @@ Result<Context::Range> Context::range(Handle member, int rank) const {
 
 proximity::Proximity Context::proximity(Handle peer) const {
   const NodeState& node = *node_->state_;
-  const NeighbourhoodSet& near = node.tables.neighbourhood;
-  for (std::size_t rank = 0; rank < near.size(); ++rank) {
-    if (near.at(rank) == peer) return near.proximity_at(rank);
-  }
-  const RoutingTable& table = node.tables.routing_table;
-  const int row = shared_prefix(node.self_id(), node.id(peer), table.digit_bits());
-  if (row < table.rows_used()) {
-    const int column = digit(node.id(peer), row, table.digit_bits());
-    if (table.at(row, column) == peer) return table.proximity_at(row, column);
-  }
-  return {};
+  return distance_to(*node.directory, node.tables, peer);
 }
 
-std::vector<Handle> Context::nearest(std::size_t count) const {
-  std::vector<Handle> near = node_->state_->tables.neighbourhood.members();
-  if (near.size() > count) near.resize(count);
-  return near;
+std::vector<Neighbour> Context::nearest(std::size_t count) const {
+  const NodeState& node = *node_->state_;
+  return nearest_peers(*node.directory, node.tables, count);
+}
+
+std::vector<Neighbour> Context::within(Duration round_trip) const {
+  const NodeState& node = *node_->state_;
+  return peers_within(*node.directory, node.tables, proximity::Proximity::from(round_trip));
 }
 
 bool Context::believed_alive(Handle peer) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pastry/core/marks.h"
+#include "pastry/core/nearest_replica.h"
 #include "pastry/core/node_state.h"
 #include "pastry/core/planted_bugs.h"
 
@@ -161,14 +162,19 @@ Handle Forwarder::choose_next(NodeState& node, const Routed& message, Handle hin
     }
   }
   const std::vector<Handle>& suspects = node.liveness.suspects();
-  NextHop next;
-  if (suspects.empty()) {
-    next = next_hop(*node.directory, node.tables, header.key, header.avoid);
-  } else {
-    std::vector<Handle> excluded = header.avoid;
-    excluded.insert(excluded.end(), suspects.begin(), suspects.end());
-    next = next_hop(*node.directory, node.tables, header.key, excluded);
+  std::vector<Handle> both;
+  std::span<const Handle> excluded = header.avoid;
+  if (!suspects.empty()) {
+    both = header.avoid;
+    both.insert(both.end(), suspects.begin(), suspects.end());
+    excluded = both;
   }
+  if (header.kind == LookupKind::replica) {
+    const Handle near = nearest_replica(*node.directory, node.tables, node.self, header.key,
+                                        header.replicas, excluded);
+    if (near != kNoHandle) return near;
+  }
+  NextHop next = next_hop(*node.directory, node.tables, header.key, excluded);
   // Everybody is suspected: better a suspect than nobody.
   if (next.rule == RoutingRule::stuck) note(*node.config, Mark::everybody_suspected);
   if (next.rule == RoutingRule::stuck) next = next_hop(*node.directory, node.tables, header.key);

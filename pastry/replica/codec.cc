@@ -1,5 +1,6 @@
 #include <capnp/message.h>
 
+#include <string>
 #include <utility>
 
 #include "pastry/replica/capnp_frame.h"
@@ -60,6 +61,9 @@ Result<EntryMeta> read(schema::Meta::Reader from) {
   EntryMeta meta;
   if (from.getKind() > 1 || from.getReplicas() < 1 || from.getReplicas() > kReplicasMax) {
     return fail(ErrorCode::invalid, "meta data out of range");
+  }
+  if (from.getCreated() < 0 || from.getCreated() > kCreatedMax) {
+    return fail(ErrorCode::invalid, "created: not 0 to " + std::to_string(kCreatedMax));
   }
   meta.kind = static_cast<EntryKind>(from.getKind());
   meta.tombstone = from.getTombstone();

@@ -23,7 +23,7 @@ struct EntryMeta {
   std::uint8_t replicas = 1;  // k
   std::optional<StoreName> parent;
   WriterId writer;
-  std::int64_t created = 0;  // Unix seconds at the writer
+  std::int64_t created = 0;  // Unix seconds at the writer, at most kCreatedMax
   Bytes user;                // at most kUserMetaMax
 
   friend bool operator==(const EntryMeta&, const EntryMeta&) = default;
@@ -44,6 +44,9 @@ struct EntryInfo {
 inline constexpr std::uint64_t kBlobVersion = 1;
 // No peer's version may come so high that it cannot be followed by others.
 inline constexpr std::uint64_t kVersionMax = std::uint64_t{1} << 62;
+
+// No time of writing lies so far ahead that arithmetic on it could overflow.
+inline constexpr std::int64_t kCreatedMax = std::int64_t{1} << 40;
 
 // One line of a comparison.
 struct Offered {

@@ -5,6 +5,11 @@
 // parts are dropped. A parent that was found once is another matter: that nobody has it any more,
 // not even as removed, can mean that this node is cut off from those who do. Its parts stay for two
 // weeks of such answers. What was removed (there is a tombstone) loses its parts at once.
+//
+// Over a restart, or when another holder gets the part, all that tells whether the parent was found
+// once is how old the part says it is, and that is the writer's word: who dates parts back by more
+// than four leases (a day) keeps what it never completes for two weeks instead of two leases. It
+// could keep it for ever by completing it.
 #pragma once
 
 #include <cstdint>

@@ -313,6 +313,7 @@ void Maintenance::report(Status& status) const {
   status.handed_over = handed_over_;
   status.expired = expired_;
   status.scanning = running_;
+  status.uncounted = holding_ && !shown_.counted;
   status.pending_pulls = puller_->pending();
   status.pending_pull_bytes = puller_->pending_bytes();
   status.pulled = puller_->pulled();

@@ -27,7 +27,7 @@ struct Meta {
   parent @3 :Name;       # null: permanent; else: permanent as long as this entry exists
   writerHigh @4 :UInt64; # random, names the write: a repeated update is recognised by it
   writerLow @5 :UInt64;
-  created @6 :Int64;     # Unix seconds at the writer; never decides between versions
+  created @6 :Int64;     # Unix seconds at the writer, 0 to 2^40; never decides between versions
 }
 
 # An entry without its value. A blob has version 1, its tombstone a higher one.

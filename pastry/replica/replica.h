@@ -143,6 +143,7 @@ struct Status {
   std::uint64_t expired = 0;      // parts of uploads that were never finished
   std::uint64_t healed = 0;       // corrupt copies replaced by good ones
   std::optional<Time> counted;    // when that last scan ended
+  bool uncounted = false;         // there are entries, and none was scanned yet
   bool scanning = false;          // a comparison is under way
   bool settled = true;            // the last comparison, if there was one, found nothing missing
 };

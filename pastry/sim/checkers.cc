@@ -172,6 +172,33 @@ bool is_one_of_closest(const Simulator& simulator, NodeIndex node, const Key& ke
   return closer_ones < count;
 }
 
+std::vector<NodeIndex> closest_active(const Simulator& simulator, const Key& key, int count) {
+  const auto& active = simulator.active_nodes();
+  std::vector<NodeIndex> nodes;
+  const auto take = [&](const auto& member) {
+    if (simulator.status(member.second) != NodeStatus::up) return false;
+    nodes.push_back(member.second);
+    return true;
+  };
+  const auto wanted = static_cast<std::size_t>(std::max(count, 0));
+  auto up = active.lower_bound(key);
+  auto down = up;
+  std::size_t left = active.size();
+  for (std::size_t taken = 0; taken < wanted && left > 0; --left) {
+    if (up == active.end()) up = active.begin();
+    taken += take(*up++) ? 1 : 0;
+  }
+  for (std::size_t taken = 0; taken < wanted && left > 0; --left) {
+    if (down == active.begin()) down = active.end();
+    taken += take(*--down) ? 1 : 0;
+  }
+  std::sort(nodes.begin(), nodes.end(), [&](NodeIndex a, NodeIndex b) {
+    return closer(key, simulator.id(a), simulator.id(b));
+  });
+  if (nodes.size() > wanted) nodes.resize(wanted);
+  return nodes;
+}
+
 std::string describe_node(const Simulator& simulator, NodeIndex node) {
   if (node == kNoNode) return "an unknown node";
   return "node " + std::to_string(index(node)) + " (" + simulator.id(node).hex().substr(0, 8) + ")";

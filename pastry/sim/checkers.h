@@ -35,6 +35,9 @@ bool is_rightful_root(const Simulator& simulator, NodeIndex node, const Key& key
 // The same for one of the `count` active nodes closest to the key.
 bool is_one_of_closest(const Simulator& simulator, NodeIndex node, const Key& key, int count);
 
+// The `count` active nodes closest to the key, closest first; all if there are fewer.
+std::vector<NodeIndex> closest_active(const Simulator& simulator, const Key& key, int count);
+
 // "node 12 (3f09…)": for messages.
 std::string describe_node(const Simulator& simulator, NodeIndex node);
 

@@ -61,6 +61,11 @@ void LookupLog::send_random() {
   if (source != kNoNode) send(source, simulator_->random().id());
 }
 
+void LookupLog::use(LookupKind kind, int replicas) {
+  options_.kind = kind;
+  options_.replicas = replicas;
+}
+
 void LookupLog::judge() {
   const Time now = simulator_->now();
   while (next_judged_ < first_ + lookups_.size()) {
@@ -99,6 +104,9 @@ void LookupLog::restart_counts() {
   direct_ = 0;
   first_count_ = 0;
   first_hops_ = 0;
+  ranks_.clear();
+  reached_ = 0;
+  nearest_ = 0;
   findings_ = {};
 }
 
@@ -121,7 +129,26 @@ ForwardDecision LookupLog::forward(Context context, ForwardedMessage& message) {
   lookup->reached_first = true;
   ++first_count_;
   first_hops_ += message.hops;
+  rank(*lookup, here);
   return ForwardDecision::pass;
+}
+
+void LookupLog::rank(const Lookup& lookup, NodeIndex reached) {
+  const auto delay = [&](NodeIndex node) {
+    return simulator_->network().delay(lookup.source, node);
+  };
+  const Duration taken = delay(reached);
+  Duration least = taken;
+  std::size_t nearer = 0;
+  for (const NodeIndex node : closest_active(*simulator_, lookup.key, options_.first_of)) {
+    const Duration other = delay(node);
+    if (other < taken) ++nearer;
+    least = std::min(least, other);
+  }
+  if (nearer >= ranks_.size()) ranks_.resize(nearer + 1);
+  ++ranks_[nearer];
+  reached_ += static_cast<double>(taken.count());
+  nearest_ += static_cast<double>(least.count());
 }
 
 double LookupLog::hops_to_first_mean() const {

@@ -61,6 +61,8 @@ class LookupLog final : public Application {
   void send_random();
   // Judges the lookups whose time is up; call now and then.
   void judge();
+  // Lookups from now on are of this kind, of k = `replicas`; none may be under way.
+  void use(LookupKind kind, int replicas);
   // Whether every lookup sent so far is delivered or judged.
   bool settled() const { return open_ == 0; }
 
@@ -74,6 +76,11 @@ class LookupLog final : public Application {
   // To the first of the closest (Options::first_of); of the lookups that reached one.
   double hops_to_first_mean() const;
   std::uint64_t reached_first() const { return first_count_; }
+  // How many of the closest nodes are nearer to the source than the one reached first: index =
+  // nearer ones.
+  const std::vector<std::uint64_t>& ranks() const { return ranks_; }
+  // One-way delay from the source to the one reached first over that to the nearest, both summed.
+  double first_detour() const { return nearest_ > 0 ? reached_ / nearest_ : 0; }
   // Route delay over direct delay, of lookups that do not end where they start: the sum of all over
   // the sum of all, and the single ratios.
   double stretch_total() const { return direct_ > 0 ? routed_ / direct_ : 0; }
@@ -103,6 +110,7 @@ class LookupLog final : public Application {
   void judge(Lookup& lookup);
   void judge_root(const Lookup& lookup, NodeIndex root);
   void measure(const Lookup& lookup, NodeIndex root, const Delivery& message, Time now);
+  void rank(const Lookup& lookup, NodeIndex reached);
   std::string describe(const Lookup& lookup) const;
 
   Simulator* simulator_ = nullptr;
@@ -119,6 +127,9 @@ class LookupLog final : public Application {
   double direct_ = 0;
   std::uint64_t first_count_ = 0;
   std::uint64_t first_hops_ = 0;
+  std::vector<std::uint64_t> ranks_;
+  double reached_ = 0;
+  double nearest_ = 0;
   Findings findings_;
 };
 

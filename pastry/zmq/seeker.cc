@@ -19,7 +19,14 @@ bool final(const Error& error) {
 struct Seeker::Round {
   std::size_t outstanding = 0;
   bool answered = false;
-  std::optional<Error> failure;
+  std::optional<Error> refusal;  // the first that is final
+  std::optional<Error> failure;  // the first that is not
+
+  Error verdict() const {
+    if (!failure) return *refusal;
+    if (!refusal) return *failure;
+    return {failure->code, failure->message + "; " + refusal->message};
+  }
 };
 
 Seeker::Seeker(Transport& transport, std::vector<Endpoint> endpoints, Duration retry_min,
@@ -45,11 +52,12 @@ void Seeker::advance(Time now) {
       if (answer) {
         round->answered = true;
         if (hooks->accepted) hooks->accepted(*answer);
-      } else if (!round->failure || (final(answer.error()) && !final(*round->failure))) {
-        round->failure = answer.error();
+      } else {
+        auto& first = final(answer.error()) ? round->refusal : round->failure;
+        if (!first) first = answer.error();
       }
       if (round->outstanding == 0 && !round->answered && hooks->failed)
-        hooks->failed(*round->failure);
+        hooks->failed(round->verdict());
     });
   }
 }

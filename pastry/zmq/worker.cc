@@ -1,6 +1,5 @@
 #include "pastry/zmq/worker.h"
 
-#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -104,9 +103,10 @@ Worker::Work storage_work(Store& store) {
                             std::vector<StorageCompletion>& completions) {
     store.apply(requests, completions);
   };
-  // A write pays for a sync, in which everything behind it takes part.
+  // A write pays for a sync, in which everything behind it takes part; what is before it need not
+  // wait for that.
   const auto together = [](std::span<const StorageRequest> requests) {
-    return std::any_of(requests.begin(), requests.end(), writes) ? requests.size() : 1;
+    return writes(requests.front()) ? requests.size() : std::size_t{1};
   };
   return {run, together};
 }

@@ -29,6 +29,22 @@ def test_traces_are_short_and_end_at_the_root(cluster):
         assert len(path) - 1 <= bound, trace
 
 
+def test_the_nearest_nodes_come_nearest_first(cluster):
+    space, node = cluster.space, cluster.ids[0]
+    everybody = check(space.json("nearest", "--count", 1000, "--node", node), "nearest")
+    assert everybody["node"] == node
+    found = [peer["id"] for peer in everybody["nodes"]]
+    assert len(found) == len(set(found)) > 0
+    assert set(found) <= set(cluster.ids) - {node}
+    times = [peer["round_trip"] for peer in everybody["nodes"]]
+    assert times == sorted(times)
+    # The tables change with every measurement: only what holds at any time.
+    near = check(space.json("nearest", "--within", "30min", "--count", 2, "--node", node), "nearest")
+    assert len(near["nodes"]) == min(2, len(found))
+    none = check(space.json("nearest", "--within", "1e-9", "--node", node), "nearest")
+    assert none["nodes"] == []
+
+
 def test_status_says_healthy(cluster):
     cluster.wait_healthy()
     status = check(cluster.space.json("status"), "status")

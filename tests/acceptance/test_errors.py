@@ -54,6 +54,9 @@ def fails(space, code, *words, **options):
     ["trace", "not-hex"],
     ["trace"],
     ["trace", HEX, HEX],
+    ["nearest", "--count", "0"],
+    ["nearest", "--within", "soon"],
+    ["nearest", "--count"],
     ["pub", "topic", "@/nonexistent"],
     ["pub", "topic", "text", "--lines"],
     ["pub", ""],
@@ -88,7 +91,7 @@ def fails(space, code, *words, **options):
     ["cluster", "add", "--nodes", "3"],
     ["cluster", "pause"],
     ["cluster", "pause", "--all", "abcd"],
-    ["cluster", "pause", "--for", "ever"],
+    ["cluster", "pause", "--random", "--count", "0"],
     ["cluster", "wait-healthy", "now"],
     ["cluster", "wait-healthy", "--timeout", "x"],
     ["cluster", "wait-healthy", "--all"],
@@ -99,6 +102,9 @@ def fails(space, code, *words, **options):
     ["node", "--create", "--data", "data", "--nodes", "0"],
     ["node", "--create", "--data", "data", "--id", "12"],
     ["node", "--create", "--data", "data", "--control", "tcp://0.0.0.0:99"],
+    ["node", "--create", "--data", "data", "--control", "tcp://127.0.0.1:abc"],
+    ["node", "--create", "--data", "data", "--control", "tcp://localhost.example.org:99"],
+    ["node", "--create", "--data", "data", "--topology", "matrix:/nonexistent"],
     ["sim"],
     ["sim", "idle", "--nodes", "0"],
     ["sim", "route", "--nodes", "10", "--loss", "2"],
@@ -112,7 +118,7 @@ def test_usage(space, words):
 
 @pytest.mark.parametrize("words", [
     ["get", FILE_ID, "-o", "out"], ["put", "/etc/hostname"], ["lookup", HEX], ["trace", HEX],
-    ["ring"], ["status"], ["pub", "t", "x"], ["sub", "t"], ["topic", "t"], ["rm", FILE_ID],
+    ["ring"], ["nearest"], ["status"], ["pub", "t", "x"], ["sub", "t"], ["topic", "t"], ["rm", FILE_ID],
     ["where", FILE_ID], ["cluster", "kill", "--random"], ["ring", "--node", "/nonexistent.sock"],
     ["ring", "--node", "abcd"],
 ])

@@ -31,6 +31,21 @@ def test_failures_print_their_document(space):
     assert report["hops"]["before"]["delivered"] == 500
 
 
+def test_locality_prints_its_document_and_a_page(space):
+    page = space.path / "locality.html"
+    done = space.pastry("sim", "locality", "--nodes", 200, "--lookups", 500, "--rest", "30s",
+                        "--json", "--report", page)
+    assert done.code == 0, done.err
+    report = check(json.loads(done.out), "sim-locality")
+    for way in ("prefix", "heuristic"):
+        assert sum(report[way]["ranks"]) == report[way]["reached_replica"] == 500
+        assert report[way]["nearest"] == report[way]["ranks"][0] / 500
+    assert page.read_text().count("<svg") == 1
+    done = space.pastry("sim", "locality", "--nodes", 50, "--replicas", 9)
+    assert done.code == 2
+    assert "between 1 and l/2 + 1" in done.err
+
+
 def test_a_trace_of_sessions_is_read(space):
     trace = space.path / "trace"
     trace.write_text("".join(f"n{i} 0 -\n" for i in range(10)) + "guest 10s 20s\n")
@@ -58,6 +73,9 @@ def test_scenarios_hold_or_say_what_does_not(space):
     done = space.pastry("sim", "run", scenario)
     assert done.code == 2
     assert "s:2: unknown step 'kil'" in done.err
+    done = space.pastry("sim", "bogus")
+    assert done.code == 2
+    assert "no such command 'sim bogus'; there is 'sim idle'" in done.err
 
 
 def test_reports_need_gnuplot(space):

@@ -49,6 +49,7 @@ TEST_CASE("messages survive encoding") {
   report.statistics.short_of_nodes = 12;
   report.statistics.nodes_wanted = 13;
   report.statistics.counted_age_ms = 14;
+  report.statistics.uncounted = true;
   const auto answer = decode(encode({10, report}));
   REQUIRE(answer);
   const auto& read = std::get<NodeReport>(answer->content);
@@ -60,6 +61,7 @@ TEST_CASE("messages survive encoding") {
   CHECK(read.statistics.short_of_nodes == 12);
   CHECK(read.statistics.nodes_wanted == 13);
   CHECK(read.statistics.counted_age_ms == 14);
+  CHECK(read.statistics.uncounted);
   CHECK(std::holds_alternative<CensusProbe>(decode(encode({1, CensusProbe{}}))->content));
   CHECK(std::holds_alternative<LookupProbe>(decode(encode({1, LookupProbe{}}))->content));
 }
@@ -120,6 +122,9 @@ TEST_CASE("the verdict follows from what the nodes say") {
   CHECK(lacking.at("advice").get<std::string>().find("start 3 more nodes") != std::string::npos);
   CHECK(lacking.at("short_of_nodes") == 3);
   CHECK(lacking.at("counted_age_s") == 2.5);
+  CHECK(lacking.at("uncounted") == 0);
+  first.uncounted = true;
+  CHECK(status_json(census).at("uncounted") == 1);
   census.nodes.begin()->second.active = false;
   CHECK(status_json(census).at("verdict") == "converging");
 }

@@ -1,6 +1,8 @@
 // Frames and messages of the replica layer: what is sent arrives, and nothing else gets through.
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "pastry/core/random.h"
 #include "pastry/replica/capnp_frame.h"
 #include "pastry/replica/messages.h"
@@ -127,6 +129,15 @@ TEST_CASE("entries out of range are refused") {
   entry = some_entry();
   entry.digest.reset();
   CHECK(!decode(*encode(StoreMessage{entry, true})));
+  for (const std::int64_t created : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1},
+                                     kCreatedMax + 1, std::numeric_limits<std::int64_t>::max()}) {
+    entry = some_entry();
+    entry.meta.created = created;
+    const auto refused = decode(*encode(StoreMessage{entry, true}));
+    REQUIRE(!refused);
+    CHECK(refused.error().message.find("created") != std::string::npos);
+    CHECK(!decode_meta(*encode_meta(entry.meta)));
+  }
   // Lines must ascend.
   CHECK(!decode(*encode(Offer{{offered(some_entry()), offered(some_entry())}})));
 }

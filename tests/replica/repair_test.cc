@@ -152,6 +152,7 @@ TEST_CASE(
   });
   REQUIRE(put);
   CHECK(put->copies == 2);
+  for (const NodeIndex node : world.nodes()) CHECK(world.replica(node).status().uncounted);
   const auto total = [&] {
     Status sum;
     for (const NodeIndex node : world.nodes()) {
@@ -160,6 +161,7 @@ TEST_CASE(
       sum.short_of_nodes += one.short_of_nodes;
       sum.nodes_wanted = std::max(sum.nodes_wanted, one.nodes_wanted);
       REQUIRE(one.counted);
+      CHECK_FALSE(one.uncounted);
       CHECK(world->now() - *one.counted < minutes(3));
     }
     return sum;

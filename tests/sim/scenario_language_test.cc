@@ -94,6 +94,7 @@ TEST_CASE("a scenario is read as it is written") {
 TEST_CASE("errors name file and line and say what is wrong") {
   CHECK(error_of("") == "file: no steps");
   CHECK(error_of("\nkil 3") == "file:2: unknown step 'kil'");
+  CHECK(error_of("\x1b[2J\xff") == "file:1: unknown step '?[2J?'");
   CHECK(error_of("kill 3 now") == "file:1: 'now' is too much");
   CHECK(error_of("kill") == "file:1: a number is missing");
   CHECK(error_of("kill 0") == "file:1: '0' is not between 1 and 1000000");

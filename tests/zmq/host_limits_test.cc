@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "pastry/zmq/inbox.h"
+#include "pastry/zmq/worker.h"
 #include "test_host.h"
 
 using namespace pastry;
@@ -25,6 +26,25 @@ class SlowStore final : public Store {
   std::thread::id thread;
 };
 
+// Waits in the first batch until it is told to go on, and keeps how large the batches are.
+class GatedStore final : public Store {
+ public:
+  void apply(std::span<const StorageRequest> requests,
+             std::vector<StorageCompletion>& completions) override {
+    if (batches.empty()) {
+      entered.set_value();
+      gate.get_future().wait();
+    }
+    batches.push_back(requests.size());
+    for (const StorageRequest& request : requests)
+      completions.push_back(
+          {request.node, request.application, request.tag, StoreOutcome(StoreUsageDone{})});
+  }
+  std::promise<void> entered;
+  std::promise<void> gate;
+  std::vector<std::size_t> batches;  // of the worker's thread until it is stopped
+};
+
 class CountingHash final : public Hash {
  public:
   Digest digest(std::span<const ByteView> parts) const override {
@@ -35,6 +55,26 @@ class CountingHash final : public Hash {
 };
 
 }  // namespace
+
+TEST_CASE("reads that came before a write do not wait for its sync, what came after takes part") {
+  GatedStore store;
+  Worker worker(
+      storage_work(store), [] {}, 16, 1 << 20);
+  const std::vector<StoreOperation> operations{StoreUsage{}, StoreGet{},   StoreScan{},
+                                               StorePut{},   StoreErase{}, StoreGet{}};
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    StorageRequest request{NodeId(1, 1), kTestApplication, i, operations[i]};
+    REQUIRE(worker.submit(request));
+    if (i == 0) store.entered.get_future().wait();
+  }
+  store.gate.set_value();
+  worker.stop();
+  CHECK(store.batches == std::vector<std::size_t>{1, 1, 1, 3});
+  std::vector<StorageCompletion> completions;
+  worker.take(completions);
+  REQUIRE(completions.size() == operations.size());
+  for (std::size_t i = 0; i < completions.size(); ++i) CHECK(completions[i].tag == i);
+}
 
 TEST_CASE("the inbox delays each pair as the topology says and keeps its order") {
   std::shared_ptr<const proximity::Topology> plane = proximity::make_plane({});

@@ -190,6 +190,40 @@ TEST_CASE("a joiner that reaches nobody says so and goes on trying") {
   CHECK(eventually([&] { return joiner.active(); }));
 }
 
+TEST_CASE("a seed of another overlay does not end a join that another seed can still serve") {
+  Options late_options = TestHost::options(1, 1);
+  late_options.transport.listen = TestHost(TestHost::options(1, 3))->address();
+  Options foreign_options = TestHost::options(1, 4);
+  foreign_options.transport.overlay = "elsewhere";
+  TestHost foreign(std::move(foreign_options));
+  foreign->found(0);
+  foreign.start();
+  TestHost joiner(TestHost::options(1, 2));
+  REQUIRE(joiner->join(0, {foreign->address(), late_options.transport.listen}));
+  std::mutex mutex;
+  std::vector<JoinFailed> failures;
+  joiner->on_event([&](std::size_t, const NodeEvent& event) {
+    const std::lock_guard lock(mutex);
+    if (const auto* failed = std::get_if<JoinFailed>(&event)) failures.push_back(*failed);
+  });
+  joiner.start();
+  CHECK(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return failures.size() >= 2;
+  }));
+  const std::string address = late_options.transport.listen;
+  TestHost late(std::move(late_options));
+  late->found(0);
+  late.start();
+  CHECK(eventually([&] { return joiner.active(); }));
+  const std::lock_guard lock(mutex);
+  for (const JoinFailed& failed : failures) {
+    CHECK(failed.code == ErrorCode::unavailable);
+    CHECK(failed.reason.find(address) != std::string::npos);
+    CHECK(failed.reason.find("this is overlay 'elsewhere'") != std::string::npos);
+  }
+}
+
 TEST_CASE("only loopback addresses are accepted in insecure mode") {
   const auto refused = [](const std::function<void(Options&)>& adjust, ErrorCode code) {
     Options options = TestHost::options(1, 1);

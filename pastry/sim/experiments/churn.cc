@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "pastry/sim/process_usage.h"
-#include "pastry/sim/ring_builder.h"
 #include "pastry/sim/traffic.h"
 
 namespace pastry::sim {
@@ -32,7 +31,8 @@ class ChurnRun {
   }
 
   Result<ChurnReport> run() {
-    if (Result<void> grown = grow(); !grown) return tl::unexpected(grown.error());
+    const auto grown = grow_experiment(simulator_, running_target(), experiment_.progress);
+    if (!grown) return tl::unexpected(grown.error());
     simulator_.run_for(experiment_.rest);
     watch_joins();
     churns_ = true;
@@ -62,20 +62,6 @@ class ChurnRun {
 
   std::size_t running_target() const {
     return experiment_.trace.empty() ? experiment_.nodes : experiment_.trace.initial();
-  }
-
-  Result<void> grow() {
-    RingGrowth growth;
-    growth.progress = [this](std::size_t active) {
-      if (experiment_.progress) experiment_.progress("joining", active, running_target());
-    };
-    const GrowthResult grown = grow_ring(simulator_, running_target(), growth);
-    if (!grown.complete) {
-      return fail(ErrorCode::failed, "the ring did not form: " + std::to_string(grown.active) +
-                                         " of " + std::to_string(running_target()) +
-                                         " nodes became active");
-    }
-    return {};
   }
 
   void watch_joins() {

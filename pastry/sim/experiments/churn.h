@@ -9,12 +9,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "pastry/core/error.h"
+#include "pastry/sim/experiments/growth.h"
 #include "pastry/sim/experiments/run_figures.h"
 #include "pastry/sim/lookup_log.h"
 #include "pastry/sim/session_trace.h"
@@ -42,7 +41,7 @@ struct ChurnExperiment {
   // Lookups per second and node.
   double lookup_rate = 0.01;
   LookupLog::Options lookups;
-  std::function<void(std::string_view phase, std::size_t done, std::size_t total)> progress;
+  ExperimentProgress progress;
 };
 
 // One of the stretches of equal length into which the duration is cut.

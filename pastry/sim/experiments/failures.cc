@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "pastry/sim/process_usage.h"
-#include "pastry/sim/ring_builder.h"
 #include "pastry/sim/traffic.h"
 
 namespace pastry::sim {
@@ -41,7 +40,8 @@ class FailuresRun {
   }
 
   Result<FailuresReport> run() {
-    if (Result<void> grown = grow(); !grown) return tl::unexpected(grown.error());
+    const auto grown = grow_experiment(simulator_, experiment_.nodes, experiment_.progress);
+    if (!grown) return tl::unexpected(grown.error());
     simulator_.run_for(experiment_.rest);
     report_.before = measure("lookups before");
     const Traffic before(simulator_.counters());
@@ -79,18 +79,6 @@ class FailuresRun {
 
   void progress(std::string_view phase, std::size_t done, std::size_t total) const {
     if (experiment_.progress) experiment_.progress(phase, done, total);
-  }
-
-  Result<void> grow() {
-    RingGrowth growth;
-    growth.progress = [this](std::size_t active) {
-      progress("joining", active, experiment_.nodes);
-    };
-    const GrowthResult grown = grow_ring(simulator_, experiment_.nodes, growth);
-    if (grown.complete) return {};
-    return fail(ErrorCode::failed, "the ring did not form: " + std::to_string(grown.active) +
-                                       " of " + std::to_string(experiment_.nodes) +
-                                       " nodes became active");
   }
 
   FailurePhase measure(std::string_view name) {

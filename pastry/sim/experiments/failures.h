@@ -8,13 +8,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "pastry/core/error.h"
+#include "pastry/sim/experiments/growth.h"
 #include "pastry/sim/experiments/run_figures.h"
 #include "pastry/sim/lookup_log.h"
 #include "pastry/sim/simulator.h"
@@ -32,7 +31,7 @@ struct FailuresExperiment {
   // what is sent in the latter beyond what the same time costs without deaths.
   Duration rest = minutes(10);
   Duration repair = minutes(30);
-  std::function<void(std::string_view phase, std::size_t done, std::size_t total)> progress;
+  ExperimentProgress progress;
 };
 
 struct FailurePhase {

@@ -6,7 +6,6 @@
 
 #include "pastry/sim/experiments/run_figures.h"
 #include "pastry/sim/process_usage.h"
-#include "pastry/sim/ring_builder.h"
 
 namespace pastry::sim {
 
@@ -81,23 +80,17 @@ class RouteRun {
   Result<void> grow() {
     RingGrowth growth;
     growth.in_flight = experiment_.in_flight;
-    growth.progress = [this](std::size_t active) {
-      if (experiment_.progress) experiment_.progress("joining", active, experiment_.nodes);
-    };
-    const GrowthResult grown = grow_ring(simulator_, experiment_.nodes, growth);
-    if (!grown.complete) {
-      return fail(ErrorCode::failed, "the ring did not form: " + std::to_string(grown.active) +
-                                         " of " + std::to_string(experiment_.nodes) +
-                                         " nodes became active");
-    }
-    if (grown.joins == 0) return {};
+    const auto grown = grow_experiment(simulator_, experiment_.nodes, experiment_.progress, growth);
+    if (!grown) return tl::unexpected(grown.error());
+    if (grown->joins == 0) return {};
     const auto per_join = [&](std::uint64_t messages) {
-      return static_cast<double>(messages) / static_cast<double>(grown.joins);
+      return static_cast<double>(messages) / static_cast<double>(grown->joins);
     };
-    report_.join_messages_mean = per_join(grown.messages);
+    report_.join_messages_mean = per_join(grown->messages);
     for (std::size_t kind = 0; kind < kMessageKinds; ++kind) {
-      if (grown.by_kind[kind] == 0) continue;
-      report_.join_messages_by_kind.emplace_back(message_kind(kind), per_join(grown.by_kind[kind]));
+      if (grown->by_kind[kind] == 0) continue;
+      report_.join_messages_by_kind.emplace_back(message_kind(kind),
+                                                 per_join(grown->by_kind[kind]));
     }
     return {};
   }

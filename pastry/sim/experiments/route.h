@@ -6,14 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "pastry/core/error.h"
 #include "pastry/sim/checkers.h"
+#include "pastry/sim/experiments/growth.h"
 #include "pastry/sim/simulator.h"
 
 namespace pastry::sim {
@@ -31,8 +30,7 @@ struct RouteExperiment {
   // Lookups per second and node.
   double lookup_rate = 1;
   std::size_t payload_bytes = 16;
-  // Told now and then, for a progress display.
-  std::function<void(std::string_view phase, std::size_t done, std::size_t total)> progress;
+  ExperimentProgress progress;
 };
 
 struct RouteReport {

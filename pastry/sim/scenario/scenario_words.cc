@@ -1,5 +1,6 @@
 #include "pastry/sim/scenario/scenario_words.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "pastry/core/duration_text.h"
@@ -28,7 +29,12 @@ std::string ScenarioWords::text() const {
   return text;
 }
 
-tl::unexpected<Error> ScenarioWords::wrong(const std::string& what) const {
+tl::unexpected<Error> ScenarioWords::wrong(std::string what) const {
+  // It may cite a file that is no text at all, on a terminal.
+  constexpr std::size_t kShown = 200;
+  if (what.size() > kShown) what.replace(kShown, std::string::npos, "...");
+  std::replace_if(
+      what.begin(), what.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return fail(ErrorCode::invalid, place_ + ": " + what);
 }
 

@@ -37,7 +37,7 @@ class ScenarioWords {
   Result<Duration> duration_of(std::string_view text) const;
   Result<double> number_of(std::string_view text, double min, double max) const;
 
-  tl::unexpected<Error> wrong(const std::string& what) const;
+  tl::unexpected<Error> wrong(std::string what) const;
 
  private:
   std::span<const std::string_view> words_;
