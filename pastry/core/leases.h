@@ -110,10 +110,10 @@ class Leases {
     std::vector<Guard> guards;
     Time suspended_at = kNone;
     Time next_round = kNever;
-    Time round_ends = kNever;  // latest end of the round under way
+    Time round_ends = kNever;   // latest end of the round under way
     Time asked_around = kNone;  // end of the last round
-    Time refused_at = kNone;   // by an active node, which so proves that there is a ring
-    bool stale = false;        // both leases ran out, and no round has ended since
+    Time refused_at = kNone;    // by an active node, which so proves that there is a ring
+    bool stale = false;         // both leases ran out, and no round has ended since
   };
 
   static Side opposite(Side side) { return side == kLeft ? kRight : kLeft; }
@@ -149,8 +149,8 @@ class Leases {
   Unsettled& unsettled();
   void release_if_settled();
 
-  // By side: the neighbour asked and granted; until when its lease is valid here; until when the one
-  // given to it is.
+  // By side: the neighbour asked and granted; until when its lease is valid here; until when the
+  // one given to it is.
   std::array<Handle, 2> neighbour_{kNoHandle, kNoHandle};
   std::array<Time, 2> valid_until_{kNone, kNone};
   std::array<Time, 2> given_until_{kNone, kNone};

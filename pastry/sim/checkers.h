@@ -67,7 +67,8 @@ double routing_table_fill(const Simulator& simulator);
 Findings check_quiet_ring(const Simulator& simulator);
 
 // Watches every delivery: a consistent message is delivered by the active node closest to its key
-// that holds its leases, nobody near would deliver it, too, and it is delivered once. Uses the simulator's delivery hook; must outlive the simulation's run.
+// that holds its leases, nobody near would deliver it, too, and it is delivered once. Uses the
+// simulator's delivery hook; must outlive the simulation's run.
 class DeliveryOracle {
  public:
   explicit DeliveryOracle(Simulator& simulator);

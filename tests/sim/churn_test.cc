@@ -143,7 +143,8 @@ TEST_CASE("the closest nodes are told apart from the others") {
   }
   const NodeIndex paused = closest_active(ring.simulator(), Key(1, 2));
   ring->pause(paused);
-  CHECK(closest_active(ring.simulator(), Key(1, 2)) == paused);  // nobody else while its leases last
+  CHECK(closest_active(ring.simulator(), Key(1, 2)) ==
+        paused);  // nobody else while its leases last
   ring->run_for(ring->config().lease);
   CHECK(closest_active(ring.simulator(), Key(1, 2)) != paused);
 }
