@@ -1,7 +1,6 @@
 // pastry cluster: a test cluster of real nodes on this machine.
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -56,12 +55,9 @@ Result<cluster::ClusterSettings> read_settings(const Options& options) {
     reader.note({ErrorCode::invalid, "--hosts cannot be more than --nodes"});
   }
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
-  settings.node_flags = overlay_flags(options);
-  if (settings.seed != 0 && !options.given("topology-seed")) {
-    std::replace(settings.node_flags.begin(), settings.node_flags.end(),
-                 "--topology-seed=" + options.text("topology-seed"),
-                 "--topology-seed=" + std::to_string(settings.seed));
-  }
+  Options own = options;
+  if (settings.seed != 0) own.set_default("topology-seed", std::to_string(settings.seed));
+  settings.node_flags = overlay_flags(own);
   return settings;
 }
 
