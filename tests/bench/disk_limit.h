@@ -9,7 +9,7 @@ namespace bench {
 
 class DiskLimit {
  public:
-  // `stores` files below `directory`, allocated ahead; each operation writes `bytes` to `copies` of
+  // `stores` files below `directory`, written ahead; each operation writes `bytes` to `copies` of
   // them, with `concurrency` operations under way. Throws if the system says no.
   DiskLimit(const std::filesystem::path& directory, std::size_t stores, std::size_t copies,
             std::size_t concurrency, std::size_t bytes);

@@ -26,7 +26,6 @@ struct ClientTally {
 
 struct StoreTally {
   alignas(64) std::atomic<std::uint64_t> syncs;
-  std::atomic<std::uint64_t> commits;
 };
 
 struct Shared {

@@ -3,7 +3,7 @@
 // Ours: one node with all services per process, each with a store of its own; k = 3. The ids are
 // such that the nodes of the client processes hold nothing: every byte crosses to other processes.
 // - put of 64 KiB and 1 MiB, acknowledged when three stores have synced it. Limit: the same bytes
-//   written three times to files that were allocated ahead, fdatasync each, with as many operations
+//   written three times to files that were written ahead, fdatasync each, with as many operations
 //   under way: (a) one writer per store that syncs what waits for it together, (b) each client
 //   writes and syncs its three copies one after another.
 // - get of 1 MiB files and of a large file by one client process, from page cache, hashes checked.
@@ -69,7 +69,6 @@ class CountedStore final : public pastry::Store {
              std::vector<pastry::StorageCompletion>& completions) override {
     store_->apply(requests, completions);
     tally_.syncs = store_->counters().syncs;
-    tally_.commits = store_->counters().commits;
   }
 
  private:
@@ -174,11 +173,6 @@ class Cluster {
   Shared& shared_ = make_shared_memory<Shared>();
   Children children_;
 };
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 nlohmann::json latency_json(const std::vector<double>& sorted) {
   if (sorted.empty()) return nullptr;

@@ -9,20 +9,15 @@
 //   bench_forward [--seconds S] [--window W] [--size BYTES]
 //
 // The window is what the source keeps between itself and the sink.
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -31,15 +26,17 @@
 #include <zmq.hpp>
 
 #include "pastry/zmq/host.h"
+#include "tests/bench/support.h"
 
 namespace {
 
+using namespace bench;
 using namespace pastry;
-using Clock = std::chrono::steady_clock;
 
 constexpr ApplicationId kBench = application_id("bench");
 constexpr std::size_t kRivalHeader = 128;
 constexpr int kHighWaterMark = 1000;
+constexpr double kStart = 30;
 
 // What the processes tell each other.
 struct Shared {
@@ -50,57 +47,20 @@ struct Shared {
   std::atomic<bool> through;  // the sink saw messages come from the forwarder
 };
 
-Shared* make_shared_memory() {
-  void* at =
-      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) std::abort();
-  return new (at) Shared{};
-}
-
-// The name is what profilers show.
-pid_t spawn(const char* name, const std::function<void()>& body) {
-  const pid_t pid = fork();
-  if (pid != 0) return pid;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  prctl(PR_SET_NAME, name);
-  body();
-  _exit(0);
-}
-
-void wait_for(const std::function<bool()>& condition) {
-  const auto end = Clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (Clock::now() > end) {
-      std::fprintf(stderr, "bench_forward: the processes did not get ready\n");
-      std::exit(1);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-}
-
-// Processor time that a process has used, in seconds.
-double cpu_seconds(pid_t pid) {
-  clockid_t clock{};
-  timespec used{};
-  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0;
-  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
-}
-
 struct Measured {
   double per_second = 0;  // messages that reach the sink
   double cpu_us = 0;      // processor time of the forwarder per message
 };
 
 Measured measure(Shared& shared, pid_t forwarder, double seconds) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  wait_seconds(0.5);
   const std::uint64_t before = shared.received;
   const double cpu_before = cpu_seconds(forwarder);
   const auto start = Clock::now();
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  wait_seconds(seconds);
   const auto messages = static_cast<double>(shared.received - before);
   const double cpu = cpu_seconds(forwarder) - cpu_before;
-  const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
-  return {messages / elapsed, messages > 0 ? cpu * 1e6 / messages : 0};
+  return {messages / seconds_since(start), messages > 0 ? cpu * 1e6 / messages : 0};
 }
 
 zmq::socket_t rival_socket(zmq::context_t& context, zmq::socket_type type) {
@@ -112,57 +72,58 @@ zmq::socket_t rival_socket(zmq::context_t& context, zmq::socket_type type) {
 }
 
 Measured run_rival(std::size_t size, double seconds) {
-  Shared& shared = *make_shared_memory();
+  Shared& shared = make_shared_memory<Shared>();
   zmq::context_t context;
-  std::vector<pid_t> children;
+  Children children;
   // Ports are chosen by the kernel and passed on through shared memory.
-  Shared& sink_port = *make_shared_memory();
-  children.push_back(spawn("zmq-sink", [&] {
-    zmq::context_t mine;
-    zmq::socket_t pull = rival_socket(mine, zmq::socket_type::pull);
-    pull.bind("tcp://127.0.0.1:*");
-    const std::string at = pull.get(zmq::sockopt::last_endpoint);
-    sink_port.port = std::stoi(at.substr(at.rfind(':') + 1));
-    zmq::message_t header;
-    zmq::message_t payload;
-    for (;;) {
-      if (!pull.recv(header) || !pull.recv(payload)) continue;
-      shared.received.fetch_add(1, std::memory_order_relaxed);
-    }
-  }));
-  wait_for([&] { return sink_port.port != 0; });
-  children.push_back(spawn("zmq-forwarder", [&] {
-    zmq::context_t mine;
-    zmq::socket_t pull = rival_socket(mine, zmq::socket_type::pull);
-    zmq::socket_t push = rival_socket(mine, zmq::socket_type::push);
-    pull.bind("tcp://127.0.0.1:*");
-    push.connect("tcp://127.0.0.1:" + std::to_string(sink_port.port));
-    const std::string at = pull.get(zmq::sockopt::last_endpoint);
-    shared.port = std::stoi(at.substr(at.rfind(':') + 1));
-    zmq::message_t header;
-    zmq::message_t payload;
-    for (;;) {
-      if (!pull.recv(header) || !pull.recv(payload)) continue;
-      push.send(header, zmq::send_flags::sndmore);
-      push.send(payload, zmq::send_flags::none);
-    }
-  }));
-  wait_for([&] { return shared.port != 0; });
-  children.push_back(spawn("zmq-source", [&] {
-    zmq::context_t mine;
-    zmq::socket_t push = rival_socket(mine, zmq::socket_type::push);
-    push.connect("tcp://127.0.0.1:" + std::to_string(shared.port));
-    const std::string header(kRivalHeader, 'h');
-    const std::string payload(size, 'p');
-    for (;;) {
-      push.send(zmq::buffer(header), zmq::send_flags::sndmore);
-      push.send(zmq::buffer(payload), zmq::send_flags::none);
-    }
-  }));
-  const Measured measured = measure(shared, children[1], seconds);
-  for (const pid_t child : children) kill(child, SIGKILL);
-  for (const pid_t child : children) waitpid(child, nullptr, 0);
-  return measured;
+  Shared& sink_port = make_shared_memory<Shared>();
+  children.spawn(
+      [&] {
+        zmq::context_t mine;
+        zmq::socket_t pull = rival_socket(mine, zmq::socket_type::pull);
+        pull.bind("tcp://127.0.0.1:*");
+        sink_port.port = port_of(pull.get(zmq::sockopt::last_endpoint));
+        zmq::message_t header;
+        zmq::message_t payload;
+        for (;;) {
+          if (!pull.recv(header) || !pull.recv(payload)) continue;
+          shared.received.fetch_add(1, std::memory_order_relaxed);
+        }
+      },
+      "zmq-sink");
+  wait_for([&] { return sink_port.port != 0; }, kStart, "the sink's port");
+  const pid_t forwarder = children.spawn(
+      [&] {
+        zmq::context_t mine;
+        zmq::socket_t pull = rival_socket(mine, zmq::socket_type::pull);
+        zmq::socket_t push = rival_socket(mine, zmq::socket_type::push);
+        pull.bind("tcp://127.0.0.1:*");
+        push.connect("tcp://127.0.0.1:" + std::to_string(sink_port.port));
+        shared.port = port_of(pull.get(zmq::sockopt::last_endpoint));
+        zmq::message_t header;
+        zmq::message_t payload;
+        for (;;) {
+          if (!pull.recv(header) || !pull.recv(payload)) continue;
+          push.send(header, zmq::send_flags::sndmore);
+          push.send(payload, zmq::send_flags::none);
+        }
+      },
+      "zmq-forwarder");
+  wait_for([&] { return shared.port != 0; }, kStart, "the forwarder's port");
+  children.spawn(
+      [&] {
+        zmq::context_t mine;
+        zmq::socket_t push = rival_socket(mine, zmq::socket_type::push);
+        push.connect("tcp://127.0.0.1:" + std::to_string(shared.port));
+        const std::string header(kRivalHeader, 'h');
+        const std::string payload(size, 'p');
+        for (;;) {
+          push.send(zmq::buffer(header), zmq::send_flags::sndmore);
+          push.send(zmq::buffer(payload), zmq::send_flags::none);
+        }
+      },
+      "zmq-source");
+  return measure(shared, forwarder, seconds);
 }
 
 class Sink final : public Application {
@@ -236,41 +197,40 @@ void run_source(Shared& shared, const std::string& seed_address, std::size_t siz
 }
 
 Measured run_ours(std::size_t size, double seconds, std::size_t window) {
-  Shared& shared = *make_shared_memory();
+  Shared& shared = make_shared_memory<Shared>();
   const NodeId forwarder(0x5000000000000000ULL, 0);
   const NodeId sink(0x9000000000000000ULL, 0);
-  std::vector<pid_t> children;
-  children.push_back(spawn("forwarder", [&] {
-    const auto opened = open_host(forwarder.high(), window);
-    host::Host& host = *opened;
-    Quiet quiet;
-    host.node(0).add_application(kBench, quiet);
-    const std::string& address = host.address();
-    host.found(0);
-    shared.port = std::stoi(address.substr(address.rfind(':') + 1));
-    host.run();
-  }));
-  wait_for([&] { return shared.port != 0; });
+  Children children;
+  const pid_t forwarder_pid = children.spawn(
+      [&] {
+        const auto opened = open_host(forwarder.high(), window);
+        host::Host& host = *opened;
+        Quiet quiet;
+        host.node(0).add_application(kBench, quiet);
+        host.found(0);
+        shared.port = port_of(host.address());
+        host.run();
+      },
+      "forwarder");
+  wait_for([&] { return shared.port != 0; }, kStart, "the forwarder's port");
   const std::string seed = "tcp://127.0.0.1:" + std::to_string(shared.port);
-  children.push_back(spawn("sink", [&] {
-    const auto opened = open_host(sink.high(), window);
-    host::Host& host = *opened;
-    Sink application(shared, forwarder);
-    host.node(0).add_application(kBench, application);
-    if (!host.join(0, {seed})) std::abort();
-    host.on_event([&](std::size_t, const NodeEvent& event) {
-      if (std::holds_alternative<NodeActivated>(event)) ++shared.ready;
-    });
-    host.run();
-  }));
-  wait_for([&] { return shared.ready == 1; });
-  children.push_back(
-      spawn("source", [&] { run_source(shared, seed, size, window, forwarder, sink); }));
-  wait_for([&] { return shared.through.load(); });
-  const Measured measured = measure(shared, children[0], seconds);
-  for (const pid_t child : children) kill(child, SIGKILL);
-  for (const pid_t child : children) waitpid(child, nullptr, 0);
-  return measured;
+  children.spawn(
+      [&] {
+        const auto opened = open_host(sink.high(), window);
+        host::Host& host = *opened;
+        Sink application(shared, forwarder);
+        host.node(0).add_application(kBench, application);
+        if (!host.join(0, {seed})) std::abort();
+        host.on_event([&](std::size_t, const NodeEvent& event) {
+          if (std::holds_alternative<NodeActivated>(event)) ++shared.ready;
+        });
+        host.run();
+      },
+      "sink");
+  wait_for([&] { return shared.ready == 1; }, kStart, "the sink");
+  children.spawn([&] { run_source(shared, seed, size, window, forwarder, sink); }, "source");
+  wait_for([&] { return shared.through.load(); }, kStart, "messages through the forwarder");
+  return measure(shared, forwarder_pid, seconds);
 }
 
 }  // namespace
@@ -286,22 +246,28 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--size") == 0)
       sizes = {static_cast<std::size_t>(std::atoll(argv[i + 1]))};
   }
-  nlohmann::json results = nlohmann::json::array();
-  for (const std::size_t size : sizes) {
-    const Measured rival = run_rival(size, seconds);
-    const Measured ours = run_ours(size, seconds, window);
-    results.push_back({{"payload_bytes", size},
-                       {"messages_per_second", std::llround(ours.per_second)},
-                       {"zeromq_messages_per_second", std::llround(rival.per_second)},
-                       {"ratio", ours.per_second / rival.per_second},
-                       {"forwarder_cpu_us_per_message", ours.cpu_us},
-                       {"zeromq_forwarder_cpu_us_per_message", rival.cpu_us}});
+  catch_signals();
+  try {
+    nlohmann::json results = nlohmann::json::array();
+    for (const std::size_t size : sizes) {
+      const Measured rival = run_rival(size, seconds);
+      const Measured ours = run_ours(size, seconds, window);
+      results.push_back({{"payload_bytes", size},
+                         {"messages_per_second", std::llround(ours.per_second)},
+                         {"zeromq_messages_per_second", std::llround(rival.per_second)},
+                         {"ratio", ours.per_second / rival.per_second},
+                         {"forwarder_cpu_us_per_message", ours.cpu_us},
+                         {"zeromq_forwarder_cpu_us_per_message", rival.cpu_us}});
+    }
+    const nlohmann::json document = {
+        {"benchmark", "forward"},   {"security", "insecure"},
+        {"processes", 3},           {"cores", std::thread::hardware_concurrency()},
+        {"acknowledgements", true}, {"high_water_mark", kHighWaterMark},
+        {"results", results}};
+    std::printf("%s\n", document.dump(2).c_str());
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_forward: %s\n", error.what());
+    return 1;
   }
-  const nlohmann::json document = {
-      {"benchmark", "forward"},   {"security", "insecure"},
-      {"processes", 3},           {"cores", std::thread::hardware_concurrency()},
-      {"acknowledgements", true}, {"high_water_mark", kHighWaterMark},
-      {"results", results}};
-  std::printf("%s\n", document.dump(2).c_str());
-  return 0;
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +29,18 @@ constexpr int kLeafSet = 8;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+double cpu_seconds(pid_t pid) {
+  clockid_t clock{};
+  timespec used{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0;
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
 }
 
 void* map_shared(std::size_t bytes) {
@@ -61,16 +74,17 @@ void wait_seconds(double seconds) {
 
 Children::~Children() { kill_all(); }
 
-void Children::spawn(const std::function<void()>& body) {
+pid_t Children::spawn(const std::function<void()>& body, const char* name) {
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (pid > 0) {
     pids_.push_back(pid);
-    return;
+    return pid;
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
+  if (name != nullptr) prctl(PR_SET_NAME, name);
   // The parent decides when they end, also after Ctrl-C.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
   try {
@@ -94,12 +108,7 @@ void Children::check() const {
 
 double Children::cpu_seconds() const {
   double sum = 0;
-  for (const pid_t pid : pids_) {
-    clockid_t clock{};
-    timespec used{};
-    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) continue;
-    sum += static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
-  }
+  for (const pid_t pid : pids_) sum += bench::cpu_seconds(pid);
   return sum;
 }
 

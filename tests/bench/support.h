@@ -26,6 +26,10 @@ namespace bench {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin);
+// Of at least one value; the upper of two in the middle.
+double median(std::vector<double> values);
+// Processor time that a process has used, in seconds; 0 if it is gone.
+double cpu_seconds(pid_t pid);
 
 // Zeroed memory that processes forked later share; T holds atomics and plain numbers only.
 void* map_shared(std::size_t bytes);
@@ -49,8 +53,9 @@ class Children {
   Children(const Children&) = delete;
   Children& operator=(const Children&) = delete;
 
-  // Runs `body` in a process of its own; an exception in it is printed and ends that process.
-  void spawn(const std::function<void()>& body);
+  // Runs `body` in a process of its own, which profilers show under `name` (null: the program's);
+  // an exception in it is printed and ends that process.
+  pid_t spawn(const std::function<void()>& body, const char* name = nullptr);
   // Throws if one has ended.
   void check() const;
   // Processor time that all of them have used so far.
