@@ -32,7 +32,6 @@ class Leases {
   // Looks for parents whose check is due; a few at a time.
   void check(Context context);
   bool expired(const StoreName& parent) const;
-  std::size_t size() const { return leases_.size(); }
 
  private:
   struct Lease {
