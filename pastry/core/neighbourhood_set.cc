@@ -13,11 +13,16 @@ constexpr std::size_t kGrowth = 8;
 using proximity::Proximity;
 
 NeighbourhoodSet::NeighbourhoodSet(const Directory& directory, const NodeId& self, int size)
-    : directory_(&directory), self_(self), capacity_(static_cast<std::uint8_t>(size)) {}
+    : directory_(&directory), self_(&self), capacity_(static_cast<std::uint8_t>(size)) {}
+
+NeighbourhoodSet::NeighbourhoodSet(const NeighbourhoodSet& other, const NodeId& self)
+    : NeighbourhoodSet(other) {
+  self_ = &self;
+}
 
 bool NeighbourhoodSet::consider(Handle node, Proximity distance) {
   const NodeId& id = directory_->id(node);
-  if (id == self_ || capacity_ == 0) return false;
+  if (id == *self_ || capacity_ == 0) return false;
   const bool twins = directory_->has_twins(node);
   const auto known = std::find_if(members_.begin(), members_.end(), [&](const Member& member) {
     return member.node() == node || (twins && directory_->id(member.node()) == id);

@@ -15,7 +15,11 @@ namespace pastry {
 
 class NeighbourhoodSet {
  public:
+  // `directory` and `self` must outlive this. `size` = |M|, >= 0.
   NeighbourhoodSet(const Directory& directory, const NodeId& self, int size);
+  NeighbourhoodSet(const Directory& directory, const NodeId&& self, int size) = delete;
+  // A copy that belongs to `self`, the same id elsewhere.
+  NeighbourhoodSet(const NeighbourhoodSet& other, const NodeId& self);
 
   // Takes `node` in if there is room or it is nearer than the farthest; updates the distance of a
   // member; replaces the same id with a lower incarnation. True if the membership changed.
@@ -48,7 +52,7 @@ class NeighbourhoodSet {
   void insert_sorted(Member member);
 
   const Directory* directory_;
-  NodeId self_;
+  const NodeId* self_;
   std::vector<Member> members_;
   std::uint8_t capacity_;
 };

@@ -53,8 +53,13 @@ class RareCase {
 Tables::Tables(const Directory& directory, const NodeId& self_id, int digit_bits, int leaf_set_size,
                int neighbourhood_size)
     : leaf_set(directory, self_id, leaf_set_size),
-      routing_table(directory, self_id, digit_bits),
-      neighbourhood(directory, self_id, neighbourhood_size) {}
+      routing_table(directory, leaf_set.self(), digit_bits),
+      neighbourhood(directory, leaf_set.self(), neighbourhood_size) {}
+
+Tables::Tables(const Tables& other)
+    : leaf_set(other.leaf_set),
+      routing_table(other.routing_table, leaf_set.self()),
+      neighbourhood(other.neighbourhood, leaf_set.self()) {}
 
 NextHop next_hop(const Directory& directory, const Tables& tables, const Key& key,
                  std::span<const Handle> excluded) {

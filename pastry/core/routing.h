@@ -18,6 +18,10 @@ struct Tables {
   Tables(const Directory& directory, const NodeId& self, int digit_bits, int leaf_set_size,
          int neighbourhood_size);
 
+  // The other tables look at the leaf set for whose they are.
+  Tables(const Tables& other);
+  Tables& operator=(const Tables&) = delete;
+
   const NodeId& self() const { return leaf_set.self(); }
 };
 

@@ -11,12 +11,16 @@ constexpr std::size_t kGrowth = 6;
 }  // namespace
 
 RoutingTable::RoutingTable(const Directory& directory, const NodeId& self, int digit_bits)
-    : directory_(&directory), self_(self), digit_bits_(static_cast<std::uint8_t>(digit_bits)) {}
+    : directory_(&directory), self_(&self), digit_bits_(static_cast<std::uint8_t>(digit_bits)) {}
+
+RoutingTable::RoutingTable(const RoutingTable& other, const NodeId& self) : RoutingTable(other) {
+  self_ = &self;
+}
 
 bool RoutingTable::consider(Handle node, Proximity proximity) {
   const NodeId& id = directory_->id(node);
-  if (id == self_) return false;
-  const int row = shared_prefix(self_, id, digit_bits_);
+  if (id == *self_) return false;
+  const int row = shared_prefix(*self_, id, digit_bits_);
   const int column = digit(id, row, digit_bits_);
   const std::size_t at = position(row, column);
   if (at < entries_.size() && entries_[at].row == row && entries_[at].column == column) {
@@ -66,7 +70,7 @@ Proximity RoutingTable::proximity_at(int row, int column) const {
 }
 
 Handle RoutingTable::next_for(const Key& key) const {
-  const int row = shared_prefix(self_, key, digit_bits_);
+  const int row = shared_prefix(*self_, key, digit_bits_);
   return row == row_count() ? kNoHandle : at(row, digit(key, row, digit_bits_));
 }
 

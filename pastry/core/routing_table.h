@@ -21,8 +21,11 @@ using proximity::Proximity;
 
 class RoutingTable {
  public:
-  // `directory` must outlive this. `digit_bits` = b, 1…8.
+  // `directory` and `self` must outlive this. `digit_bits` = b, 1…8.
   RoutingTable(const Directory& directory, const NodeId& self, int digit_bits);
+  RoutingTable(const Directory& directory, const NodeId&& self, int digit_bits) = delete;
+  // A copy that belongs to `self`, the same id elsewhere.
+  RoutingTable(const RoutingTable& other, const NodeId& self);
 
   // Puts `node` into its slot if the slot is empty, holds the same id with a lower incarnation, or
   // holds a node that is farther (an unknown distance never displaces; the same node is updated).
@@ -82,7 +85,7 @@ class RoutingTable {
   bool update(Entry& present, Handle node, Proximity proximity);
 
   const Directory* directory_;
-  NodeId self_;
+  const NodeId* self_;
   std::vector<Entry> entries_;  // sorted by row, column
   std::uint8_t digit_bits_;
 };

@@ -10,7 +10,8 @@ using proximity::Proximity;
 
 TEST_CASE("Pastry 2.1: the neighbourhood set holds the nearest by the proximity metric") {
   Directory directory;
-  NeighbourhoodSet set(directory, Id(9, 9), 3);
+  const NodeId self(9, 9);
+  NeighbourhoodSet set(directory, self, 3);
   std::vector<Handle> nodes;
   for (std::uint64_t i = 0; i < 6; ++i) nodes.push_back(directory.intern(peer(Id(0, i))));
   CHECK(set.consider(nodes[0], rtt(50)));
@@ -30,7 +31,8 @@ TEST_CASE("Pastry 2.1: the neighbourhood set holds the nearest by the proximity 
 
 TEST_CASE("neighbourhood set: size 0 holds nobody") {
   Directory directory;
-  NeighbourhoodSet set(directory, Id(9, 9), 0);
+  const NodeId self(9, 9);
+  NeighbourhoodSet set(directory, self, 0);
   CHECK_FALSE(set.consider(directory.intern(peer(Id(0, 1))), rtt(1)));
   CHECK(set.size() == 0);
 }
@@ -102,7 +104,8 @@ TEST_CASE("neighbourhood set: long random sequences against a model") {
     Random random(seed);
     const int capacity = static_cast<int>(random.below(20));
     Directory directory;
-    NeighbourhoodSet set(directory, Id(0, 0), capacity);
+    const NodeId self(0, 0);
+    NeighbourhoodSet set(directory, self, capacity);
     NeighbourhoodModel model(directory, Id(0, 0), static_cast<std::size_t>(capacity));
     for (int step = 0; step < 400; ++step) {
       CAPTURE(step);
