@@ -47,7 +47,7 @@ struct StorePut {
   PutCondition condition = PutCondition::always;
   std::uint64_t expected_version = 0;
   // If set, the engine checks it against the value before it writes (error: corrupt), keeps it, and
-  // checks it again whenever the whole value is read.
+  // checks it again whenever the whole value is read (StoreGet::check).
   std::optional<Digest> digest;
 };
 
@@ -56,6 +56,7 @@ struct StoreGet {
   bool with_value = true;
   std::uint64_t offset = 0;           // into the value
   std::uint64_t length = UINT64_MAX;  // clipped to what is there
+  bool check = true;                  // false: whoever gets the bytes checks them
 };
 
 struct StoreErase {

@@ -150,7 +150,11 @@ struct Writer {
     stored.setStatus(static_cast<std::uint8_t>(m.status));
     stored.setVersion(m.version);
   }
-  void operator()(const Get& m) { write(to.initGet().initName(), m.name); }
+  void operator()(const Get& m) {
+    auto get = to.initGet();
+    write(get.initName(), m.name);
+    get.setCheck(m.check);
+  }
   void operator()(const Got& m) { answer(to.initGot(), m); }
   void operator()(const Stat& m) { write(to.initStat().initName(), m.name); }
   void operator()(const Statted& m) { answer(to.initStatted(), m); }
@@ -292,7 +296,7 @@ Result<ReplicaMessage> message(schema::Message::Reader from) {
     case schema::Message::STORED:
       return stored(from.getStored());
     case schema::Message::GET:
-      return Get{read(from.getGet().getName())};
+      return Get{read(from.getGet().getName()), from.getGet().getCheck()};
     case schema::Message::GOT:
       return answered(Got{}, from.getGot());
     case schema::Message::STAT:

@@ -95,7 +95,9 @@ void Custodian::get(Context context, const Incoming& message, const Get& request
   }
   ++serving_;
   const Incoming to{message.from, message.request, {}, {}};
-  calls_->store(context, StoreGet{request.name},
+  StoreGet read{request.name};
+  read.check = request.check;
+  calls_->store(context, read,
                 [this, to, name = request.name](Context c, const Result<StoreOutcome>& result) {
                   --serving_;
                   Got got;

@@ -27,11 +27,11 @@ bool hits(const StoreFault& fault, const StorageRequest& request) {
   return !fault.name || (name != nullptr && *fault.name == *name);
 }
 
-void flip_first_bit(StorageCompletion& completion) {
+void flip_first_bit(StorageCompletion& completion, bool checked) {
   if (!completion.result) return;
   auto* got = std::get_if<StoreGetDone>(&*completion.result);
   if (got == nullptr || got->value.empty()) return;
-  if (got->entry.digest && got->value.size() == got->entry.size) {
+  if (checked && got->entry.digest && got->value.size() == got->entry.size) {
     completion.result =
         fail(ErrorCode::corrupt, "the stored bytes do not match their digest (injected)");
     return;
@@ -80,7 +80,8 @@ void FaultStore::run_one(const StorageRequest& request,
   }
   inner_->apply({&request, 1}, completions);
   if (fault->kind == StoreFaultKind::flip_bit) {
-    flip_first_bit(completions.back());
+    const auto* get = std::get_if<StoreGet>(&request.operation);
+    flip_first_bit(completions.back(), get == nullptr || get->check);
   } else {
     completions.back().result = tl::unexpected(fault->error);
   }

@@ -95,15 +95,8 @@ void FetchOperation::read_from(Context context, std::vector<Handle> candidates) 
 
 void FetchOperation::ask_next(Context context) {
   stop_hedging(context);
-  const Handle peer = candidates_[next_++];
   ++outstanding_;
-  const Duration timeout = std::min(patience(kValueMax), remaining(context));
-  operations_.calls.request(
-      context, peer, Get{name_}, timeout,
-      [weak = weak_from_this(), this, attempt = attempt_](Context c, const Result<Frame>& answer) {
-        const auto self = weak.lock();
-        if (self && open() && attempt == attempt_) answered(c, answer);
-      });
+  ask(context, {candidates_[next_++], false});
   if (next_ == candidates_.size()) return;
   hedge_timer_ = operations_.calls.after(context, operations_.options.hedge_delay,
                                          [weak = weak_from_this(), this](Context c) {
@@ -114,7 +107,18 @@ void FetchOperation::ask_next(Context context) {
                                          });
 }
 
-void FetchOperation::answered(Context context, const Result<Frame>& answer) {
+void FetchOperation::ask(Context context, Source source) {
+  const Duration timeout = std::min(patience(kValueMax), remaining(context));
+  operations_.calls.request(context, source.peer, Get{name_, source.checks}, timeout,
+                            [weak = weak_from_this(), this, attempt = attempt_, source](
+                                Context c, const Result<Frame>& answer) {
+                              const auto self = weak.lock();
+                              if (self && open() && attempt == attempt_)
+                                answered(c, source, answer);
+                            });
+}
+
+void FetchOperation::answered(Context context, Source source, const Result<Frame>& answer) {
   const auto* got = answer ? std::get_if<Got>(&answer->message) : nullptr;
   if (got == nullptr || got->status == Answer::busy || got->status == Answer::missing) {
     return try_another(context);
@@ -123,34 +127,35 @@ void FetchOperation::answered(Context context, const Result<Frame>& answer) {
     return fail_with(context, {ErrorCode::not_found, "the entry was removed"});
   }
   if (got->status == Answer::ok && got->entry.name == name_) {
-    return check(context, *got, answer->body);
+    return check(context, source, *got, answer->body);
   }
   damaged_ = damaged_ || got->status == Answer::corrupt;
   try_another(context);
 }
 
-void FetchOperation::check(Context context, Got got, Payload value) {
+void FetchOperation::check(Context context, Source source, Got got, Payload value) {
   if (value.size() <= kBulkThreshold) {
-    return checked(context, got, value, operations_.hash.digest(value.view()));
+    return checked(context, source, got, value, operations_.hash.digest(value.view()));
   }
-  operations_.calls.store(context, ComputeDigest{value},
-                          [weak = weak_from_this(), this, attempt = attempt_, got = std::move(got),
-                           value](Context c, const Result<StoreOutcome>& result) {
-                            const auto self = weak.lock();
-                            if (!self || !open() || attempt != attempt_) return;
-                            const auto* computed =
-                                result ? std::get_if<ComputeDigestDone>(&*result) : nullptr;
-                            if (computed == nullptr) return try_another(c);
-                            checked(c, got, value, computed->digest);
-                          });
+  operations_.calls.store(
+      context, ComputeDigest{value},
+      [weak = weak_from_this(), this, attempt = attempt_, source, got = std::move(got), value](
+          Context c, const Result<StoreOutcome>& result) {
+        const auto self = weak.lock();
+        if (!self || !open() || attempt != attempt_) return;
+        const auto* computed = result ? std::get_if<ComputeDigestDone>(&*result) : nullptr;
+        if (computed == nullptr) return try_another(c);
+        checked(c, source, got, value, computed->digest);
+      });
 }
 
-void FetchOperation::checked(Context context, const Got& got, const Payload& value,
+void FetchOperation::checked(Context context, Source source, const Got& got, const Payload& value,
                              const Digest& digest) {
-  if (got.entry.digest == digest && (!expected_ || *expected_ == digest)) {
-    return finish(context, got.entry, value);
-  }
+  const bool intact = got.entry.digest == digest;
+  if (intact && (!expected_ || *expected_ == digest)) return finish(context, got.entry, value);
   damaged_ = true;
+  // The holder does not know: asked to look itself, it replaces a damaged copy.
+  if (!intact && !source.checks) return ask(context, {source.peer, true});
   try_another(context);
 }
 

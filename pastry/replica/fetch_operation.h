@@ -29,10 +29,18 @@ class FetchOperation final : public SurveyOperation {
 
   void nobody_has_it(Context context);
   void read_from(Context context, std::vector<Handle> candidates);
+  // Whom bytes come from, and whether it was asked to check them itself.
+  struct Source {
+    Handle peer = kNoHandle;
+    bool checks = false;
+  };
+
   void ask_next(Context context);
-  void answered(Context context, const Result<Frame>& answer);
-  void check(Context context, Got got, Payload value);
-  void checked(Context context, const Got& got, const Payload& value, const Digest& digest);
+  void ask(Context context, Source source);
+  void answered(Context context, Source source, const Result<Frame>& answer);
+  void check(Context context, Source source, Got got, Payload value);
+  void checked(Context context, Source source, const Got& got, const Payload& value,
+               const Digest& digest);
   void try_another(Context context);
   void finish(Context context, const EntryInfo& entry, Payload value);
   void stop_hedging(Context context);

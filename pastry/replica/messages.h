@@ -51,6 +51,7 @@ struct Stored {
 
 struct Get {
   StoreName name;
+  bool check = false;  // the holder checks its bytes before it answers
 };
 
 struct Got {

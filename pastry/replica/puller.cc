@@ -70,7 +70,7 @@ void Puller::start(Context context, const StoreName& name) {
   Pull& pull = pulls_.at(name);
   const Handle source = pull.sources[pull.tried++];
   calls_->request(
-      context, source, Get{name}, options_->attempt_timeout,
+      context, source, Get{name, true}, options_->attempt_timeout,
       [this, name](Context c, const Result<Frame>& answer) { arrived(c, name, answer); });
 }
 

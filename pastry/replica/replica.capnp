@@ -79,8 +79,11 @@ struct Stored {
   version @1 :UInt64;    # what is held now
 }
 
+# The digest is for the asker to check; a holder checks its bytes on the way out only when asked to: by
+# who got bytes that do not match, so that a damaged copy is noticed and replaced, and in repairs.
 struct Get {
   name @0 :Name;
+  check @1 :Bool;
 }
 
 # The body is the value.

@@ -184,6 +184,32 @@ TEST_CASE("a full disk is told, and a damaged copy is never returned but healed"
   CHECK(world.put(world.some_active(), other, value).error().code == ErrorCode::full);
 }
 
+TEST_CASE("a reader that gets bytes that do not match has their holder look, which heals them") {
+  World world(9);
+  world.grow(6);
+  for (const std::size_t size : {std::size_t{1000}, kValueMax}) {
+    CAPTURE(size);
+    const StoreName name = world.name();
+    const Payload value = world.bytes(size);
+    REQUIRE(world.put(world.some_active(), name, value));
+    const auto set = world.closest(name.key(), 3);
+    const NodeIndex holder = set[1];
+    REQUIRE(world.store(holder).memory.corrupt_value(world->id(holder), name, 77));
+    const std::uint64_t healed = world.replica(holder).status().healed;
+    const std::uint64_t found = world.store(holder).memory.counters().corrupt;
+    // It reads its own copy first: nobody but the reader checks it, until it does not match.
+    const auto blob = world.fetch(holder, name);
+    REQUIRE_MESSAGE(blob, blob.error().message);
+    CHECK(blob->value == value);
+    CHECK(world.store(holder).memory.counters().corrupt == found + 1);
+    world->run_for(seconds(10));
+    CHECK(world.replica(holder).status().healed == healed + 1);
+    const std::uint64_t read = world.store(holder).values_read;
+    CHECK(world.fetch(holder, name)->value == value);
+    CHECK(world.store(holder).values_read == read + 1);
+  }
+}
+
 TEST_CASE("what nobody has is not found, whatever the key, and soon") {
   World world(61);
   world.grow(24);

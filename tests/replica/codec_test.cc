@@ -74,6 +74,8 @@ TEST_CASE("every message arrives as it was sent") {
   CHECK(round_trip(StoreMessage{some_entry(), true}, body).entry == some_entry());
   CHECK(round_trip(Located{5, Answer::ok, some_entry(), true}).entry == some_entry());
   CHECK(round_trip(Got{Answer::corrupt, {}}).status == Answer::corrupt);
+  CHECK(round_trip(Get{some_name(4), true}).check);
+  CHECK_FALSE(round_trip(Get{some_name(4), false}).check);
   const Offer offer{{offered(some_entry())}};
   CHECK(round_trip(offer).entries == offer.entries);
   const auto record = round_trip(RecordMessage{1, some_name(1), true, 4, 3, 2, {5, 6}}, body);

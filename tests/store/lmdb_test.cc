@@ -212,6 +212,12 @@ TEST_CASE("a bit that flipped on the disk is noticed by whole reads") {
   const auto store = open(directory.path());
   CHECK(error_of(apply_one(*store, StoreGet{name_at(1)})) == ErrorCode::corrupt);
   CHECK(store->counters().corrupt == 1);
+  StoreGet unchecked{name_at(1)};
+  unchecked.check = false;
+  const auto damaged = apply_one(*store, unchecked);
+  REQUIRE(damaged);
+  CHECK(std::get<StoreGetDone>(*damaged).value != Payload(value));
+  CHECK(store->counters().corrupt == 1);
   CHECK(get(*store, name_at(2)).value == Payload(pattern(30000, 2)));
   put(*store, put_of(name_at(1), 2, value));
   CHECK(get(*store, name_at(1)).value == Payload(value));
