@@ -5,7 +5,7 @@
 namespace pastry::sim {
 
 std::vector<std::string> features_of(const SimulatorOptions& options) {
-  std::vector<std::string> on = {"joins", "probes", "heartbeats", "acks"};
+  std::vector<std::string> on = {"joins", "probes", "leases", "acks"};
   if (options.encode) on.emplace_back("encoding");
   if (options.check_told) on.emplace_back("told-check");
   const NetworkOptions& network = options.network;
