@@ -36,8 +36,8 @@ void LookupLoad::set_nodes(const std::vector<Source>& nodes) {
   const auto now = Clock::now();
   sources_ = nodes;
   for (auto& [id, lives] : lives_) {
-    const bool runs =
-        std::any_of(nodes.begin(), nodes.end(), [&](const Source& node) { return node.id == id; });
+    const bool runs = std::any_of(nodes.begin(), nodes.end(),
+                                  [&id = id](const Source& node) { return node.id == id; });
     if (!runs && !lives.back().until) lives.back().until = now;
   }
   for (const Source& node : nodes) {
