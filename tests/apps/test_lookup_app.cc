@@ -11,8 +11,6 @@
 namespace pastry::service {
 namespace {
 
-constexpr ApplicationId kAsker{77};
-
 class World {
  public:
   explicit World(std::size_t count) : simulator_(options()) {

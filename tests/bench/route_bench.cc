@@ -119,7 +119,7 @@ struct Stamp {
 
 class Router final : public pastry::Application {
  public:
-  Router(Shared& shared, Told& told) : shared_(shared), told_(told) {}
+  explicit Router(Told& told) : told_(told) {}
 
   void deliver(Context, const Delivery& message) override {
     Stamp stamp;
@@ -133,7 +133,6 @@ class Router final : public pastry::Application {
   }
 
  private:
-  Shared& shared_;
   Told& told_;
 };
 
@@ -145,7 +144,7 @@ class Process {
         setup_(setup),
         index_(index),
         told_(shared.processes[index]),
-        router_(shared, told_),
+        router_(told_),
         random_(index + 1) {}
 
   void run() {
