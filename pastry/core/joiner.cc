@@ -30,6 +30,12 @@ bool Joiner::learn_seed(NodeState& node, Handle seed) {
   if (seed == node.self || node.id(seed) == node.self_id() || holds(seeds_, seed)) return false;
   if (seeds_.size() == kSeedsMax) return false;
   // An older incarnation of the same peer is gone.
+  const std::uint64_t incarnation = node.directory->incarnation(seed);
+  for (const Handle known : seeds_) {
+    if (node.id(known) == node.id(seed) && node.directory->incarnation(known) > incarnation) {
+      return false;
+    }
+  }
   std::erase_if(seeds_, [&](Handle known) { return node.id(known) == node.id(seed); });
   seeds_.push_back(seed);
   return true;
@@ -85,7 +91,22 @@ void Joiner::found_again(NodeState& node, Step& step) {
   node.activate(step);
 }
 
+void Joiner::note_answer(Handle peer) {
+  if (answered_.size() < kSeedsMax && !holds(answered_, peer)) answered_.push_back(peer);
+}
+
+// Rings that were founded side by side, when all had been down, find each other over those who
+// answered from one and came into the other.
+Handle Joiner::bootstrap(const NodeState& node) const {
+  const auto found = std::find_if(seeds_.begin(), seeds_.end(), [&](Handle seed) {
+    return holds(answered_, seed) && !node.tables.leaf_set.contains(seed);
+  });
+  if (found != seeds_.end()) return *found;
+  return seeds_.empty() ? kNoHandle : seeds_.front();
+}
+
 void Joiner::saw_inactive(NodeState& node, Time now, Handle peer) {
+  note_answer(peer);
   if (admitted_) return;
   const auto known = std::find_if(inactive_peers_.begin(), inactive_peers_.end(),
                                   [peer](const auto& seen) { return seen.first == peer; });
@@ -100,6 +121,7 @@ void Joiner::saw_inactive(NodeState& node, Time now, Handle peer) {
 }
 
 void Joiner::saw_active(NodeState& node, Time now, Handle peer) {
+  note_answer(peer);
   if (admitted_) return;
   learn_seed(node, peer);
   // Only who cannot know whether its seeds live turns at once to the first that does: everybody
@@ -155,6 +177,7 @@ void Joiner::advance(NodeState& node, Step& step) {
 void Joiner::mark_handles(Directory& directory) const {
   for (const Handle seed : seeds_) directory.mark(seed);
   for (const auto& [peer, seen] : inactive_peers_) directory.mark(peer);
+  for (const Handle peer : answered_) directory.mark(peer);
   for (const Handle peer : {active_seed_, owner_, successor_}) {
     if (peer != kNoHandle) directory.mark(peer);
   }

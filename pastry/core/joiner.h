@@ -35,8 +35,9 @@ class Joiner {
   Handle owner() const { return owner_; }
   Handle successor() const { return successor_; }
   std::uint32_t batch() const { return batch_; }
-  // The first one that was given; kNoHandle if there is none.
-  Handle first_seed() const { return seeds_.empty() ? kNoHandle : seeds_.front(); }
+  // Over whom to look for a ring that is not the one that was joined: the first seed that answered
+  // and is no leaf, else the first one; kNoHandle if there is none.
+  Handle bootstrap(const NodeState& node) const;
 
   Time deadline() const { return retry_at_; }
   void advance(NodeState& node, Step& step);
@@ -44,6 +45,7 @@ class Joiner {
 
  private:
   bool learn_seed(NodeState& node, Handle seed);
+  void note_answer(Handle peer);
   Duration grace(const NodeState& node) const;
   bool should_found(const NodeState& node, Time now) const;
   void found_again(NodeState& node, Step& step);
@@ -51,6 +53,7 @@ class Joiner {
   std::vector<Handle> seeds_;
   // Answered that they are not active, and when they did so last.
   std::vector<std::pair<Handle, Time>> inactive_peers_;
+  std::vector<Handle> answered_;
   std::size_t next_seed_ = 0;
   Handle active_seed_ = kNoHandle;
   Handle owner_ = kNoHandle;

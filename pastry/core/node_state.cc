@@ -138,7 +138,7 @@ void NodeState::activate(Step& step) {
   if (joiner) {
     const JoinReport report{joiner->batch(), true};
     const Handle owner = joiner->owner();
-    upkeep.set_bootstrap(joiner->first_seed());
+    upkeep.set_bootstrap(joiner->bootstrap(*this));
     const Handle successor = joiner->successor();
     if (owner != kNoHandle) send(step, owner, report);
     if (successor != kNoHandle && successor != owner) send(step, successor, report);

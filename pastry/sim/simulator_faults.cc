@@ -25,14 +25,17 @@ void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
   assign_handle(target, node, info);
 
   std::vector<Handle> handles;
-  if (target.sleep) handles = std::move(target.sleep->remembered);
-  target.sleep.reset();
-  const bool remembers = !handles.empty();
-  if (remembers) restarted_with_[node] = handles;
-  for (const NodeIndex seed : seeds) {
-    if (std::find(handles.begin(), handles.end(), handle(seed)) == handles.end()) {
-      handles.push_back(handle(seed));
+  for (const NodeIndex seed : seeds) handles.push_back(handle(seed));
+  const std::unique_ptr<Sleep> sleep = std::move(target.sleep);
+  const bool remembers = sleep && !sleep->remembered.empty();
+  if (remembers) {
+    for (const Handle peer : sleep->remembered) {
+      const bool named = std::any_of(handles.begin(), handles.end(), [&](Handle seed) {
+        return directory_.id(seed) == directory_.id(peer);
+      });
+      if (!named) handles.push_back(peer);
     }
+    restarted_with_[node] = std::move(sleep->remembered);
   }
 
   start(node);
