@@ -10,6 +10,8 @@ namespace pastry {
 
 namespace {
 constexpr std::size_t kSeedsMax = 256;
+// Times the patience of who may found a ring again, for each member with a smaller id.
+constexpr std::int64_t kPatiencePerSmaller = 6;
 
 }  // namespace
 
@@ -72,14 +74,17 @@ Duration Joiner::grace(const NodeState& node) const {
 }
 
 // Of the members that are up and not active the one with the smallest id founds the ring again.
-// Silence proves less than an answer: who heard nobody waits twice as long.
+// Silence proves less than an answer: who heard nobody waits twice as long. Those with smaller ids
+// may be newcomers, who never found: each is waited for so much longer, not for ever.
 bool Joiner::should_found(const NodeState& node, Time now) const {
   if (!remembered_ || admitted_ || active_seed_ != kNoHandle) return false;
   const Duration patience = grace(node);
   if (now - started_ < (inactive_peers_.empty() ? patience * 2 : patience)) return false;
-  return std::none_of(inactive_peers_.begin(), inactive_peers_.end(), [&](const auto& seen) {
-    return now - seen.second < patience && node.id(seen.first) < node.self_id();
-  });
+  const auto smaller =
+      std::count_if(inactive_peers_.begin(), inactive_peers_.end(), [&](const auto& seen) {
+        return now - seen.second < patience && node.id(seen.first) < node.self_id();
+      });
+  return now - started_ >= patience * (smaller * kPatiencePerSmaller);
 }
 
 // Whoever was not heard may have founded a ring of its own: they are tried again like those that
