@@ -49,15 +49,10 @@ std::vector<OptionSpec> with_network_options(std::vector<OptionSpec> own) {
 
 sim::NetworkOptions network_options(Reader& reader, const Options& options) {
   sim::NetworkOptions network;
-  network.loss = probability(reader, options, "loss");
-  network.duplication = probability(reader, options, "duplication");
-  network.reordering = probability(reader, options, "reordering");
+  for (const sim::NetworkShare& share : sim::kNetworkShares) {
+    network.*share.value = probability(reader, options, std::string(share.option));
+  }
   network.reordering_delay = reader.duration("reordering-delay");
-  network.gray_links = probability(reader, options, "gray-links");
-  network.gray_loss = probability(reader, options, "gray-loss");
-  network.blocked_links = probability(reader, options, "blocked-links");
-  network.one_way_links = probability(reader, options, "one-way-links");
-  network.slow_nodes = probability(reader, options, "slow-nodes");
   network.slow_processing = reader.duration("slow-processing");
   if (const Result<void> valid = network.validate(); !valid) reader.note(valid.error());
   return network;

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "pastry/core/application.h"
+#include "pastry/core/midpoint.h"
 #include "pastry/core/node_state.h"
 
 namespace pastry {
@@ -127,13 +128,10 @@ Result<Context::Range> Context::range(Handle member, int rank) const {
   const auto at = [&](std::ptrdiff_t i) {
     return ids(ring[static_cast<std::size_t>((i % size + size) % size)]);
   };
-  const auto half = [](const Id& d) {
-    return Id(d.high() >> 1, (d.high() << 63) | (d.low() >> 1));
-  };
   const Id own = ids(member);
   const Id low = at(below);
   const Id high = at(above);
-  return Range{low + half(own - low) + Id(0, 1), own + half(high - own)};
+  return Range{midpoint(low, own) + Id(0, 1), midpoint(own, high)};
 }
 
 proximity::Proximity Context::proximity(Handle peer) const {

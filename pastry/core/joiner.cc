@@ -10,6 +10,8 @@ namespace pastry {
 
 namespace {
 constexpr std::size_t kSeedsMax = 256;
+// Times the patience of who may found a ring again, for each member with a smaller id.
+constexpr std::int64_t kPatiencePerSmaller = 6;
 
 }  // namespace
 
@@ -71,14 +73,17 @@ Duration Joiner::grace(const NodeState& node) const {
 }
 
 // Of the members that are up and not active the one with the smallest id founds the ring again.
-// Silence proves less than an answer: who heard nobody waits twice as long.
+// Silence proves less than an answer: who heard nobody waits twice as long. Those with smaller ids
+// may be newcomers, who never found: each is waited for so much longer, not for ever.
 bool Joiner::should_found(const NodeState& node, Time now) const {
   if (!remembered_ || admitted_ || active_seed_ != kNoHandle) return false;
   const Duration patience = grace(node);
   if (now - started_ < (inactive_peers_.empty() ? patience * 2 : patience)) return false;
-  return std::none_of(inactive_peers_.begin(), inactive_peers_.end(), [&](const auto& seen) {
-    return now - seen.second < patience && node.id(seen.first) < node.self_id();
-  });
+  const auto smaller =
+      std::count_if(inactive_peers_.begin(), inactive_peers_.end(), [&](const auto& seen) {
+        return now - seen.second < patience && node.id(seen.first) < node.self_id();
+      });
+  return now - started_ >= patience * (smaller * kPatiencePerSmaller);
 }
 
 // Whoever was not heard may have founded a ring of its own: they are tried again like those that
@@ -90,7 +95,22 @@ void Joiner::found_again(NodeState& node, Step& step) {
   node.activate(step);
 }
 
+void Joiner::note_answer(Handle peer) {
+  if (answered_.size() < kSeedsMax && !holds(answered_, peer)) answered_.push_back(peer);
+}
+
+// Rings that were founded side by side, when all had been down, find each other over those who
+// answered from one and came into the other.
+Handle Joiner::bootstrap(const NodeState& node) const {
+  const auto found = std::find_if(seeds_.begin(), seeds_.end(), [&](Handle seed) {
+    return holds(answered_, seed) && !node.tables.leaf_set.contains(seed);
+  });
+  if (found != seeds_.end()) return *found;
+  return seeds_.empty() ? kNoHandle : seeds_.front();
+}
+
 void Joiner::saw_inactive(NodeState& node, Time now, Handle peer) {
+  note_answer(peer);
   if (admitted_) return;
   const auto known = std::find_if(inactive_peers_.begin(), inactive_peers_.end(),
                                   [peer](const auto& seen) { return seen.first == peer; });
@@ -105,6 +125,7 @@ void Joiner::saw_inactive(NodeState& node, Time now, Handle peer) {
 }
 
 void Joiner::saw_active(NodeState& node, Time now, Handle peer) {
+  note_answer(peer);
   if (admitted_) return;
   learn_seed(node, peer);
   // Only who cannot know whether its seeds live turns at once to the first that does: everybody
@@ -177,6 +198,7 @@ void Joiner::mark_handles(Directory& directory) const {
   for (const Handle seed : seeds_) directory.mark(seed);
   for (const auto& [peer, seen] : inactive_peers_) directory.mark(peer);
   for (const Handle peer : expected_) directory.mark(peer);
+  for (const Handle peer : answered_) directory.mark(peer);
   for (const Handle peer : {active_seed_, owner_, successor_}) {
     if (peer != kNoHandle) directory.mark(peer);
   }

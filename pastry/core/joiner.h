@@ -35,8 +35,9 @@ class Joiner {
   Handle owner() const { return owner_; }
   Handle successor() const { return successor_; }
   std::uint32_t batch() const { return batch_; }
-  // The first one that was given; kNoHandle if there is none.
-  Handle first_seed() const { return seeds_.empty() ? kNoHandle : seeds_.front(); }
+  // Over whom to look for a ring that is not the one that was joined: the first seed that answered
+  // and is no leaf, else the first one; kNoHandle if there is none.
+  Handle bootstrap(const NodeState& node) const;
   // The batch, the owner and the successor, as far as they are not known to be dead: among them are
   // the neighbours of this node.
   const std::vector<Handle>& expected() const { return expected_; }
@@ -49,6 +50,7 @@ class Joiner {
 
  private:
   bool learn_seed(NodeState& node, Handle seed);
+  void note_answer(Handle peer);
   Duration grace(const NodeState& node) const;
   bool should_found(const NodeState& node, Time now) const;
   void found_again(NodeState& node, Step& step);
@@ -56,6 +58,7 @@ class Joiner {
   std::vector<Handle> seeds_;
   // Answered that they are not active, and when they did so last.
   std::vector<std::pair<Handle, Time>> inactive_peers_;
+  std::vector<Handle> answered_;
   std::vector<Handle> expected_;
   std::vector<Handle> batch_members_;
   std::size_t next_seed_ = 0;

@@ -164,7 +164,7 @@ void NodeState::activate(Step& step) {
   leases.activated();
   emit(step, NodeActivated{});
   if (joiner) {
-    upkeep.set_bootstrap(joiner->first_seed());
+    upkeep.set_bootstrap(joiner->bootstrap(*this));
     report_active(step);
     joiner.reset();
   }

@@ -11,11 +11,15 @@ namespace pastry {
 namespace {
 
 constexpr std::uint16_t kSeekHopsMax = 64;
+// So many rounds long a node that came back looks for a ring over whoever answered it then.
+constexpr std::int64_t kReturnRounds = 4;
 
 }  // namespace
 
-// Two tries a round. One goes to a dead leaf: it stood near, so its leaf set and ours overlap. The
-// other goes over any of the remembered peers, which may have been far away, towards the own id.
+// Up to three tries a round. One goes to a dead leaf: it stood near, so its leaf set and ours
+// overlap. The other goes over any of the remembered peers, which may have been far away, towards
+// the own id. Who came back may have got into one of several rings that were founded side by side:
+// its third goes over somebody who answered it then and is no neighbour of its.
 void Upkeep::seek_reunion(NodeState& node, Step& step) {
   const auto& remembered = node.liveness.remembered();
   std::vector<Handle> leaves;
@@ -28,6 +32,13 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
     note(*node.config, Mark::dead_leaf_tried);
     const Handle peer = leaves[node.random.below(leaves.size())];
     node.send(step, peer, node.liveness.leaf_probe(node, step.now, false, 0));
+  }
+  const bool came_back = node.directory->incarnation(node.self) > 1;
+  const Time active_since{seconds(active_since_s_)};
+  if (came_back && bootstrap_ != kNoHandle && !node.tables.leaf_set.contains(bootstrap_) &&
+      step.now - active_since < node.config->reunion_period * kReturnRounds) {
+    note(*node.config, Mark::bootstrap_tried);
+    seek_over(node, step, bootstrap_);
   }
   const bool over_bootstrap = node.alone && bootstrap_ != kNoHandle;
   const std::size_t ways = remembered.size() + (over_bootstrap ? 1 : 0);

@@ -259,10 +259,17 @@ Findings check_leaf_sets(const Simulator& simulator) {
   return findings;
 }
 
+Findings check_leaf_order(const Simulator& simulator, NodeIndex node) {
+  Findings findings;
+  const LeafSet& leaf_set = simulator.node(node).tables().leaf_set;
+  check_side_order(simulator, node, leaf_set.left(), false, findings);
+  check_side_order(simulator, node, leaf_set.right(), true, findings);
+  return findings;
+}
+
 Findings check_leaf_order(const Simulator& simulator) {
-  return for_running(simulator, [&](NodeIndex node, const Tables& tables, Findings& findings) {
-    check_side_order(simulator, node, tables.leaf_set.left(), false, findings);
-    check_side_order(simulator, node, tables.leaf_set.right(), true, findings);
+  return for_running(simulator, [&](NodeIndex node, const Tables&, Findings& findings) {
+    findings.add(check_leaf_order(simulator, node));
   });
 }
 

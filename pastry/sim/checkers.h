@@ -51,6 +51,8 @@ Findings check_leaf_sets(const Simulator& simulator);
 // Leaf set invariants of every running node: each side sorted by distance in its direction, at most
 // l/2 long, without the own id, one handle per id.
 Findings check_leaf_order(const Simulator& simulator);
+// Of one running node.
+Findings check_leaf_order(const Simulator& simulator, NodeIndex node);
 
 // Routing table invariants of every running node: an entry in row r shares exactly r digits and
 // stands in the column of its next digit.

@@ -26,19 +26,10 @@ std::uint64_t mix(std::uint64_t value) {  // splitmix64's finaliser
 }  // namespace
 
 Result<void> NetworkOptions::validate() const {
-  const std::pair<const char*, double> shares[] = {
-      {"loss", loss},
-      {"duplication", duplication},
-      {"reordering", reordering},
-      {"gray links", gray_links},
-      {"gray loss", gray_loss},
-      {"blocked links", blocked_links},
-      {"one-way links", one_way_links},
-      {"slow nodes", slow_nodes},
-  };
-  for (const auto& [name, share] : shares) {
-    if (!(share >= 0 && share <= 1)) {
-      return fail(ErrorCode::invalid, std::string(name) + ": must be between 0 and 1");
+  for (const NetworkShare& share : kNetworkShares) {
+    const double value = this->*share.value;
+    if (!(value >= 0 && value <= 1)) {
+      return fail(ErrorCode::invalid, std::string(share.label) + ": must be between 0 and 1");
     }
   }
   const std::pair<const char*, Duration> times[] = {
@@ -52,6 +43,19 @@ Result<void> NetworkOptions::validate() const {
     }
   }
   return {};
+}
+
+bool NetworkOptions::deceives() const {
+  return std::any_of(
+      kNetworkShares.begin(), kNetworkShares.end(),
+      [this](const NetworkShare& share) { return share.deceives && this->*share.value > 0; });
+}
+
+const NetworkShare* find_network_share(std::string_view option) {
+  const auto found =
+      std::find_if(kNetworkShares.begin(), kNetworkShares.end(),
+                   [option](const NetworkShare& share) { return share.option == option; });
+  return found == kNetworkShares.end() ? nullptr : &*found;
 }
 
 Network::Network(std::shared_ptr<const proximity::Topology> topology, std::uint64_t seed,

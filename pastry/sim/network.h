@@ -6,10 +6,12 @@
 // the loss of packets.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -50,7 +52,30 @@ struct NetworkOptions {
 
   // The first value out of range, as ErrorCode::invalid.
   Result<void> validate() const;
+  // Whether a live node can look dead.
+  bool deceives() const;
 };
+
+// A probability or share of NetworkOptions. Whoever lists them takes this table.
+struct NetworkShare {
+  std::string_view option;  // on the command line and in scenarios
+  std::string_view label;   // for people
+  double NetworkOptions::*value;
+  bool is_fault;  // does harm as soon as it is not 0
+  bool deceives;  // makes live nodes look dead
+};
+inline constexpr std::array<NetworkShare, 8> kNetworkShares = {{
+    {"loss", "loss", &NetworkOptions::loss, true, true},
+    {"duplication", "duplication", &NetworkOptions::duplication, true, false},
+    {"reordering", "reordering", &NetworkOptions::reordering, true, false},
+    {"gray-links", "gray links", &NetworkOptions::gray_links, true, true},
+    {"gray-loss", "gray loss", &NetworkOptions::gray_loss, false, false},
+    {"blocked-links", "blocked links", &NetworkOptions::blocked_links, true, true},
+    {"one-way-links", "one-way links", &NetworkOptions::one_way_links, true, true},
+    {"slow-nodes", "slow nodes", &NetworkOptions::slow_nodes, true, true},
+}};
+// The one of that option, or null.
+const NetworkShare* find_network_share(std::string_view option);
 
 class Network {
  public:

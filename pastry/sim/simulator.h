@@ -150,8 +150,8 @@ class Simulator {
   void found(NodeIndex node);
   void join(NodeIndex node, NodeIndex seed);
   void join(NodeIndex node, std::span<const NodeIndex> seeds);
-  // Starts a node that is down with the next incarnation through the peers that it remembered and
-  // then `seeds`; with none of either it founds its ring again.
+  // Starts a node that is down with the next incarnation through `seeds` and then the peers that it
+  // remembered; with none of either it founds its ring again.
   void restart(NodeIndex node, std::span<const NodeIndex> seeds = {});
 
   // Makes a node that is down a newcomer with another id, in the same place: it remembers nothing

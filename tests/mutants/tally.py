@@ -12,6 +12,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 BUILD = pathlib.Path(os.environ.get("PASTRY_BUILD", "build")) / "tests" / "mutants"
 UNIT_TESTS = BUILD / "mutant-core-test"
@@ -20,42 +21,64 @@ SEEDS = int(os.environ.get("MUTANT_SEEDS", "1000"))
 STEP = 100
 WANTED = 15
 TIMEOUT = 100
+# Who does not end in time although it takes less than this without a bug hangs because of the bug.
+SHORT = TIMEOUT / 4
+
+usual = {}  # seconds that each command takes without any bug
 
 
 def run(bug, *command):
-    environment = dict(os.environ, PASTRY_PLANTED_BUG=bug)
+    """What became of it; None if it did not end in time."""
+    words = [str(word) for word in command]
+    began = time.monotonic()
     try:
-        return subprocess.run([str(word) for word in command], env=environment, timeout=TIMEOUT,
+        done = subprocess.run(words, env=dict(os.environ, PASTRY_PLANTED_BUG=bug), timeout=TIMEOUT,
                               capture_output=True, text=True, check=False)
     except subprocess.TimeoutExpired:
-        return None
+        done = None
+    if bug == "none":
+        usual[tuple(words)] = time.monotonic() - began
+    return done
+
+
+def abnormal(bug, done, *command):
+    """How it ended, if that shows a bug by itself: neither done nor a rule broken; else None."""
+    if done is not None:
+        return None if done.returncode in (0, 10) else f"ends with {done.returncode}"
+    if bug == "none":
+        return f"does not end within {TIMEOUT} s"
+    seconds = usual.get(tuple(str(word) for word in command), TIMEOUT)
+    return f"does not end, {seconds:.0f} s without the bug" if seconds < SHORT else None
 
 
 def noticed_by_unit_tests(bug):
     done = run(bug, UNIT_TESTS)
-    return done is None or done.returncode != 0
+    return abnormal(bug, done, UNIT_TESTS) is not None
 
 
 def model(bug):
     """The scenario that shows the bug, or None."""
     for nodes in (2, 3):
         for crash in ((), ("--crash",)):
-            done = run(bug, SIMULATIONS, "sim", "model", "--nodes", nodes, "--bound", 300000,
-                       "--json", *crash)
-            if done is None or done.returncode not in (0, 10):
-                return f"{nodes} nodes{' and a crash' if crash else ''}: it ends abnormally"
-            for scenario in json.loads(done.stdout)["scenarios"]:
+            command = (SIMULATIONS, "sim", "model", "--nodes", nodes, "--bound", 300000, "--json", *crash)
+            done = run(bug, *command)
+            if odd := abnormal(bug, done, *command):
+                return f"{nodes} nodes{' and a crash' if crash else ''}: {odd}"
+            for scenario in json.loads(done.stdout)["scenarios"] if done else ():
                 if "violation" in scenario:
                     return f"{scenario['scenario']}: {scenario['violation'].splitlines()[0]}"
     return None
 
 
-def fuzz(bug, first, last):
-    done = run(bug, SIMULATIONS, "sim", "fuzz", "--seeds", f"{first}-{last}", "--jobs", "1", "--json")
-    if done is None or done.returncode not in (0, 10):
-        return [(first, "ends abnormally", "")]
-    return [(failure["seed"], failure["rule"], failure["what"].splitlines()[0])
-            for failure in json.loads(done.stdout)["failures"]]
+def fuzz(bug, first):
+    """(seed, what broke) of STEP seeds; the seed is None if all of them together show something."""
+    seeds = f"{first}-{first + STEP - 1}"
+    command = (SIMULATIONS, "sim", "fuzz", "--seeds", seeds, "--jobs", "1", "--json")
+    done = run(bug, *command)
+    if odd := abnormal(bug, done, *command):
+        return [(None, f"seeds {seeds}: {odd}")]
+    return [(failure["seed"], f"{failure['rule']}: {failure['what'].splitlines()[0]}")
+            for failure in (json.loads(done.stdout)["failures"] if done else ())]
 
 
 def examine(bug, excused):
@@ -64,9 +87,9 @@ def examine(bug, excused):
     if found:
         return {**result, "found_by": "model", "seed": None, "what": found}
     for first in range(1, SEEDS + 1, STEP):
-        for seed, rule, what in fuzz(bug, first, first + STEP - 1):
+        for seed, what in fuzz(bug, first):
             if seed not in excused:
-                return {**result, "found_by": "fuzz", "seed": seed, "what": f"{rule}: {what}"}
+                return {**result, "found_by": "fuzz", "seed": seed, "what": what}
     return {**result, "found_by": None, "seed": None, "what": ""}
 
 
@@ -75,9 +98,12 @@ def main():
     if noticed_by_unit_tests("none") or model("none"):
         sys.exit("something is broken without any planted bug")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        chunks = pool.map(lambda first: fuzz("none", first, first + STEP - 1),
-                          range(1, SEEDS + 1, STEP))
-        excused = {seed for failures in chunks for seed, _, _ in failures}
+        chunks = pool.map(lambda first: fuzz("none", first), range(1, SEEDS + 1, STEP))
+        failures = [failure for chunk in chunks for failure in chunk]
+    for seed, what in failures:
+        if seed is None:
+            sys.exit(f"without any planted bug, {what}")
+    excused = {seed for seed, _ in failures}
     width = max(map(len, bugs))
 
     def examine_and_tell(bug):

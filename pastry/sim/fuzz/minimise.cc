@@ -88,13 +88,10 @@ class Minimiser {
 
   bool with_quieter_network() {
     bool smaller = false;
-    for (double NetworkOptions::*fault :
-         {&NetworkOptions::loss, &NetworkOptions::duplication, &NetworkOptions::reordering,
-          &NetworkOptions::gray_links, &NetworkOptions::blocked_links,
-          &NetworkOptions::one_way_links, &NetworkOptions::slow_nodes}) {
-      if (best_.plan.options.network.*fault == 0) continue;
+    for (const NetworkShare& share : kNetworkShares) {
+      if (!share.is_fault || best_.plan.options.network.*share.value == 0) continue;
       Plan plan = best_.plan;
-      plan.options.network.*fault = 0;
+      plan.options.network.*share.value = 0;
       smaller |= keep_if_failing(std::move(plan));
     }
     return smaller;

@@ -305,11 +305,9 @@ std::string number(double value) {
 std::string_view name(ActionKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
 
 bool Plan::crash_only() const {
-  const NetworkOptions& network = options.network;
-  const double doubtful = network.loss + network.gray_links + network.blocked_links +
-                          network.one_way_links + network.slow_nodes;
-  return doubtful == 0 && std::none_of(actions.begin(), actions.end(),
-                                       [](const Action& action) { return deceives(action.kind); });
+  return !options.network.deceives() &&
+         std::none_of(actions.begin(), actions.end(),
+                      [](const Action& action) { return deceives(action.kind); });
 }
 
 std::size_t Plan::fault_kinds() const {
@@ -317,14 +315,11 @@ std::size_t Plan::fault_kinds() const {
   for (const Action& action : actions) {
     if (is_fault(action.kind)) seen[static_cast<std::size_t>(action.kind)] = true;
   }
-  const NetworkOptions& network = options.network;
-  std::size_t kinds = static_cast<std::size_t>(std::count(seen.begin(), seen.end(), true));
-  for (const double fault :
-       {network.loss, network.duplication, network.reordering, network.gray_links,
-        network.blocked_links, network.one_way_links, network.slow_nodes}) {
-    if (fault > 0) ++kinds;
-  }
-  return kinds;
+  const auto of_network = std::count_if(kNetworkShares.begin(), kNetworkShares.end(),
+                                        [this](const NetworkShare& share) {
+                                          return share.is_fault && options.network.*share.value > 0;
+                                        });
+  return static_cast<std::size_t>(std::count(seen.begin(), seen.end(), true) + of_network);
 }
 
 Plan make_plan(std::uint64_t seed) { return Planner(seed).make(); }
@@ -341,16 +336,10 @@ std::string describe_configuration(const Plan& plan) {
           std::to_string(config.gap_queue_max) + ", attempts " +
           std::to_string(config.hop_attempts);
   text += ", " + (options.topology ? options.topology->description() : std::string("uniform"));
-  const auto fault = [&](const char* label, double value) {
-    if (value > 0) text += std::string(", ") + label + " " + number(value);
-  };
-  fault("loss", options.network.loss);
-  fault("duplication", options.network.duplication);
-  fault("reordering", options.network.reordering);
-  fault("gray links", options.network.gray_links);
-  fault("blocked links", options.network.blocked_links);
-  fault("one-way links", options.network.one_way_links);
-  fault("slow nodes", options.network.slow_nodes);
+  for (const NetworkShare& share : kNetworkShares) {
+    const double value = options.network.*share.value;
+    if (share.is_fault && value > 0) text += ", " + std::string(share.label) + " " + number(value);
+  }
   text += options.encode ? ", encoded" : ", not encoded";
   text += options.address_survives_restart ? ", addresses kept" : ", addresses change";
   text += plan.crash_only() ? ", crash-only" : "";

@@ -225,7 +225,10 @@ class World {
     while (!condition()) {
       if (simulator_.now() >= limit || failed()) return false;
       revive_orphans();
-      if (simulator_.now() >= strangers_join_at_) join_strangers();
+      if (simulator_.now() >= strangers_join_at_) {
+        strangers_join_at_ = simulator_.now() + plan_.beat() * kStrangerBeats;
+        join_strangers();
+      }
       if (!advance_to(std::min(limit, simulator_.now() + plan_.beat() / 4))) return false;
     }
     return true;
@@ -319,12 +322,17 @@ class World {
     }
   }
 
-  // A ring of so few is soon examined: who is down comes back.
+  // A ring of so few is soon examined: who is down comes back, and who found nobody to join through
+  // comes at last.
   void revive_if_few() {
     if (simulator_.active_nodes().size() >= kFew) return;
     for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
       const NodeIndex node{i};
       if (simulator_.status(node) == NodeStatus::down) restart(node, node);
+    }
+    for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
+      const NodeIndex node{i};
+      if (simulator_.status(node) == NodeStatus::added) join(node, node);
     }
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "pastry/core/midpoint.h"
 #include "pastry/sim/checkers.h"
 
 namespace pastry::sim::fuzz {
@@ -16,13 +17,6 @@ constexpr std::uint64_t kTableCheckInterval = 16;
 std::uint64_t mixed(std::uint64_t x) {
   x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15ULL;
   return (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9ULL;
-}
-
-// Halfway from `a` up to `b`.
-Id midpoint(const Id& a, const Id& b) {
-  const Id span = b - a;
-  const Id half(span.high() >> 1, (span.high() << 63) | (span.low() >> 1));
-  return a + half;
 }
 
 }  // namespace
@@ -79,13 +73,6 @@ void Watcher::answered(Handle asker, OperationId operation) {
   }
 }
 
-bool Watcher::closest(NodeIndex node, const Key& key) const {
-  const NodeIndex root = closest_active(simulator_, key);
-  if (root == node || root == kNoNode) return true;
-  // Who became active in this very step is not in the list yet.
-  return !simulator_.active(node) && closer(key, simulator_.id(node), simulator_.id(root));
-}
-
 void Watcher::delivered(NodeIndex node, const Delivery& delivery) {
   ++deliveries_;
   const Payload expected = payload_for(delivery.key);
@@ -98,7 +85,8 @@ void Watcher::delivered(NodeIndex node, const Delivery& delivery) {
     fail("inactive-silent",
          who(node) + " delivered key " + delivery.key.hex() + " though it is not active");
   }
-  if (delivery.kind == LookupKind::consistent && !closest(node, delivery.key)) {
+  if (delivery.kind == LookupKind::consistent &&
+      !is_rightful_root(simulator_, node, delivery.key)) {
     ++incorrect_;
     if (crash_only_) {
       fail("correct-delivery", "key " + delivery.key.hex() + " was delivered by " + who(node) +
@@ -127,8 +115,9 @@ void Watcher::moved(NodeIndex node) {
   check_time();
   check_accounting();
   const Tables& tables = simulator_.node(node).tables();
-  check_leaf_set(node, tables.leaf_set.left(), false);
-  check_leaf_set(node, tables.leaf_set.right(), true);
+  if (const Findings order = check_leaf_order(simulator_, node); !order.ok()) {
+    fail("leaf-order", order.text());
+  }
   if (static_cast<int>(tables.neighbourhood.size()) > simulator_.config().neighbourhood) {
     fail("caps", who(node) + " has more than |M| neighbours");
   }
@@ -168,22 +157,6 @@ void Watcher::check_accounting() {
   }
   if (simulator_.told() != nullptr && simulator_.told()->violations() != 0) {
     fail("told", simulator_.told()->examples().front());
-  }
-}
-
-void Watcher::check_leaf_set(NodeIndex node, std::span<const Handle> side, bool upwards) {
-  const NodeId& self = simulator_.id(node);
-  Id last;
-  for (const Handle member : side) {
-    const NodeId& id = simulator_.directory().id(member);
-    const Id distance = upwards ? id - self : self - id;
-    if (distance <= last) {  // zero is the node itself
-      fail("leaf-order", who(node) + " has " + who(member) + " out of order in its leaf set");
-    }
-    last = distance;
-  }
-  if (side.size() > static_cast<std::size_t>(simulator_.config().leaf_set / 2)) {
-    fail("leaf-order", who(node) + " has more than l/2 members on one side");
   }
 }
 
@@ -236,7 +209,9 @@ void Watcher::check_coverage(NodeIndex node) {
   const Id down = midpoint(before->first, self);
   for (const Key& key :
        {after->first, before->first, up, up + one, up - one, down, down + one, down - one}) {
-    if (!moved.would_deliver(key, simulator_.now()) || closest(node, key)) continue;
+    if (!moved.would_deliver(key, simulator_.now()) || is_rightful_root(simulator_, node, key)) {
+      continue;
+    }
     fail("one-root", who(node) + " takes itself for the root of " + key.hex() + ", which is " +
                          who(closest_active(simulator_, key)));
     return;
@@ -363,10 +338,8 @@ void Watcher::check_own_stall(NodeIndex node, Handle peer) {
 }
 
 bool Watcher::sound_network() const {
-  const NetworkOptions& network = simulator_.network().options();
-  const double doubtful = network.loss + network.gray_links + network.blocked_links +
-                          network.one_way_links + network.slow_nodes;
-  return doubtful == 0 && simulator_.options().paused_inbox_max >= 10000;
+  return !simulator_.network().options().deceives() &&
+         simulator_.options().paused_inbox_max >= 10000;
 }
 
 void Watcher::gone(Handle node) {

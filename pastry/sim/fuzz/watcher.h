@@ -87,7 +87,6 @@ class Watcher {
 
   void check_time();
   void check_accounting();
-  void check_leaf_set(NodeIndex node, std::span<const Handle> side, bool upwards);
   void check_table(NodeIndex node);
   void check_load(NodeIndex node);
   void check_back_off(NodeIndex from, const JoinRequest& request);
@@ -98,7 +97,6 @@ class Watcher {
   void check_grant(NodeIndex from, const JoinGrant& grant, Handle joiner);
   bool in_gap(NodeIndex owner, const JoinGrant& grant, Handle joiner) const;
   void check_caps(NodeIndex from, const Message& message);
-  bool closest(NodeIndex node, const Key& key) const;
 
   struct MessageHash {
     std::size_t operator()(const std::pair<Handle, std::uint64_t>& message) const {

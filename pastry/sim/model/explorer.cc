@@ -4,6 +4,7 @@
 #include <bit>
 #include <chrono>
 
+#include "pastry/core/midpoint.h"
 #include "pastry/sim/model/visited.h"
 #include "pastry/sim/model/world.h"
 
@@ -11,11 +12,6 @@ namespace pastry::sim::model {
 namespace {
 
 using RealClock = std::chrono::steady_clock;
-
-Id halfway(const Id& a, const Id& b) {
-  const Id span = b - a;
-  return a + Id(span.high() >> 1, (span.high() << 63) | (span.low() >> 1));
-}
 
 class Explorer {
  public:
@@ -67,7 +63,7 @@ class Explorer {
       const Id& next = ids[(i + 1) % ids.size()];
       const Id& second = ids[(i + 2) % ids.size()];
       frame_.probes.push_back(ids[i]);
-      for (const Id& middle : {halfway(ids[i], next), halfway(ids[i], second)}) {
+      for (const Id& middle : {midpoint(ids[i], next), midpoint(ids[i], second)}) {
         frame_.probes.push_back(middle);
         frame_.probes.push_back(middle + Id(0, 1));
       }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "pastry/sim/network.h"
 #include "pastry/sim/scenario/scenario_words.h"
 #include "pastry/sim/text_lines.h"
 
@@ -13,9 +14,7 @@ namespace {
 
 constexpr std::array<std::string_view, 8> kSettings = {
     "nodes", "seed", "profile", "leaf-set", "digit-bits", "neighbourhood", "topology", "hosts"};
-constexpr std::array<std::string_view, 10> kNetworkNames = {
-    "loss",      "duplication",   "reordering",    "reordering-delay", "gray-links",
-    "gray-loss", "blocked-links", "one-way-links", "slow-nodes",       "slow-processing"};
+constexpr std::array<std::string_view, 2> kNetworkTimes = {"reordering-delay", "slow-processing"};
 constexpr std::size_t kStepsMax = 100'000;
 constexpr std::size_t kNodesMax = 1'000'000;
 
@@ -121,7 +120,7 @@ Result<Action> parse_lookups(ScenarioWords& words) {
 
 Result<Action> parse_network(std::string_view name, ScenarioWords& words) {
   Action action{.kind = ActionKind::network, .name = std::string(name)};
-  if (name == "reordering-delay" || name == "slow-processing") {
+  if (is_one_of(name, kNetworkTimes)) {
     const auto time = words.duration();
     if (!time) return tl::unexpected(time.error());
     action.time = *time;
@@ -153,7 +152,9 @@ Result<Action> parse_action(std::string_view verb, ScenarioWords& words) {
     if (!time) return tl::unexpected(time.error());
     return Action{.kind = ActionKind::wait, .time = *time};
   }
-  if (is_one_of(verb, kNetworkNames)) return parse_network(verb, words);
+  if (is_one_of(verb, kNetworkTimes) || find_network_share(verb) != nullptr) {
+    return parse_network(verb, words);
+  }
   return words.wrong("unknown step '" + std::string(verb) + "'");
 }
 

@@ -28,18 +28,6 @@ std::string number_text(double value) {
   return text.str();
 }
 
-double* network_value(NetworkOptions& options, const std::string& name) {
-  if (name == "loss") return &options.loss;
-  if (name == "duplication") return &options.duplication;
-  if (name == "reordering") return &options.reordering;
-  if (name == "gray-links") return &options.gray_links;
-  if (name == "gray-loss") return &options.gray_loss;
-  if (name == "blocked-links") return &options.blocked_links;
-  if (name == "one-way-links") return &options.one_way_links;
-  if (name == "slow-nodes") return &options.slow_nodes;
-  return nullptr;
-}
-
 Verdict of(const Findings& findings, const std::string& otherwise) {
   return {findings.ok(), findings.ok() ? otherwise : findings.text()};
 }
@@ -334,7 +322,9 @@ std::string SimulatorDriver::block(const Action& action) {
 
 Result<std::string> SimulatorDriver::change_network(const Action& action) {
   NetworkOptions options = simulator_.network().options();
-  if (double* value = network_value(options, action.name)) *value = action.value;
+  if (const NetworkShare* share = find_network_share(action.name)) {
+    options.*share->value = action.value;
+  }
   if (action.name == "reordering-delay") options.reordering_delay = action.time;
   if (action.name == "slow-processing") options.slow_processing = action.time;
   if (auto valid = options.validate(); !valid) return tl::unexpected(valid.error());

@@ -37,8 +37,10 @@ TEST_CASE("no storm of probes after a partition") {
 
 TEST_CASE("seeds that once failed") {
   // 7, 27, 43, 54: probes without end. 3, 5, 79, 87, 326: two roots. 127, 188, 233: rings that
-  // stayed apart. 110: probes without end after a partition, in a ring of six.
-  for (const std::uint64_t seed : {3, 5, 7, 27, 43, 54, 79, 87, 110, 127, 188, 233, 326}) {
+  // stayed apart. 110: probes without end after a partition, in a ring of six. 136, 202, 458, 716,
+  // 963, 1236: rings founded side by side after all had been down, with other addresses.
+  for (const std::uint64_t seed :
+       {3, 5, 7, 27, 43, 54, 79, 87, 110, 127, 136, 188, 202, 233, 326, 458, 716, 963, 1236}) {
     CAPTURE(seed);
     RunOptions options;
     options.events_min = 3000;
