@@ -4,6 +4,7 @@
 
 #include "pastry/core/marks.h"
 #include "pastry/core/nearest_replica.h"
+#include "pastry/core/nearness.h"
 #include "pastry/core/node_state.h"
 #include "pastry/core/planted_bugs.h"
 
@@ -58,12 +59,8 @@ void Forwarder::receive(NodeState& node, Step& step, Handle from, Routed&& messa
     ++node.counters.dropped;
     return;
   }
-  if (!node.active() && traffic().kept.size() >= node.config->inactive_buffer_max) {
-    ++node.counters.dropped;
-    return;
-  }
-  owe_ack(from, message.header.hop_sequence);
-  process(node, step, {std::move(message), from, kNoHandle, kNever});
+  if (message.header.witnessed) return witness(node, step, from, std::move(message));
+  process(node, step, {std::move(message), from, kNoHandle, kNever, false, Custody::due});
 }
 
 void Forwarder::process(NodeState& node, Step& step, LocalRoute&& work) {
@@ -73,10 +70,18 @@ void Forwarder::process(NodeState& node, Step& step, LocalRoute&& work) {
   const Handle previous = work.previous;
   RouteHeader& header = message.header;
   if (header.hops > node.config->hops_max) {
+    take_over(work);
     return give_up(node, step, header, "hop limit reached");
+  }
+  if (previous != kNoHandle && header.reroutes > 0 && delivered_here(node, header)) {
+    take_over(work);
+    note(*node.config, Mark::duplicate_dropped);
+    ++node.counters.duplicates;
+    return finish_here(node, step, header, RouteResult::delivered);
   }
   Handle next = choose_next(node, message, work.hint);
   if (must_wait(node, step, message, next)) return keep(node, step, std::move(work));
+  take_over(work);
   Application* application = work.offered ? nullptr : node.application(header.application);
   if (application != nullptr) {
     ForwardedMessage view{
@@ -118,7 +123,12 @@ bool Forwarder::must_wait(const NodeState& node, const Step& step, const Routed&
 
 void Forwarder::keep(NodeState& node, Step& step, LocalRoute&& work) {
   Traffic& t = traffic();
+  if (held_already(work)) return;
   if (t.kept.size() >= node.config->inactive_buffer_max) {
+    if (work.custody == Custody::due) {
+      ++node.counters.dropped;  // unacknowledged: the hop before still has it
+      return;
+    }
     return give_up(node, step, work.message.header, "too many messages wait for a root");
   }
   if (work.keep_until == kNever) {
@@ -131,7 +141,34 @@ void Forwarder::keep(NodeState& node, Step& step, LocalRoute&& work) {
   if (node.placed()) {
     t.retry_kept_at = std::min(t.retry_kept_at, step.now + node.config->probe_timeout);
   }
+  if (work.custody == Custody::due) {
+    owe_ack(work.previous, work.message.header.hop_sequence, true);
+    work.custody = Custody::held;
+  }
   t.kept.push_back(std::move(work));
+}
+
+// Until then the hop before keeps a copy, in case that this node dies with what it holds.
+void Forwarder::take_over(LocalRoute& work) {
+  if (work.custody == Custody::here) return;
+  owe_ack(work.previous, work.message.header.hop_sequence, false);
+  work.custody = Custody::here;
+}
+
+// A hop before asks again for what is held here.
+bool Forwarder::held_already(const LocalRoute& work) {
+  if (work.custody != Custody::due) return false;
+  const RouteHeader& header = work.message.header;
+  for (LocalRoute& kept : traffic().kept) {
+    RouteHeader& known = kept.message.header;
+    if (known.sequence != header.sequence || known.source != header.source) continue;
+    known.hop_sequence = header.hop_sequence;
+    kept.previous = work.previous;
+    kept.custody = Custody::held;
+    owe_ack(work.previous, header.hop_sequence, true);
+    return true;
+  }
+  return false;
 }
 
 void Forwarder::check_kept(NodeState& node, Step& step) {
@@ -198,17 +235,27 @@ void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& mess
   message.header.hop_sequence = ++last_hop_sequence_;
   Hop& hop = t.hops[index(next)];
   hop.used_at = step.now;
-  Duration wait =
-      hop.rtt.timeout(node.config->rto_initial, node.config->rto_min, node.config->rto_max);
-  wait = std::min(wait * (1 << std::min<int>(attempts + hop.backoff, kBackoffMax)),
-                  node.config->rto_max);
+  // Of this hop alone: a message that comes from a silent one must not wait longer for the next.
+  const Duration once = hop.rtt.timeout(first_timeout(node, next), node.config->rto_min,
+                                        node.config->rto_max);
+  const Duration wait =
+      std::min(once * (1 << std::min<int>(hop.backoff, kBackoffMax)), node.config->rto_max);
   const Time deadline = step.now + wait;
   node.send(step, next, Routed(message), Priority::application);
   hop.waiting.push_back({last_hop_sequence_, static_cast<std::uint8_t>(attempts + 1), false,
-                         step.now, deadline, std::move(message)});
+                         step.now, deadline, kNever, std::move(message)});
   ++t.waiting;
   t.retransmit_at = std::min(t.retransmit_at, deadline);
   if (t.sweep_at == kNever) t.sweep_at = step.now + kHopIdle;
+}
+
+// A hop that was not used of late: its distance tells what to expect, and a probe measured that only
+// once or twice.
+Duration Forwarder::first_timeout(const NodeState& node, Handle next) {
+  const Config& config = *node.config;
+  const Proximity distance = distance_to(*node.directory, node.tables, next);
+  if (!distance.known()) return config.rto_initial;
+  return std::min(std::max(distance.round_trip() * 2, config.rto_min * 2), config.rto_initial);
 }
 
 void Forwarder::deliver(NodeState& node, Step& step, Routed&& message, Handle previous) {
@@ -247,6 +294,13 @@ void Forwarder::give_up(NodeState& node, Step& step, const RouteHeader& header,
   finish_here(node, step, header, RouteResult::undeliverable);
 }
 
+// Also where another node has become the root since.
+bool Forwarder::delivered_here(const NodeState& node, const RouteHeader& header) const {
+  if (!traffic_ || traffic_->salt == 0 || PASTRY_BUG(duplicate_not_removed)) return false;
+  const std::uint64_t id = identity(*node.directory, header, traffic_->salt);
+  return traffic_->seen.contains(id) || traffic_->seen_before.contains(id);
+}
+
 bool Forwarder::is_duplicate(NodeState& node, Step& step, const RouteHeader& header) {
   Traffic& t = traffic();
   if (t.salt == 0) t.salt = node.random.next();
@@ -280,11 +334,12 @@ void Forwarder::help_previous(NodeState& node, Step& step, const RouteHeader& he
 // --- Acknowledgements
 // --------------------------------------------------------------------------------
 
-void Forwarder::owe_ack(Handle to, std::uint32_t hop_sequence) {
+void Forwarder::owe_ack(Handle to, std::uint32_t hop_sequence, bool held) {
   if (PASTRY_BUG(hop_ack_dropped) && hop_sequence % 4 == 0) return;
   Traffic& t = traffic();
-  auto& acks = t.hops[index(to)].acks;
-  if (acks.empty()) t.owed.push_back(to);
+  Hop& hop = t.hops[index(to)];
+  if (hop.acks.empty() && hop.holds.empty()) t.owed.push_back(to);
+  auto& acks = held ? hop.holds : hop.acks;
   if (!acks.empty() && acks.back().first + acks.back().second == hop_sequence) {
     ++acks.back().second;
   } else {
@@ -298,17 +353,31 @@ void Forwarder::flush(NodeState& node, Step& step) {
   for (const Handle peer : t.owed) {
     Hop& hop = t.hops[index(peer)];
     hop.used_at = step.now;
-    node.send(step, peer, HopAck{std::exchange(hop.acks, {})});
+    if (!hop.acks.empty()) node.send(step, peer, HopAck{std::exchange(hop.acks, {}), false});
+    if (!hop.holds.empty()) node.send(step, peer, HopAck{std::exchange(hop.holds, {}), true});
   }
   t.owed.clear();
   if (t.sweep_at == kNever) t.sweep_at = step.now + kHopIdle;
 }
 
-void Forwarder::acknowledged(NodeState&, Step& step, Handle from, const HopAck& ack) {
+void Forwarder::acknowledged(NodeState& node, Step& step, Handle from, const HopAck& ack) {
   if (!traffic_) return;
-  const auto found = traffic_->hops.find(index(from));
-  if (found == traffic_->hops.end()) return;
-  Hop& hop = found->second;
+  auto& hops = traffic_->hops;
+  if (const auto found = hops.find(index(from)); found != hops.end()) {
+    settle(node, step, from, found->second, ack);
+  }
+  if (!ack.held && !traffic_->held.empty()) drop_held(node, from, ack);
+  if (!node.directory->has_twins(from)) return;
+  // Sent to an incarnation that is gone, taken by the one that came back to the same address.
+  for (auto& [peer, hop] : hops) {
+    if (Handle{peer} == from || node.id(Handle{peer}) != node.id(from)) continue;
+    if (hop.head < hop.waiting.size()) note(*node.config, Mark::acknowledged_by_newer);
+    settle(node, step, Handle{peer}, hop, ack);
+  }
+}
+
+// Every message of this node has another sequence, whoever it went to.
+void Forwarder::settle(NodeState& node, Step& step, Handle peer, Hop& hop, const HopAck& ack) {
   auto& waiting = hop.waiting;
   for (const auto& [first, count] : ack.ranges) {
     auto entry =
@@ -319,9 +388,10 @@ void Forwarder::acknowledged(NodeState&, Step& step, Handle from, const HopAck& 
     Time sampled = kNever;
     for (; entry != waiting.end() && entry->hop_sequence - first < count; ++entry) {
       if (entry->acknowledged) continue;
+      sampled = entry->sent_at;
+      if (ack.held) hold(node, step, peer, *entry);
       entry->acknowledged = true;
       entry->message = {};
-      sampled = entry->sent_at;
       --traffic_->waiting;
     }
     if (sampled == kNever) continue;
@@ -330,6 +400,56 @@ void Forwarder::acknowledged(NodeState&, Step& step, Handle from, const HopAck& 
     hop.backoff = 0;
   }
   trim(hop);
+}
+
+// --- Copies of what the next hop holds
+// ---------------------------------------------------------------
+
+void Forwarder::hold(NodeState& node, Step& step, Handle peer, Unacknowledged& entry) {
+  Traffic& t = *traffic_;
+  if (entry.held_until == kNever) {
+    entry.held_until = step.now + node.config->lease * 2 + node.config->gap_expiry;
+  }
+  // Without a copy the message is as safe as if nobody kept one.
+  if (t.held.size() >= node.config->inactive_buffer_max || entry.held_until <= step.now) return;
+  note(*node.config, Mark::copy_held);
+  const Time ask_at = std::min(step.now + node.config->lease / 2, entry.held_until);
+  t.held.push_back({peer, ask_at, entry.hop_sequence, entry.held_until, std::move(entry.message)});
+  t.ask_held_at = std::min(t.ask_held_at, ask_at);
+}
+
+void Forwarder::drop_held(NodeState& node, Handle from, const HopAck& ack) {
+  std::erase_if(traffic_->held, [&](const Held& copy) {
+    if (copy.peer != from && node.id(copy.peer) != node.id(from)) return false;
+    return std::any_of(ack.ranges.begin(), ack.ranges.end(), [&](const auto& range) {
+      return copy.hop_sequence - range.first < range.second;
+    });
+  });
+}
+
+// The holder's last word may have been lost.
+void Forwarder::ask_held(NodeState& node, Step& step) {
+  Traffic& t = *traffic_;
+  std::vector<Held> copies = std::exchange(t.held, {});
+  t.ask_held_at = kNever;
+  for (Held& copy : copies) {
+    if (copy.until <= step.now) continue;  // who held it has given it up, too
+    if (copy.ask_at > step.now) {
+      t.ask_held_at = std::min(t.ask_held_at, copy.ask_at);
+      t.held.push_back(std::move(copy));
+    } else {
+      send_again(node, step, std::move(copy));
+    }
+  }
+}
+
+void Forwarder::send_again(NodeState& node, Step& step, Held&& copy) {
+  const Time until = copy.until;
+  const std::uint32_t last = last_hop_sequence_;
+  count_reroute(copy.message.header);
+  send_hop(node, step, copy.peer, std::move(copy.message), 1);
+  if (last_hop_sequence_ == last) return;  // no room
+  traffic_->hops[index(copy.peer)].waiting.back().held_until = until;
 }
 
 bool Forwarder::acknowledged_since(Handle peer, Time since) const {
@@ -377,6 +497,10 @@ void Forwarder::mark_handles(Directory& directory) const {
     for (std::size_t i = hop.head; i < hop.waiting.size(); ++i) {
       if (!hop.waiting[i].acknowledged) mark(hop.waiting[i].message.header);
     }
+  }
+  for (const Held& copy : traffic_->held) {
+    directory.mark(copy.peer);
+    mark(copy.message.header);
   }
   for (const LocalRoute& kept : traffic_->kept) {
     mark(kept.message.header);

@@ -57,13 +57,23 @@ class Forwarder {
     bool acknowledged = false;
     Time sent_at{};
     Time deadline{};
+    Time held_until = kNever;  // the hop held it before: no longer than until then
+    Routed message;
+  };
+  // The copy of a message that the next hop holds until somebody is its root.
+  struct Held {
+    Handle peer = kNoHandle;
+    Time ask_at{};  // whether it is done
+    std::uint32_t hop_sequence = 0;
+    Time until{};
     Routed message;
   };
   struct Hop {
     proximity::RttEstimator rtt;
     std::vector<Unacknowledged> waiting;  // ascending hop_sequence from `head`
     std::size_t head = 0;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> acks;  // owed to this peer
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> acks;   // owed to this peer
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> holds;  // likewise: what is held here
     Time used_at{};
     Time acknowledged_at = Time::min();
     // Doublings of the timeout since the last sample, and when the last one was: an acknowledgement
@@ -86,6 +96,8 @@ class Forwarder {
     std::vector<LocalRoute> kept;  // nobody may deliver them yet
     Time kept_until = kNever;      // the earliest of them
     Time retry_kept_at = kNever;
+    std::vector<Held> held;
+    Time ask_held_at = kNever;
     std::vector<Help> helped;  // those of late, at a place that both handles give
     std::size_t waiting = 0;
     Time retransmit_at = kNever;
@@ -98,20 +110,33 @@ class Forwarder {
   bool must_wait(const NodeState& node, const Step& step, const Routed& message, Handle next) const;
   void keep(NodeState& node, Step& step, LocalRoute&& work);
   void check_kept(NodeState& node, Step& step);
+  void take_over(LocalRoute& work);
+  bool held_already(const LocalRoute& work);
   Handle choose_next(NodeState& node, const Routed& message, Handle hint) const;
+  static Duration first_timeout(const NodeState& node, Handle next);
   void send_hop(NodeState& node, Step& step, Handle next, Routed&& message, std::uint8_t attempts);
   void deliver(NodeState& node, Step& step, Routed&& message, Handle previous);
   void finish_here(NodeState& node, Step& step, const RouteHeader& header, RouteResult result);
   void give_up(NodeState& node, Step& step, const RouteHeader& header, const char* reason);
+  static void count_reroute(RouteHeader& header);
+  bool delivered_here(const NodeState& node, const RouteHeader& header) const;
   bool is_duplicate(NodeState& node, Step& step, const RouteHeader& header);
   void help_previous(NodeState& node, Step& step, const RouteHeader& header, Handle previous,
                      Handle next);
+  void witness(NodeState& node, Step& step, Handle from, Routed&& message);
+  void call_witness(NodeState& node, Step& step, Handle silent, const Routed& message);
   void retransmit(NodeState& node, Step& step, Handle peer, Unacknowledged&& entry);
+  std::vector<Unacknowledged> take_held(Handle peer);
   // Forgets what was acknowledged or sent elsewhere, oldest first.
   static void trim(Hop& hop);
+  void settle(NodeState& node, Step& step, Handle peer, Hop& hop, const HopAck& ack);
+  void hold(NodeState& node, Step& step, Handle peer, Unacknowledged& entry);
+  void drop_held(NodeState& node, Handle from, const HopAck& ack);
+  void ask_held(NodeState& node, Step& step);
+  void send_again(NodeState& node, Step& step, Held&& copy);
   void check_timeouts(NodeState& node, Step& step);
   void sweep(NodeState& node, Step& step);
-  void owe_ack(Handle to, std::uint32_t hop_sequence);
+  void owe_ack(Handle to, std::uint32_t hop_sequence, bool held);
   Traffic& traffic();
 
   std::uint32_t last_hop_sequence_ = 0;

@@ -15,6 +15,11 @@ namespace pastry {
 
 // clang-format off
 #define PASTRY_MARKS(MARK) \
+  MARK(lease_request_repeated) \
+  MARK(acknowledged_by_newer) \
+  MARK(copy_held) \
+  MARK(witness_called) \
+  MARK(partition_suspected) \
   MARK(remembered_peers_asked) \
   MARK(ring_founded_again) \
   MARK(inactive_seed_found) \

@@ -48,6 +48,7 @@ struct RouteHeader {
   LookupKind kind = LookupKind::consistent;
   std::uint8_t replicas = 1;       // k of a replica lookup
   bool wants_outcome = false;      // the root reports Outcome to the source
+  bool witnessed = false;          // for safety's sake: the receiver sends it back, and so has a copy
   std::uint16_t hops = 0;          // hops taken so far
   std::uint8_t reroutes = 0;       // detours taken because a hop was silent
   std::uint32_t hop_sequence = 0;  // chosen by the previous hop; named in its acknowledgement
@@ -63,6 +64,8 @@ struct Routed {
 // Acknowledges routed messages of the peer: ranges of hop_sequence, each first … first + count - 1.
 struct HopAck {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges;
+  // Received, but they wait here for a root: the peer keeps its copies until it hears again.
+  bool held = false;
 };
 
 enum class RouteResult : std::uint8_t { delivered, timed_out, refused, undeliverable };

@@ -277,6 +277,7 @@ void Node::advance(Time now, Outbox& out) {
   if (node.upkeep.deadline() <= now) node.upkeep.advance(node, step);
   if (node.operations.deadline() <= now) node.operations.advance(node, step);
   finish(step);
+  node.forwarder.flush(node, step);  // of messages that were kept until now
 }
 
 Time Node::next_deadline() const {

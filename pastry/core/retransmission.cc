@@ -28,7 +28,7 @@ void avoid(RouteHeader& header, Handle peer) {
 Time Forwarder::deadline() const {
   if (!traffic_) return kNever;
   return std::min({traffic_->retransmit_at, traffic_->seen_rotates, traffic_->sweep_at,
-                   traffic_->kept_until, traffic_->retry_kept_at});
+                   traffic_->kept_until, traffic_->retry_kept_at, traffic_->ask_held_at});
 }
 
 void Forwarder::advance(NodeState& node, Step& step) {
@@ -40,6 +40,7 @@ void Forwarder::advance(NodeState& node, Step& step) {
     t.seen_rotates = t.seen_before.empty() ? kNever : step.now + node.config->duplicate_memory;
   }
   if (std::min(traffic_->kept_until, traffic_->retry_kept_at) <= step.now) check_kept(node, step);
+  if (traffic_->ask_held_at <= step.now) ask_held(node, step);
   if (traffic_->sweep_at <= step.now) sweep(node, step);
 }
 
@@ -89,8 +90,10 @@ void Forwarder::check_timeouts(NodeState& node, Step& step) {
 
 void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowledged&& entry) {
   RouteHeader& header = entry.message.header;
+  if (header.witnessed) return;  // the message itself is held here
   // Applications saw this message on its first attempt: only the hop is chosen again.
   const auto wait = [&] {
+    call_witness(node, step, peer, entry.message);
     keep(node, step, {std::move(entry.message), peer, kNoHandle, kNever, true});
   };
   const bool leaf = node.tables.leaf_set.contains(peer);
@@ -102,7 +105,7 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
   }
   note(*node.config, leaf ? Mark::last_hop_repeated : Mark::hop_repeated);
   ++node.counters.retransmitted;
-  if (header.reroutes < 255) ++header.reroutes;
+  count_reroute(header);
   if (!leaf) avoid(header, peer);
   if (node.joiner) return wait();
   const Handle next = choose_next(node, entry.message, kNoHandle);
@@ -116,20 +119,62 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
   }
 }
 
+void Forwarder::count_reroute(RouteHeader& header) {
+  if (header.reroutes < 255) ++header.reroutes;
+}
+
+// The hop before dropped its copy when this node took the message on, before the root was found
+// silent. The neighbour on the other side gets one: it sends the message back, is told that it is
+// held here, and keeps the copy.
+void Forwarder::call_witness(NodeState& node, Step& step, Handle silent, const Routed& message) {
+  if (!node.active() || message.header.kind != LookupKind::consistent) return;
+  const LeafSet& leaves = node.tables.leaf_set;
+  const Handle left = leaves.left_neighbour();
+  const Handle right = leaves.right_neighbour();
+  const Handle witness = silent == left ? right : left;
+  if (witness == kNoHandle || witness == silent || node.liveness.suspected(witness)) return;
+  if (!closer(message.header.key, node.self_id(), node.id(witness))) return;
+  note(*node.config, Mark::witness_called);
+  Routed copy(message);
+  copy.header.witnessed = true;
+  send_hop(node, step, witness, std::move(copy), 1);
+}
+
+void Forwarder::witness(NodeState& node, Step& step, Handle from, Routed&& message) {
+  owe_ack(from, message.header.hop_sequence, false);
+  message.header.witnessed = false;
+  count_reroute(message.header);
+  send_hop(node, step, from, std::move(message), 1);
+}
+
 void Forwarder::peer_gone(NodeState& node, Step& step, Handle peer) {
   if (!traffic_) return;
+  std::vector<Unacknowledged> orphans = take_held(peer);
   const auto found = traffic_->hops.find(index(peer));
-  if (found == traffic_->hops.end()) return;
-  std::vector<Unacknowledged> orphans;
-  for (std::size_t i = found->second.head; i < found->second.waiting.size(); ++i) {
-    if (found->second.waiting[i].acknowledged) continue;
-    orphans.push_back(std::move(found->second.waiting[i]));
-    --traffic_->waiting;
+  if (found != traffic_->hops.end()) {
+    for (std::size_t i = found->second.head; i < found->second.waiting.size(); ++i) {
+      if (found->second.waiting[i].acknowledged) continue;
+      orphans.push_back(std::move(found->second.waiting[i]));
+      --traffic_->waiting;
+    }
+    std::erase(traffic_->owed, peer);
+    traffic_->hops.erase(found);
   }
-  std::erase(traffic_->owed, peer);
-  traffic_->hops.erase(found);
   if (!orphans.empty()) note(*node.config, Mark::messages_of_dead_rerouted);
-  for (Unacknowledged& orphan : orphans) retransmit(node, step, peer, std::move(orphan));
+  for (Unacknowledged& orphan : orphans) {
+    orphan.attempts = 1;  // the others were the dead one's: whoever comes next gets its own
+    retransmit(node, step, peer, std::move(orphan));
+  }
+}
+
+std::vector<Forwarder::Unacknowledged> Forwarder::take_held(Handle peer) {
+  std::vector<Unacknowledged> taken;
+  std::erase_if(traffic_->held, [&](Held& copy) {
+    if (copy.peer != peer) return false;
+    taken.push_back({copy.hop_sequence, 1, false, {}, {}, copy.until, std::move(copy.message)});
+    return true;
+  });
+  return taken;
 }
 
 void Forwarder::release_kept(NodeState&, Step& step) {
@@ -151,11 +196,11 @@ void Forwarder::sweep(NodeState& node, Step& step) {
     const Time last =
         std::max(hop.used_at + kHopIdle,
                  hop.acknowledged_at == Time::min() ? Time::min() : hop.acknowledged_at + kept);
-    return hop.waiting.empty() && hop.acks.empty() && step.now >= last;
+    return hop.waiting.empty() && hop.acks.empty() && hop.holds.empty() && step.now >= last;
   });
   t.sweep_at = t.hops.empty() ? kNever : step.now + kHopIdle;
   const bool idle =
-      t.hops.empty() && t.owed.empty() && t.kept.empty() && t.seen.empty() && t.seen_before.empty();
+      t.hops.empty() && t.owed.empty() && t.kept.empty() && t.held.empty() && t.seen.empty() && t.seen_before.empty();
   if (idle) traffic_.reset();
 }
 

@@ -14,6 +14,13 @@
 
 namespace pastry {
 
+// Whether the hop before still keeps a copy of a message, and knows why.
+enum class Custody : unsigned char {
+  here,  // no copy, or there is no hop before
+  due,   // it waits for an acknowledgement
+  held,  // it was told that the message is held here
+};
+
 // A message that starts here (or was kept until the node became active).
 struct LocalRoute {
   Routed message;
@@ -21,6 +28,7 @@ struct LocalRoute {
   Handle hint = kNoHandle;
   Time keep_until = kNever;  // waited for a root before: given up then
   bool offered = false;      // the application's forward() saw it here already
+  Custody custody = Custody::here;
 };
 
 // A direct message of the node to itself.

@@ -76,6 +76,7 @@ Routed BodyReader::routed(schema::Routed::Reader in, Payload payload) {
   header.reroutes = in.getReroutes();
   header.replicas = in.getReplicas();
   header.wants_outcome = in.getWantsOutcome();
+  header.witnessed = in.getWitnessed();
   if (header.replicas == 0 || header.replicas > kReplicasMax)
     error.set(ErrorCode::invalid, "routed.replicas: " + std::to_string(header.replicas));
   const auto kind = static_cast<std::uint16_t>(in.getKind());
@@ -90,6 +91,7 @@ Routed BodyReader::routed(schema::Routed::Reader in, Payload payload) {
 
 HopAck BodyReader::hop_ack(schema::HopAck::Reader in) {
   HopAck message;
+  message.held = in.getHeld();
   const auto ranges = in.getRanges();
   if (!fits(ranges.size(), kAckRangesMax, "hop_ack.ranges")) return message;
   message.ranges.reserve(ranges.size());

@@ -82,6 +82,7 @@ void BodyWriter::write(const Routed& message, schema::Envelope::Builder out) {
   body.setReplicas(header.replicas);
   body.setKind(static_cast<schema::LookupKind>(header.kind));
   body.setWantsOutcome(header.wants_outcome);
+  body.setWitnessed(header.witnessed);
   if (header.source == sender_)
     body.setSourceIsSender(true);
   else
@@ -95,6 +96,7 @@ void BodyWriter::write(const Routed& message, schema::Envelope::Builder out) {
 
 void BodyWriter::write(const HopAck& message, schema::Envelope::Builder out) {
   auto body = out.initHopAck();
+  body.setHeld(message.held);
   if (!fits(message.ranges.size(), kAckRangesMax, "hop_ack.ranges")) return;
   auto ranges = body.initRanges(static_cast<unsigned>(message.ranges.size()));
   std::uint64_t total = 0;

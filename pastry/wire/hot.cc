@@ -26,6 +26,7 @@ constexpr std::size_t kRoutedData = 6;
 constexpr std::size_t kRoutedWords = 8;
 constexpr std::size_t kDirectData = 2;
 constexpr std::size_t kDirectWords = 3;
+constexpr std::size_t kAckWords = 3;  // the tag of the list included
 
 constexpr bool kLittleEndian = std::endian::native == std::endian::little;
 
@@ -43,7 +44,7 @@ constexpr Word structs_tag(std::size_t count, std::size_t data) { return count <
 constexpr Word kRootPointer = struct_pointer(0, 7, 2);
 constexpr Word kRoutedPointer = struct_pointer(0, kRoutedData, 2);
 constexpr Word kDirectPointer = struct_pointer(0, kDirectData, 1);
-constexpr Word kAckPointer = struct_pointer(0, 0, 1);
+constexpr Word kAckPointer = struct_pointer(0, 1, 1);
 
 class Writer {
  public:
@@ -103,7 +104,8 @@ bool write(PeerCodec& peers, const HotAddress& address, Handle from, ByteView de
   out.put(body + 4, message.payload.size() | Word{route.hops} << 32 | Word{route.reroutes} << 48 |
                         Word{route.replicas} << 56);
   out.put(body + 5,
-          static_cast<Word>(route.kind) | Word{route.wants_outcome} << 16 | Word{at_source} << 17);
+          static_cast<Word>(route.kind) | Word{route.wants_outcome} << 16 | Word{at_source} << 17 |
+              Word{route.witnessed} << 18);
   out.put(body + 6, at_source ? 0 : bytes_pointer(1, source.size()));
   out.put(body + 7, 0);
   out.put(body + kRoutedWords, source);
@@ -134,12 +136,13 @@ bool write(PeerCodec&, const HotAddress& address, Handle, ByteView description,
   }
   if (total > kAcknowledgedMax) return false;
   const std::size_t body = kRest + description.size() / 8;
-  Writer out(header, body + 2 + count);
+  Writer out(header, body + kAckWords + count);
   out.envelope(address, Which::HOP_ACK, description, kAckPointer);
-  out.put(body, structs_pointer(0, count));
-  out.put(body + 1, structs_tag(count, 1));
+  out.put(body, Word{message.held});
+  out.put(body + 1, structs_pointer(0, count));
+  out.put(body + 2, structs_tag(count, 1));
   for (std::size_t i = 0; i < count; ++i)
-    out.put(body + 2 + i, message.ranges[i].first | Word{message.ranges[i].second} << 32);
+    out.put(body + kAckWords + i, message.ranges[i].first | Word{message.ranges[i].second} << 32);
   return true;
 }
 
@@ -200,6 +203,7 @@ bool read_routed(PeerCodec& peers, const Reader& in, Payload& payload, Decoded& 
   route.replicas = replicas;
   route.kind = static_cast<LookupKind>(flags & 0xffff);
   route.wants_outcome = (flags >> 16 & 1) != 0;
+  route.witnessed = (flags >> 18 & 1) != 0;
   message.payload = std::move(payload);
   return true;
 }
@@ -221,17 +225,18 @@ bool read_direct(const Reader& in, Payload& payload, Decoded& decoded) {
 }
 
 bool read_hop_ack(const Reader& in, const Payload& payload, Decoded& decoded) {
-  if (in.words() < kRest + 2 || in.at(kBodyPointer) != kAckPointer || !payload.empty())
+  if (in.words() < kRest + kAckWords || in.at(kBodyPointer) != kAckPointer || !payload.empty())
     return false;
-  const std::size_t count = in.words() - kRest - 2;
-  if (count > kAckRangesMax || in.at(kRest) != structs_pointer(0, count) ||
-      in.at(kRest + 1) != structs_tag(count, 1))
+  const std::size_t count = in.words() - kRest - kAckWords;
+  if (count > kAckRangesMax || in.at(kRest) > 1 ||
+      in.at(kRest + 1) != structs_pointer(0, count) || in.at(kRest + 2) != structs_tag(count, 1))
     return false;
   HopAck& message = decoded.message.emplace<HopAck>();
+  message.held = in.at(kRest) == 1;
   message.ranges.reserve(count);
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const Word range = in.at(kRest + 2 + i);
+    const Word range = in.at(kRest + kAckWords + i);
     message.ranges.emplace_back(static_cast<std::uint32_t>(range), range >> 32);
     total += range >> 32;
     if (range >> 32 == 0) return false;

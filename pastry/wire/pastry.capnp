@@ -204,6 +204,10 @@ struct Routed {
 
   avoid @13 :List(Data);
   # Peers found silent on the way.
+
+  witnessed @14 :Bool;
+  # The sender holds the message and asks the receiver to send it back at once: it then answers that
+  # it is held (hopAck), and the receiver has a copy, should the sender die.
 }
 
 struct HopAck {
@@ -215,6 +219,11 @@ struct HopAck {
     count @1 :UInt32;
     # at least 1
   }
+
+  held @1 :Bool;
+  # They wait at the sender until it or another node is the root of their keys. The receiver keeps
+  # its copies until they are acknowledged without this, sends them elsewhere if the sender dies, and
+  # may send one again to ask.
 }
 
 struct Outcome {

@@ -29,6 +29,7 @@ Routed MessageSource::routed() {
   header.kind = flag() ? LookupKind::consistent : LookupKind::replica;
   header.replicas = static_cast<std::uint8_t>(1 + random_.below(kReplicasMax));
   header.wants_outcome = flag();
+  header.witnessed = flag();
   header.hops = hops();
   header.reroutes = static_cast<std::uint8_t>(random_.below(256));
   header.hop_sequence = number();
@@ -53,6 +54,7 @@ Message MessageSource::message(std::size_t kind) {
       return routed();
     case 1: {
       HopAck message;
+      message.held = random_.below(2) == 1;
       for (auto i = random_.below(20); i > 0; --i)
         message.ranges.emplace_back(number(), static_cast<std::uint32_t>(1 + random_.below(1000)));
       return message;
@@ -156,6 +158,7 @@ class Describer {
     number(h.kind);
     number(h.replicas);
     number(h.wants_outcome);
+    number(h.witnessed);
     number(h.hops);
     number(h.reroutes);
     number(h.hop_sequence);
@@ -164,6 +167,7 @@ class Describer {
   }
   void operator()(const HopAck& m) {
     for (const auto& [first, count] : m.ranges) out_ << first << '+' << count << ' ';
+    number(m.held);
   }
   void operator()(const Outcome& m) {
     number(m.sequence);
