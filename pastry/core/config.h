@@ -31,7 +31,7 @@ struct Config {
   // heartbeat and usually comes earlier (lease_renewal below).
   Duration heartbeat_period = seconds(30);
   // T_out: how long a probe waits for its answer.
-  Duration probe_timeout = seconds(3);
+  Duration probe_timeout = seconds(1);
   // Further attempts before a silent peer is declared dead.
   int probe_retries = 2;
   // (r + 1)·T_out: from the first probe of a silent peer to its end.
@@ -51,8 +51,9 @@ struct Config {
 
   // What a node needs from both immediate neighbours to be active, on its own clock; the grantor
   // adds a sixteenth. The keys of a crashed root wait this long. Longer than probe_timeout *
-  // (probe_retries + 3), or each death of a neighbour suspends a node for a moment.
-  Duration lease = seconds(30);
+  // (probe_retries + 3), or each death of a neighbour suspends a node for a moment. Shorter ones cost
+  // messages (three for each lease_renewal()), longer ones let lookups wait.
+  Duration lease = seconds(12);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 
@@ -99,7 +100,8 @@ struct Config {
   Duration table_probe_period_max = minutes(15);
   // Share of messages that may be lost on their first way to nodes that died unnoticed, from which
   // T_rt follows, per cent [MSPastry §4.1]; 1…50.
-  int table_loss_percent = 5;
+  // What it costs is a timeout, not the message.
+  int table_loss_percent = 10;
   // Period at which remembered dead peers, and if alone the bootstrap peer, are tried, so that
   // partitions heal, and how long the dead are remembered.
   Duration reunion_period = seconds(30);
@@ -125,7 +127,7 @@ struct Config {
 
   // Profile for local networks and tests: T_ls 1 s, T_out 0.5 s, detection within 5 s.
   static Config lan();
-  // Profile for wide-area networks: T_ls 30 s, T_out 3 s (the defaults above).
+  // Profile for wide-area networks: T_ls 30 s, T_out 1 s (the defaults above).
   static Config wan();
 
   // How old a lease gets before it is renewed: early enough that a silent neighbour is found dead

@@ -110,6 +110,26 @@ void Doubts::set_left(Handle peer) {
   }
 }
 
+bool Doubts::any_returns(Time since) const {
+  const auto& returned = lists().returned;
+  return std::any_of(returned.begin(), returned.end(),
+                     [since](const Return& back) { return back.last >= since; });
+}
+
+void Doubts::set_named(Handle peer, Time since, bool named) {
+  if (!lists_) return;
+  for (Death& death : lists_->dead) {
+    if (death.peer == peer && death.since < since) death.named = named;
+  }
+}
+
+void Doubts::set_over(Handle peer) {
+  if (!lists_) return;
+  for (Death& death : lists_->dead) {
+    if (death.peer == peer) death.over = true;
+  }
+}
+
 void Doubts::age(Time since, Time now) {
   if (!lists_) return;
   std::erase_if(lists_->vindicated, [now](const auto& entry) { return entry.second <= now; });

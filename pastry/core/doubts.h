@@ -23,6 +23,8 @@ class Doubts {
     Time since{};
     bool leaf = false;  // it was a member of the leaf set
     bool left = false;  // it said so itself
+    bool over = false;   // its last leases have run out
+    bool named = false;  // others still have it in their leaf sets
   };
 
   // The references are valid until the next change.
@@ -35,6 +37,8 @@ class Doubts {
   bool remembers(Handle peer) const;
   // How often the peer was declared dead by mistake after `since`: it came back each time.
   unsigned returns(Handle peer, Time since) const;
+  // Anybody was.
+  bool any_returns(Time since) const;
 
   // The peer answered although others called it dead: their word counts for nothing until `until`.
   void vindicate(Handle peer, Time now, Time until);
@@ -49,6 +53,10 @@ class Doubts {
   void set_dead(Handle peer, Time now, bool leaf, std::size_t dead_max);
   // Who was just remembered as dead said itself that it leaves.
   void set_left(Handle peer);
+  // Somebody names the peer although it has been dead since before `since`; or it was tried.
+  void set_named(Handle peer, Time since, bool named);
+  // The leases that it may have had are over.
+  void set_over(Handle peer);
   // Forgets the deaths before `since`, and with them the returns; and what has expired.
   void age(Time since, Time now);
   // The peer was heard: not suspected any more.

@@ -75,7 +75,11 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
   // Who lacks a lease asks also for those that it found dead, if somebody else knows them between
   // it and its neighbours.
   const bool between = node.suspended() && node.leases.nearer_than_neighbours(node, id);
-  if (!between && dead(node, step.now, peer)) return;
+  if (!between && dead(node, step.now, peer)) {
+    // Where everybody else should know by now: perhaps the mistake is here.
+    doubts_.set_named(peer, step.now - node.config->lease, true);
+    return;
+  }
   const Handle known = node.tables.leaf_set.find(id);
   if (known != kNoHandle &&
       node.directory->incarnation(known) >= node.directory->incarnation(peer)) {
@@ -147,7 +151,11 @@ void Liveness::repair_leaf_set(NodeState& node, Step& step, bool was_left, bool 
   const LeafSet& leaves = node.tables.leaf_set;
   if (was_left && !leaves.left().empty()) exchange(node, step, leaves.left().back());
   if (was_right && !leaves.right().empty()) exchange(node, step, leaves.right().back());
-  fill_leaf_set(node, step);
+  // Where one place is free the farthest member names who comes next; only for more is it worth to
+  // ask others and to try whom the tables hold.
+  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
+  const bool nearly_complete = leaves.left().size() + 1 >= half && leaves.right().size() + 1 >= half;
+  if (!nearly_complete || half == 1 || leaves.knows_whole_ring()) fill_leaf_set(node, step);
 }
 
 void Liveness::fill_leaf_set(NodeState& node, Step& step) {

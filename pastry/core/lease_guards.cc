@@ -68,7 +68,7 @@ void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost) {
   const Handle next = find_neighbour(node, side);
   const NodeId& end = next == kNoHandle ? node.self_id() : node.id(next);
   for (const Doubts::Death& death : node.liveness.remembered()) {
-    if (death.peer == lost || death.left) continue;
+    if (death.peer == lost || death.left || death.over) continue;
     if (step.now - death.since >= node.config->failed_memory) continue;
     const NodeId& id = node.id(death.peer);
     const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
@@ -127,6 +127,10 @@ void Leases::drop_guards(NodeState& node, Step& step, Outdated&& outdated) {
 }
 
 void Leases::expire_guards(NodeState& node, Step& step) {
+  if (!unsettled_) return;
+  for (const Guard& guard : unsettled_->guards) {
+    if (!guard.released && guard.until <= step.now) node.liveness.leases_over(guard.peer);
+  }
   drop_guards(node, step, [&](const Guard& guard) { return guard.until <= step.now; });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
 
 namespace pastry {
@@ -89,10 +90,11 @@ bool Leases::wants(const NodeState& node, Side side, Time now) const {
 }
 
 // In a ring of two one request stands for both sides.
-std::uint32_t Leases::note_request(Handle peer, Time now) {
+std::uint32_t Leases::note_request(Handle peer, Time now, Duration repeat_after) {
   for (const Side side : kSides) {
     if (neighbour_[side] != peer) continue;
     unsettled().asked_at[side] = now;
+    unsettled().repeat_at[side] = now + repeat_after;
     unsettled().silent[side] = true;
   }
   return token(now);
@@ -101,9 +103,22 @@ std::uint32_t Leases::note_request(Handle peer, Time now) {
 void Leases::ask(NodeState& node, Step& step, Side side) {
   const Handle peer = neighbour_[side];
   Lease request;
-  request.request = note_request(peer, step.now);
+  request.request = note_request(peer, step.now, node.config->probe_timeout / 2);
   request.active = node.active();
   node.send(step, peer, std::move(request));
+}
+
+// One lost message is no reason to doubt a neighbour, which many would have to examine. The lease
+// counts from the first request.
+void Leases::repeat_request(NodeState& node, Step& step, Side side) {
+  Lease request;
+  request.request = token(asked_at(side));
+  request.active = node.active();
+  note(*node.config, Mark::lease_request_repeated);
+  for (const Side other : kSides) {
+    if (neighbour_[other] == neighbour_[side]) unsettled_->repeat_at[other] = kNever;
+  }
+  node.send(step, neighbour_[side], std::move(request));
 }
 
 bool Leases::may_grant(const NodeState& node, Side side, Handle peer, Time now) const {
@@ -129,7 +144,7 @@ void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t requ
     (side == kLeft ? reply.left : reply.right) = true;
     if (wants(node, side, step.now)) reply.request = token(step.now);
   }
-  if (reply.request != 0) note_request(from, step.now);
+  if (reply.request != 0) note_request(from, step.now, node.config->probe_timeout / 2);
   reply.guarded = guards_to_tell(step.now, reply.left, reply.right);
   node.send(step, from, std::move(reply));
   // The sender takes us for its neighbour, but somebody stands between, or we do not know it.
@@ -202,6 +217,7 @@ Time Leases::deadline(const NodeState& node) const {
     if (neighbour_[side] != kNoHandle) {
       const Time asked = asked_at(side);
       at = std::min(at, asked != kNone ? asked + node.config->probe_timeout : renew_at(node, side));
+      if (asked != kNone) at = std::min(at, unsettled_->repeat_at[side]);
     }
     if (node.active() && !node.alone) at = std::min(at, valid_until_[side]);
   }
@@ -227,6 +243,8 @@ void Leases::advance(NodeState& node, Step& step) {
       if (unsettled_->silent[side]) node.liveness.neighbour_silent(node, step, neighbour_[side]);
       // Finding it dead may have changed the neighbour, who was asked then.
       if (asked_at(side) == asked && neighbour_[side] != kNoHandle) ask(node, step, side);
+    } else if (unsettled_->repeat_at[side] <= step.now) {
+      repeat_request(node, step, side);
     }
   }
 }

@@ -106,6 +106,7 @@ class Leases {
   struct Unsettled {
     // By side: when the neighbour was asked, without an answer yet; nothing was heard of it since.
     std::array<Time, 2> asked_at{kNone, kNone};
+    std::array<Time, 2> repeat_at{kNone, kNone};  // kNever: repeated already
     std::array<bool, 2> silent{};
     std::vector<Guard> guards;
     Time suspended_at = kNone;
@@ -124,8 +125,9 @@ class Leases {
   Time renew_at(const NodeState& node, Side side) const;
   bool may_grant(const NodeState& node, Side side, Handle peer, Time now) const;
   bool wants(const NodeState& node, Side side, Time now) const;
-  std::uint32_t note_request(Handle peer, Time now);
+  std::uint32_t note_request(Handle peer, Time now, Duration repeat_after);
   void ask(NodeState& node, Step& step, Side side);
+  void repeat_request(NodeState& node, Step& step, Side side);
   void answer(NodeState& node, Step& step, Handle from, std::uint32_t request);
   bool accept(NodeState& node, Step& step, Handle from, const Lease& lease);
   void adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease);

@@ -94,7 +94,8 @@ unsigned Liveness::tries_allowed(const NodeState& node, Time now, const Probe& p
   const unsigned returns = doubts_.returns(probe.peer, now - node.config->flip_memory);
   if (returns > 0) note(*node.config, Mark::unsteady_peer_given_time);
   if (returns > 0) return std::min(tries << std::min(returns, 3U), 200U);
-  return probe.reported && tries > 1 ? tries - 1 : tries;
+  const bool stranger = !probe.leaf && !in_tables(node, probe.peer);
+  return (probe.reported || stranger) && tries > 1 ? tries - 1 : tries;
 }
 
 void Liveness::measure(NodeState& node, Step& step, Handle peer) {

@@ -108,13 +108,18 @@ void Liveness::check_links(NodeState& node, Step& step) {
       continue;
     }
     note(*node.config, Mark::straight_link_tried);
+    if (route->token == 0) {
+      // A single answer over others may only mean that one message was lost.
+      route->check_at = step.now + node.config->probe_timeout;
+    } else {
+      route->check_at = step.now + node.random.jittered(node.config->relay_retry_period, 20);
+      // Not reached straight, so of no use for routing and not near.
+      node.tables.routing_table.remove(peer);
+      node.tables.neighbourhood.remove(peer);
+    }
     route->token = next_token();
     route->sent_at = step.now;
-    route->check_at = step.now + node.random.jittered(node.config->relay_retry_period, 20);
     node.send_straight(step, peer, Ping{route->token});
-    // Not reached straight, so of no use for routing and not near.
-    node.tables.routing_table.remove(peer);
-    node.tables.neighbourhood.remove(peer);
   }
   doubts_.release();
 }

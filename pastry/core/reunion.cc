@@ -11,34 +11,34 @@ namespace pastry {
 namespace {
 
 constexpr std::uint16_t kSeekHopsMax = 64;
+// One round of so many is used where nothing looks like a partition.
+constexpr std::uint64_t kRarely = 10;
 // So many rounds long a node that came back looks for a ring over whoever answered it then.
 constexpr std::int64_t kReturnRounds = 4;
 
 }  // namespace
 
-// Up to three tries a round. One goes to a dead leaf: it stood near, so its leaf set and ours
-// overlap. The other goes over any of the remembered peers, which may have been far away, towards
-// the own id. Who came back may have got into one of several rings that were founded side by side:
-// its third goes over somebody who answered it then and is no neighbour of its.
+// Two tries a round. One goes to a dead leaf: it stood near, so its leaf set and ours overlap. The
+// other goes over any of the remembered peers, which may have been far away, towards the own id.
 void Upkeep::seek_reunion(NodeState& node, Step& step) {
+  seek_first_contact(node, step);
   const auto& remembered = node.liveness.remembered();
   std::vector<Handle> leaves;
+  std::vector<Handle> named;
   for (const Doubts::Death& death : remembered) {
-    if (death.leaf && node.tables.leaf_set.would_admit(node.id(death.peer))) {
-      leaves.push_back(death.peer);
-    }
+    if (!death.leaf || !node.tables.leaf_set.would_admit(node.id(death.peer))) continue;
+    (death.named ? named : leaves).push_back(death.peer);
   }
+  const bool small = node.alone || node.tables.leaf_set.knows_whole_ring();
+  const bool doubtful = !named.empty() || small || cut_off(node) ||
+                        node.liveness.mistaken(step.now - node.config->flip_memory);
+  if (!doubtful && node.random.below(kRarely) != 0) return;
+  if (!named.empty()) leaves = named;
   if (!leaves.empty()) {
     note(*node.config, Mark::dead_leaf_tried);
     const Handle peer = leaves[node.random.below(leaves.size())];
+    node.liveness.tried(peer, step.now);
     node.send(step, peer, node.liveness.leaf_probe(node, step.now, false, 0));
-  }
-  const bool came_back = node.directory->incarnation(node.self) > 1;
-  const Time active_since{seconds(active_since_s_)};
-  if (came_back && bootstrap_ != kNoHandle && !node.tables.leaf_set.contains(bootstrap_) &&
-      step.now - active_since < node.config->reunion_period * kReturnRounds) {
-    note(*node.config, Mark::bootstrap_tried);
-    seek_over(node, step, bootstrap_);
   }
   const bool over_bootstrap = node.alone && bootstrap_ != kNoHandle;
   const std::size_t ways = remembered.size() + (over_bootstrap ? 1 : 0);
@@ -47,6 +47,38 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
   if (way < remembered.size()) return seek_over(node, step, remembered[way].peer);
   note(*node.config, Mark::bootstrap_tried);
   seek_over(node, step, bootstrap_);
+}
+
+// Who came back may have got into one of several rings that were founded side by side: it asks
+// somebody who answered it then and is no neighbour of its.
+void Upkeep::seek_first_contact(NodeState& node, Step& step) {
+  const bool came_back = node.directory->incarnation(node.self) > 1;
+  const Time active_since{seconds(active_since_s_)};
+  if (!came_back || bootstrap_ == kNoHandle || node.tables.leaf_set.contains(bootstrap_) ||
+      step.now - active_since >= node.config->reunion_period * kReturnRounds) {
+    return;
+  }
+  note(*node.config, Mark::bootstrap_tried);
+  seek_over(node, step, bootstrap_);
+}
+
+// Leaves that die one by one are gone; a good part of them, silent at once, may stand behind a cut.
+// Whoever is on the smaller side of one loses at least a quarter.
+bool Upkeep::cut_off(const NodeState& node) {
+  const Duration window = node.config->lease + node.probe_time();
+  std::vector<Time> deaths;
+  for (const Doubts::Death& death : node.liveness.remembered()) {
+    if (death.leaf && !death.left) deaths.push_back(death.since);
+  }
+  std::sort(deaths.begin(), deaths.end());
+  std::size_t together = 0;
+  for (std::size_t first = 0, last = 0; last < deaths.size(); ++last) {
+    while (deaths[last] - deaths[first] > window) ++first;
+    together = std::max(together, last - first + 1);
+  }
+  const bool many = together > 0 && 4 * together >= node.tables.leaf_set.distinct_size() + together;
+  if (many) note(*node.config, Mark::partition_suspected);
+  return many;
 }
 
 void Upkeep::seek_place(NodeState& node, Step& step) {

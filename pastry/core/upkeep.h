@@ -70,6 +70,8 @@ class Upkeep {
 
   // reunion.cc
   void seek_reunion(NodeState& node, Step& step);
+  void seek_first_contact(NodeState& node, Step& step);
+  static bool cut_off(const NodeState& node);
   void seek_over(NodeState& node, Step& step, Handle peer);
 
   Time leaf_exchange_at_ = kNever;
