@@ -39,4 +39,10 @@ std::chrono::nanoseconds Proximity::round_trip() const {
   return microseconds(static_cast<std::int64_t>(value));
 }
 
+Proximity filtered(Proximity known, Proximity sample) {
+  if (!known.known() || sample <= known) return sample;
+  if (!sample.known()) return known;
+  return Proximity::from(known.round_trip() + (sample.round_trip() - known.round_trip()) / 8);
+}
+
 }  // namespace proximity

@@ -23,6 +23,13 @@ class Proximity {
   // The round-trip time, within the precision above; only if known().
   std::chrono::nanoseconds round_trip() const;
 
+  // Nearer than everything, or as near.
+  static constexpr Proximity from_nothing() {
+    Proximity result;
+    result.code_ = 0;
+    return result;
+  }
+
   constexpr bool known() const { return code_ != kUnknown; }
   friend constexpr auto operator<=>(const Proximity&, const Proximity&) = default;
 
@@ -30,5 +37,10 @@ class Proximity {
   static constexpr std::uint16_t kUnknown = 0xffff;
   std::uint16_t code_ = kUnknown;
 };
+
+// What to keep of a distance known before and a new sample of it: the minimum, which holds the
+// least queueing; but a longer sample pulls it up by an eighth of the difference, so that a path
+// that became longer is noticed after some samples. The sample alone if nothing was known.
+Proximity filtered(Proximity known, Proximity sample);
 
 }  // namespace proximity

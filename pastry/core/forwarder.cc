@@ -328,7 +328,7 @@ void Forwarder::help_previous(NodeState& node, Step& step, const RouteHeader& he
   Help& last = helped[(index(previous) * 0x9e3779b1U ^ index(next) * 0x85ebca6bU) % kHelpsKept];
   if (last.previous == previous && last.next == next && step.now < last.until) return;
   last = {previous, next, step.now + kHelpPause};
-  node.send(step, previous, RowReply{{static_cast<std::uint8_t>(row), {next}}});
+  node.send(step, previous, RowReply{{{next, Proximity()}}});
 }
 
 // --- Acknowledgements

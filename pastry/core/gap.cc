@@ -245,6 +245,7 @@ void Gap::admit(NodeState& node, Step& step) {
   phase_ = Phase::admitting;
   deadline_ = step.now + node.config->gap_expiry;
   tries_ = 0;
+  leaves_before_ = node.tables.leaf_set.members();
   // Every joiner that the successor knows of is known here before the first one hears of it.
   for (const Member& member : members_) {
     node.liveness.set_active(node, step, member.request.joiner, false);
@@ -264,7 +265,8 @@ void Gap::send_grant(NodeState& node, Step& step, const JoinRequest& request) {
     grant.batch_joiners = {request.joiner};  // admitted before: no member of this batch
   }
   grant.successor = successor_;
-  grant.leaf_set = node.tables.leaf_set.members();
+  // Whom the batch pushed out of this leaf set may belong into that of a joiner.
+  grant.leaf_set = leaves_before_.empty() ? node.tables.leaf_set.members() : leaves_before_;
   grant.rows = request.rows;
   node.send(step, request.joiner, std::move(grant));
 }
@@ -288,6 +290,7 @@ void Gap::finish_if_done(NodeState& node, Step& step) {
        PASTRY_BUG(batch_not_waited_for))) {
     if (successor_ != kNoHandle) node.send(step, successor_, GapRelease{batch_});
     members_.clear();
+    leaves_before_.clear();
     reopen(kNever);
   }
   pump(node, step);
@@ -440,6 +443,7 @@ void Gap::mark_handles(Directory& directory) const {
   for (const JoinRequest& request : queue_) mark(request);
   for (const Member& member : members_) mark(member.request);
   for (const Handle joiner : reserved_for_) directory.mark(joiner);
+  for (const Handle leaf : leaves_before_) directory.mark(leaf);
   for (const Handle peer : {successor_, reserved_by_}) {
     if (peer != kNoHandle && directory.valid(peer)) directory.mark(peer);
   }

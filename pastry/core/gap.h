@@ -65,6 +65,7 @@ class Gap {
   Time deadline_ = kNever;
   std::vector<JoinRequest> queue_;
   std::vector<Member> members_;
+  std::vector<Handle> leaves_before_;  // the leaf set without the batch, while it is admitted
 
   // As successor.
   Handle reserved_by_ = kNoHandle;

@@ -10,6 +10,7 @@ namespace pastry {
 
 namespace {
 constexpr std::size_t kSeedsMax = 256;
+constexpr std::size_t kOtherSeedsMax = 8;
 // Times the patience of who may found a ring again, for each member with a smaller id.
 constexpr std::int64_t kPatiencePerSmaller = 6;
 
@@ -64,7 +65,9 @@ void Joiner::attempt(NodeState& node, Step& step) {
   const Handle seed = in_turn ? seeds_[next_seed_++ % seeds_.size()] : active_seed_;
   active_seed_ = kNoHandle;
   node.send(step, seed, JoinRequest{node.self, attempt_, 0, {}});
-  node.send(step, seed, NeighbourhoodRequest{});
+  // Where the seeds do not help others are needed: whom the seed knows is pinged and, if it lives,
+  // is a seed too.
+  if (remembered_ || attempt_ > 1) node.send(step, seed, NeighbourhoodRequest{});
 }
 
 // Long enough for a probe and all its retries, and for the others to come up.
@@ -97,6 +100,15 @@ void Joiner::found_again(NodeState& node, Step& step) {
 
 void Joiner::note_answer(Handle peer) {
   if (answered_.size() < kSeedsMax && !holds(answered_, peer)) answered_.push_back(peer);
+}
+
+std::vector<Handle> Joiner::other_seeds(const NodeState& node) const {
+  std::vector<Handle> others;
+  for (const Handle seed : seeds_) {
+    if (!remembered_ || others.size() == kOtherSeedsMax) break;
+    if (holds(answered_, seed) && !node.tables.leaf_set.contains(seed)) others.push_back(seed);
+  }
+  return others;
 }
 
 // Rings that were founded side by side, when all had been down, find each other over those who
@@ -164,7 +176,7 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant
   candidates.push_back(from);
   if (successor_ != kNoHandle) candidates.push_back(successor_);
   node.liveness.consider_leaves(node, step, std::move(candidates));
-  for (const Row& row : grant.rows) node.upkeep.consider(node, step, row.entries, false);
+  node.upkeep.keep_rows(node, grant.rows);
   if (PASTRY_BUG(activation_before_probes)) return node.activate(step);
   node.activate_if_ready(step);
 }

@@ -43,6 +43,9 @@ class Joiner {
   const std::vector<Handle>& expected() const { return expected_; }
   bool in_batch(Handle peer) const;
   void peer_gone(Handle peer);
+  // Of a node that was a member before: seeds that answered and are no leaves. Some may be of
+  // another ring than the one that was joined. None for others.
+  std::vector<Handle> other_seeds(const NodeState& node) const;
 
   Time deadline() const { return retry_at_; }
   void advance(NodeState& node, Step& step);

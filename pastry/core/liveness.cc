@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pastry/core/marks.h"
+#include "pastry/core/nearness.h"
 #include "pastry/core/node_state.h"
 #include "pastry/core/planted_bugs.h"
 
@@ -49,7 +50,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   // Who answered us, or has us in its own leaf set, was reached by us, and still is unless we found
   // it dead since. Everybody else has to be, before it enters; a joiner announces itself when it is
   // active.
-  const bool reached = answered(node, step, from, probe.token, probe.active) ||
+  const bool reached = answered(node, step, from, probe.token, probe.active) >= Duration::zero() ||
                        (holds(probe.leaf_set, node.self) && !dead(node, step.now, from));
   if (reached) {
     node.insert_leaf(step, from);
@@ -59,13 +60,16 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     note(*node.config, Mark::newcomer_probed_first);
     consider_leaf(node, step, from);
   }
+  if (probe.active && probe.round_trip >= Duration::zero() && !dead(node, step.now, from)) {
+    node.measured(from, probe.round_trip);
+  }
   consider_leaves(node, step, probe.leaf_set);
   node.activate_if_ready(step);
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Ping& ping) {
   node.upkeep.pinged_by(*node.config, from, step.now);
-  node.send(step, from, Pong{ping.token, node.member()});
+  node.send(step, from, Pong{ping.token, node.member(), node.upkeep.wanted(node, from)});
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pong) {
@@ -75,7 +79,12 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pon
   } else if (node.joiner) {
     node.joiner->saw_inactive(node, step.now, from);
   }
-  answered(node, step, from, pong.token, pong.active);
+  const Duration round_trip = answered(node, step, from, pong.token, pong.active);
+  if (round_trip < Duration::zero() || via(from) != kNoHandle) return;
+  // The peer learns what was measured here if it would take us into its table for it.
+  if (pong.active && node.member() && Proximity::from(round_trip) < pong.wanted) {
+    node.upkeep.wanted_by(node, step, from, round_trip);
+  }
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Leave& leave) {
@@ -92,8 +101,12 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Leave& le
 }
 
 void Liveness::announce_leaf_set(NodeState& node, Step& step) {
-  const LeafProbe news = leaf_probe(node, step.now, true, 0);
-  for (const Handle peer : node.tables.leaf_set.members()) node.send(step, peer, LeafProbe(news));
+  LeafProbe news = leaf_probe(node, step.now, true, 0);
+  for (const Handle peer : node.tables.leaf_set.members()) {
+    const Proximity distance = distance_to(*node.directory, node.tables, peer);
+    news.round_trip = distance.known() ? distance.round_trip() : Duration(-1);
+    node.send(step, peer, LeafProbe(news));
+  }
 }
 
 // --- Views --------------------------------------------------------------------------------------

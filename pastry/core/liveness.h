@@ -40,7 +40,12 @@ class Liveness {
   void consider_leaf(NodeState& node, Step& step, Handle peer);
   void consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers);
   // Pings `peer` to measure the distance; on the answer it is considered for R and M.
-  void measure(NodeState& node, Step& step, Handle peer);
+  void measure(NodeState& node, Step& step, Handle peer) { ping(node, step, peer, false); }
+  // The same for Settling, which is told when the last such probe has ended.
+  void measure_settling(NodeState& node, Step& step, Handle peer) { ping(node, step, peer, true); }
+  std::size_t settling_probes() const { return probing_ ? probing_->settling : 0; }
+  // Those that go on are no concern of Settling any more.
+  void release_settling();
   // Silent hop or lost connection: excluded from routing until it answers, probed now.
   void suspect(NodeState& node, Step& step, Handle peer);
   // Asks whether the peer lives, without excluding it.
@@ -111,11 +116,13 @@ class Liveness {
     bool leaf = false;              // LeafProbe, otherwise Ping
     bool spread = false;            // the leaf set is told of its silence
     bool reported = false;          // somebody else found it dead: less is asked for
-    bool relayed = false;  // the straight link is known not to work: over others from the start
+    bool relayed = false;   // the straight link is known not to work: over others from the start
+    bool settling = false;  // Settling waits for it
   };
   struct Probing {
     std::vector<Probe> probes;
-    std::uint32_t leaves = 0;  // LeafProbes among them
+    std::uint32_t leaves = 0;    // LeafProbes among them
+    std::uint32_t settling = 0;  // and those of Settling
     Time deadline = kNever;
   };
 
@@ -127,11 +134,13 @@ class Liveness {
   }
   // probing.cc
   void start_probe(NodeState& node, Step& step, Probe wanted);
+  void ping(NodeState& node, Step& step, Handle peer, bool settling);
   void send_probe(NodeState& node, Step& step, Probe& probe);
   std::uint32_t next_token();
   unsigned tries_allowed(const NodeState& node, Time now, const Probe& probe) const;
-  // Whether the token was that of an outstanding probe (or of a try of a link).
-  bool answered(NodeState& node, Step& step, Handle from, std::uint32_t token, bool active);
+  // The round trip if the token was that of an outstanding probe (or of a try of a link), otherwise
+  // negative.
+  Duration answered(NodeState& node, Step& step, Handle from, std::uint32_t token, bool active);
   void came_back(NodeState& node, Step& step, Handle peer);
   void probe_failed(NodeState& node, Step& step, const Probe& probe);
   void erase_probe(std::size_t index);

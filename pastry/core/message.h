@@ -15,8 +15,11 @@
 #include "pastry/core/id.h"
 #include "pastry/core/payload.h"
 #include "pastry/core/timestamp.h"
+#include "proximity/proximity.h"
 
 namespace pastry {
+
+using proximity::Proximity;
 
 // Which application a message belongs to. 0…63 are the project's own (see apps of the house in
 // application_ids.h); others take application_id("name").
@@ -152,6 +155,8 @@ struct LeafProbe {
   std::vector<Handle> failed;
   // T_rt that the sender computed from the failures it saw; 0: it saw none (probe_tuning.h).
   Duration probe_period{};
+  // What the sender measured between itself and the receiver; negative: nothing.
+  Duration round_trip{-1};
 };
 
 // Between immediate neighbours: asks for a lease, grants one, or both (leases.h). An exchange takes
@@ -176,25 +181,37 @@ struct Ping {
 struct Pong {
   std::uint32_t token = 0;
   bool active = false;
+  // The sender asks for an Announce if the round trip is shorter than this: the receiver would come
+  // into its routing table. Unknown: in any case.
+  Proximity wanted = Proximity::from_nothing();
 };
 
-struct RowRequest {
-  std::uint8_t row = 0;
+// A peer, and what the sender of the message knows of its own distance to it: measured, or bounded.
+struct Located {
+  Handle peer = kNoHandle;
+  Proximity distance;
 };
+
+// For rows first … last of the routing table.
+struct RowRequest {
+  std::uint8_t first = 0;
+  std::uint8_t last = 0;
+};
+// Entries of rows, and some of the nearest nodes; also unasked, to somebody for whom they are news.
 struct RowReply {
-  Row row;
+  std::vector<Located> entries;
 };
 
 struct NeighbourhoodRequest {};
 struct NeighbourhoodReply {
-  std::vector<Handle> members;
+  std::vector<Located> members;
 };
 
-// "I am active; consider me." With the sender's row of the receiver's prefix, and the round-trip
-// time that the sender measured, so that the receiver need not measure it again.
+// "I am active; consider me." With the round-trip time that the sender measured, so that the
+// receiver need not measure it again, and the sender's row of their common prefix.
 struct Announce {
-  Row row;
   Duration round_trip{-1};  // negative: not measured
+  std::vector<Located> row;
 };
 
 // The sender leaves now and names its leaf set, so that receivers can repair at once.

@@ -21,6 +21,11 @@ void visit_handles(const std::vector<Row>& rows, Visit& visit) {
 }
 
 template <typename Visit>
+void visit_handles(const std::vector<Located>& located, Visit& visit) {
+  for (const Located& entry : located) visit(entry.peer);
+}
+
+template <typename Visit>
 struct HandleVisitor {
   Visit& visit;
 
@@ -48,9 +53,9 @@ struct HandleVisitor {
   void operator()(const Lease& m) const {
     for (const auto& [peer, remaining] : m.guarded) visit(peer);
   }
-  void operator()(const RowReply& m) const { visit_handles(m.row.entries, visit); }
+  void operator()(const RowReply& m) const { visit_handles(m.entries, visit); }
   void operator()(const NeighbourhoodReply& m) const { visit_handles(m.members, visit); }
-  void operator()(const Announce& m) const { visit_handles(m.row.entries, visit); }
+  void operator()(const Announce& m) const { visit_handles(m.row, visit); }
   void operator()(const Leave& m) const { visit_handles(m.leaf_set, visit); }
   void operator()(const Seek& m) const { visit(m.seeker); }
   void operator()(const Relay& m) const {

@@ -26,15 +26,13 @@ std::vector<Neighbour> measured_peers(const Directory& directory, const Tables& 
 }  // namespace
 
 Proximity distance_to(const Directory& directory, const Tables& tables, Handle peer) {
+  const RoutingTable::Held held = tables.routing_table.slot_of(directory.id(peer));
+  if (held.node == peer && held.proximity.known()) return held.proximity;
   const NeighbourhoodSet& near = tables.neighbourhood;
   for (std::size_t rank = 0; rank < near.size(); ++rank) {
     if (near.at(rank) == peer) return near.proximity_at(rank);
   }
-  const RoutingTable& table = tables.routing_table;
-  const int row = shared_prefix(tables.self(), directory.id(peer), table.digit_bits());
-  if (row >= table.rows_used()) return {};
-  const int column = digit(directory.id(peer), row, table.digit_bits());
-  return table.at(row, column) == peer ? table.proximity_at(row, column) : Proximity();
+  return {};
 }
 
 std::vector<Neighbour> nearest_peers(const Directory& directory, const Tables& tables,

@@ -29,6 +29,7 @@ class NeighbourhoodSet {
 
   bool contains(Handle node) const;
   std::size_t size() const { return members_.size(); }
+  bool full() const { return members_.size() == capacity_; }
   // rank < size().
   Handle at(std::size_t rank) const { return members_[rank].node(); }
   proximity::Proximity proximity_at(std::size_t rank) const { return members_[rank].proximity; }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pastry/core/nearness.h"
+
 namespace pastry {
 
 NodeState::NodeState(Node& owner, const Config& node_config, Directory& node_directory,
@@ -128,9 +130,10 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
 
 void NodeState::measured(Handle peer, Duration round_trip) {
   if (peer == self || id(peer) == self_id() || liveness.inactive(peer)) return;
-  const proximity::Proximity distance = proximity::Proximity::from(round_trip);
-  tables.routing_table.consider(peer, distance);
-  tables.neighbourhood.consider(peer, distance);
+  const Proximity known =
+      proximity::filtered(distance_to(*directory, tables, peer), Proximity::from(round_trip));
+  tables.routing_table.consider(peer, known);
+  tables.neighbourhood.consider(peer, known);
 }
 
 void NodeState::go_on_alone_if_so(Step& step) {
@@ -163,16 +166,16 @@ void NodeState::activate(Step& step) {
   if (!back) alone = tables.leaf_set.empty();
   leases.activated();
   emit(step, NodeActivated{});
+  std::vector<Handle> other_seeds;
   if (joiner) {
     upkeep.set_bootstrap(joiner->bootstrap(*this));
     report_active(step);
+    other_seeds = joiner->other_seeds(*this);
     joiner.reset();
   }
   if (!known) liveness.announce_leaf_set(*this, step);
-  if (!back) {
-    upkeep.start(*this, step);
-    upkeep.announce(*this, step);
-  }
+  if (!back) upkeep.start(*this, step);
+  for (const Handle seed : other_seeds) upkeep.seek_over(*this, step, seed);
   forwarder.release_kept(*this, step);
   if (gap) gap->pump(*this, step);
   tell_applications(step, true);

@@ -1,5 +1,6 @@
 // Probes: started, answered, repeated, and what their end means [MSPastry §3.1, §4.1].
 #include <algorithm>
+#include <utility>
 
 #include "pastry/core/liveness.h"
 #include "pastry/core/marks.h"
@@ -39,6 +40,7 @@ void Liveness::start_probe(NodeState& node, Step& step, Probe wanted) {
     probe.spread |= wanted.spread;
     probe.reported &= wanted.reported;
     probe.relayed |= wanted.relayed;
+    if (wanted.settling && !std::exchange(probe.settling, true)) ++probing_->settling;
     if (wanted.leaf && !probe.leaf) {
       note(*node.config, Mark::ping_became_leaf_probe);
       probe.leaf = true;
@@ -50,6 +52,7 @@ void Liveness::start_probe(NodeState& node, Step& step, Probe wanted) {
   }
   if (!probing_) probing_ = std::make_unique<Probing>();
   if (wanted.leaf) ++probing_->leaves;
+  if (wanted.settling) ++probing_->settling;
   send_probe(node, step, wanted);
   probing_->probes.push_back(wanted);
 }
@@ -98,11 +101,16 @@ unsigned Liveness::tries_allowed(const NodeState& node, Time now, const Probe& p
   return (probe.reported || stranger) && tries > 1 ? tries - 1 : tries;
 }
 
-void Liveness::measure(NodeState& node, Step& step, Handle peer) {
+void Liveness::ping(NodeState& node, Step& step, Handle peer, bool settling) {
   if (peer == node.self || node.id(peer) == node.self_id() || dead(node, step.now, peer)) return;
   // What peers name unasked must not make this node ping without end.
   if (!has_room_for_probe()) return;
-  start_probe(node, step, {.peer = peer});
+  start_probe(node, step, {.peer = peer, .settling = settling});
+}
+
+void Liveness::release_settling() {
+  for (Probe& probe : probes()) probe.settling = false;
+  if (probing_) probing_->settling = 0;
 }
 
 void Liveness::suspect(NodeState& node, Step& step, Handle peer) {
@@ -126,15 +134,18 @@ void Liveness::exchange(NodeState& node, Step& step, Handle peer) {
 
 // --- End ----------------------------------------------------------------------------------------
 
-bool Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t token,
-                        bool active) {
+Duration Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t token,
+                            bool active) {
   // A message that does not echo a token proves life but not that ours arrived.
-  if (token == 0) return false;
+  constexpr Duration kNotAnswered{-1};
+  if (token == 0) return kNotAnswered;
   Time sent_at = kNever;
+  bool settling = false;
   for (std::size_t i = 0; i < probes().size() && sent_at == kNever; ++i) {
     const Probe& probe = probes()[i];
     if (probe.peer != from || (probe.token != token && probe.relay_token != token)) continue;
     sent_at = probe.sent_at;
+    settling = probe.settling;
     if (probe.reported) doubts_.vindicate(from, step.now, step.now + 4 * node.probe_time());
     erase_probe(i);
   }
@@ -147,10 +158,11 @@ bool Liveness::answered(NodeState& node, Step& step, Handle from, std::uint32_t 
     }
     doubts_.release();
   }
-  if (sent_at == kNever) return false;
+  if (sent_at == kNever) return kNotAnswered;
   if (active && via(from) == kNoHandle) node.measured(from, step.now - sent_at);
   if (doubts_.lives(from, step.now)) came_back(node, step, from);
-  return true;
+  if (settling) node.upkeep.settle(node, step);
+  return step.now - sent_at;
 }
 
 // Where one of the dead came back others may: a partition healed.
@@ -173,6 +185,7 @@ void Liveness::came_back(NodeState& node, Step& step, Handle peer) {
 void Liveness::erase_probe(std::size_t index) {
   std::vector<Probe>& running = probing_->probes;
   if (running[index].leaf) --probing_->leaves;
+  if (running[index].settling) --probing_->settling;
   running.erase(running.begin() + static_cast<std::ptrdiff_t>(index));
   if (running.empty()) probing_.reset();
 }
@@ -197,6 +210,7 @@ void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
     if (node.gap) node.gap->peer_gone(node, step, probe.peer);
     if (probe.leaf) fill_leaf_set(node, step);  // its place among the candidates is free
   }
+  if (probe.settling) node.upkeep.settle(node, step);
 }
 
 bool Liveness::silent(Handle peer) const {

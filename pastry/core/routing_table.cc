@@ -69,6 +69,12 @@ Proximity RoutingTable::proximity_at(int row, int column) const {
   return entry == nullptr ? Proximity() : entry->proximity;
 }
 
+RoutingTable::Held RoutingTable::slot_of(const NodeId& id) const {
+  const int row = shared_prefix(*self_, id, digit_bits_);
+  const Entry* entry = row == row_count() ? nullptr : entry_at(row, digit(id, row, digit_bits_));
+  return entry == nullptr ? Held{} : Held{entry->node, entry->proximity};
+}
+
 Handle RoutingTable::next_for(const Key& key) const {
   const int row = shared_prefix(*self_, key, digit_bits_);
   return row == row_count() ? kNoHandle : at(row, digit(key, row, digit_bits_));

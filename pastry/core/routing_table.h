@@ -38,6 +38,12 @@ class RoutingTable {
   // kNoHandle if the slot is empty; `row` < row_count(), `column` < 2^b.
   Handle at(int row, int column) const;
   Proximity proximity_at(int row, int column) const;
+  // What stands in the slot into which `id` belongs: nobody, unknown, for the own id too.
+  struct Held {
+    Handle node = kNoHandle;
+    Proximity proximity;
+  };
+  Held slot_of(const NodeId& id) const;
   // The entry that routing rule 2 uses for `key`: row = shared prefix, column = its next digit.
   Handle next_for(const Key& key) const;
   // The slot's entry for this id, if it is exactly this id; or kNoHandle.
@@ -66,6 +72,13 @@ class RoutingTable {
   template <typename Visit>
   void for_each_from(int first, Visit&& visit) const {
     for (std::size_t i = position(first, 0); i < entries_.size(); ++i) {
+      visit(entries_[i].node, entries_[i].proximity);
+    }
+  }
+  // And for rows `first` … `last`.
+  template <typename Visit>
+  void for_each_in(int first, int last, Visit&& visit) const {
+    for (std::size_t i = position(first, 0); i < entries_.size() && entries_[i].row <= last; ++i) {
       visit(entries_[i].node, entries_[i].proximity);
     }
   }

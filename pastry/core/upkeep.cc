@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
-#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -22,6 +20,8 @@ void Upkeep::start(NodeState& node, Step& step) {
   reunion_at_ = first(node.config->reunion_period);
   active_since_s_ = static_cast<std::uint32_t>(
       std::chrono::duration_cast<seconds>(step.now.time_since_epoch()).count());
+  if (settling_) settling_->start(node, step);
+  release_settled();
 }
 
 Duration Upkeep::gossip_period(const Config& config) const {
@@ -32,95 +32,20 @@ Duration Upkeep::gossip_period(const Config& config) const {
   return std::min(period, config.table_upkeep_period);
 }
 
-// --- Messages
-// --------------------------------------------------------------------------------------
-
-void Upkeep::announce(NodeState& node, Step& step) {
-  const RoutingTable& table = node.tables.routing_table;
-  const int b = table.digit_bits();
-  for (int index = 0; index < table.rows_used(); ++index) {
-    const Row row{static_cast<std::uint8_t>(index), table.row(index)};
-    for (const Handle peer : row.entries) {
-      const auto distance = table.proximity_at(index, digit(node.id(peer), index, b));
-      node.send(step, peer, Announce{row, distance.known() ? distance.round_trip() : Duration(-1)});
-    }
-  }
+void Upkeep::keep_rows(NodeState& node, const std::vector<Row>& rows) {
+  // A node that gave its place up and got another may still wait for probes of the first time.
+  node.liveness.release_settling();
+  settling_ = std::make_unique<Settling>(node);
+  settling_->keep(rows);
 }
 
-void Upkeep::receive(NodeState& node, Step& step, Handle from, const Announce& announce) {
-  node.liveness.set_active(node, step, from, true);
-  if (!node.placed()) return;
-  node.liveness.replace_older(node, step, from);
-  if (announce.round_trip >= Duration::zero()) {
-    node.measured(from, announce.round_trip);
-  } else {
-    consider(node, step, {from}, true);
-  }
-  consider(node, step, announce.row.entries, false);
+void Upkeep::settle(NodeState& node, Step& step) {
+  if (settling_) settling_->proceed(node, step);
+  release_settled();
 }
 
-void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowRequest& request) {
-  if (request.row >= node.tables.routing_table.row_count()) {
-    ++node.counters.refused;
-    return;
-  }
-  std::vector<Handle> entries;
-  if (request.row < node.tables.routing_table.rows_used()) {
-    entries = node.tables.routing_table.row(request.row);
-    std::erase(entries, from);
-  }
-  if (entries.size() < 256) entries.push_back(node.self);
-  node.send(step, from, RowReply{{request.row, std::move(entries)}});
-}
-
-void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowReply& reply) {
-  (void)from;
-  // While the table settles only gaps are filled; later rounds also look for nearer nodes.
-  const bool settled = gossip_period(*node.config) >= node.config->table_upkeep_period;
-  if (node.placed()) consider(node, step, reply.row.entries, settled);
-}
-
-void Upkeep::receive(NodeState& node, Step& step, Handle from, const NeighbourhoodRequest&) {
-  std::vector<Handle> members = node.tables.neighbourhood.members();
-  std::erase(members, from);
-  node.send(step, from, NeighbourhoodReply{std::move(members)});
-}
-
-void Upkeep::receive(NodeState& node, Step& step, Handle, const NeighbourhoodReply& reply) {
-  const NeighbourhoodSet& near = node.tables.neighbourhood;
-  for (const Handle peer : reply.members) {
-    if (!near.contains(peer)) node.liveness.measure(node, step, peer);
-  }
-}
-
-void Upkeep::consider(NodeState& node, Step& step, const std::vector<Handle>& peers, bool all) {
-  const RoutingTable& table = node.tables.routing_table;
-  const int b = table.digit_bits();
-  for (const Handle peer : peers) {
-    const NodeId& id = node.id(peer);
-    if (peer == node.self || id == node.self_id()) continue;
-    const int row = shared_prefix(node.self_id(), id, b);
-    const Handle present = row < table.rows_used() ? table.at(row, digit(id, row, b)) : kNoHandle;
-    if (present == peer) continue;
-    if (PASTRY_BUG(gossiped_rows_unprobed)) {
-      node.tables.routing_table.consider(peer, {});
-      continue;
-    }
-    if (all || present == kNoHandle) node.liveness.measure(node, step, peer);
-  }
-}
-
-void Upkeep::repair(NodeState& node, Step& step, int row, const NodeId& dead) {
-  (void)dead;
-  const RoutingTable& table = node.tables.routing_table;
-  for (int index = row; index < table.rows_used() && index <= row + 1; ++index) {
-    const std::vector<Handle> entries = table.row(index);
-    if (entries.empty()) continue;
-    const Handle asked = entries[node.random.below(entries.size())];
-    note(*node.config, Mark::dead_entry_replaced);
-    node.send(step, asked, RowRequest{static_cast<std::uint8_t>(row)});
-    return;
-  }
+void Upkeep::release_settled() {
+  if (settling_ && settling_->done()) settling_.reset();
 }
 
 // --- Periodic work
@@ -129,10 +54,12 @@ void Upkeep::repair(NodeState& node, Step& step, int row, const NodeId& dead) {
 void Upkeep::mark_handles(Directory& directory) const {
   if (bootstrap_ != kNoHandle) directory.mark(bootstrap_);
   if (tuner_) tuner_->mark_handles(directory);
+  if (settling_) settling_->mark_handles(directory);
 }
 
 Time Upkeep::deadline() const {
-  return std::min({leaf_exchange_at_, gossip_at_, probe_at_, reunion_at_});
+  return std::min({leaf_exchange_at_, gossip_at_, probe_at_, reunion_at_,
+                   settling_ ? settling_->deadline() : kNever});
 }
 
 void Upkeep::advance(NodeState& node, Step& step) {
@@ -140,6 +67,8 @@ void Upkeep::advance(NodeState& node, Step& step) {
   const auto again = [&](Duration period) {
     return step.now + node.random.jittered(period, config.jitter_percent);
   };
+  if (settling_) settling_->advance(node, step);
+  release_settled();
   if (leaf_exchange_at_ <= step.now) {
     leaf_exchange_at_ = again(config.leaf_exchange_period);
     exchange_leaf_sets(node, step);
@@ -169,30 +98,6 @@ void Upkeep::exchange_leaf_sets(NodeState& node, Step& step) {
   if (node.tables.leaf_set.complete()) return;
   node.liveness.fill_leaf_set(node, step);
   hurry(step.now + node.random.jittered(node.probe_time(), node.config->jitter_percent));
-}
-
-void Upkeep::gossip(NodeState& node, Step& step) {
-  const RoutingTable& table = node.tables.routing_table;
-  const std::vector<Handle> leaves = node.tables.leaf_set.members();
-  const bool ask_leaf = !leaves.empty() && node.random.below(2) == 0;
-  for (int index = 0; index < table.rows_used(); ++index) {
-    // A member of the row has the same slots filled; a leaf shares more digits than most and so has
-    // every row that this node uses.
-    const std::vector<Handle> entries = table.row(index);
-    const Handle leaf = leaves.empty() ? kNoHandle : leaves[node.random.below(leaves.size())];
-    const bool leaf_serves = leaf != kNoHandle && shared_prefix(node.self_id(), node.id(leaf),
-                                                                table.digit_bits()) >= index;
-    Handle asked = entries.empty() ? kNoHandle : entries[node.random.below(entries.size())];
-    if (leaf_serves && (ask_leaf || asked == kNoHandle)) asked = leaf;
-    if (asked == kNoHandle) continue;
-    node.send(step, asked, RowRequest{static_cast<std::uint8_t>(index)});
-  }
-  // Each answer names many nodes to measure: not in the quick rounds.
-  if (gossip_period(*node.config) < node.config->table_upkeep_period) return;
-  const std::vector<Handle> near = node.tables.neighbourhood.members();
-  if (!near.empty()) {
-    node.send(step, near[node.random.below(near.size())], NeighbourhoodRequest{});
-  }
 }
 
 }  // namespace pastry

@@ -13,17 +13,22 @@
 #include "pastry/core/box.h"
 #include "pastry/core/message.h"
 #include "pastry/core/probe_tuning.h"
+#include "pastry/core/settling.h"
 #include "pastry/core/step.h"
 
 namespace pastry {
 
 struct NodeState;
 
+// Entries of one RowReply.
+inline constexpr std::size_t kRowEntriesSentMax = 1024;
+
 class Upkeep {
  public:
   // Periods start now; called when the node becomes active.
   void start(NodeState& node, Step& step);
-  void announce(NodeState& node, Step& step);
+  // Rows that came with the grant, for the time when this node is active.
+  void keep_rows(NodeState& node, const std::vector<Row>& rows);
 
   void receive(NodeState& node, Step& step, Handle from, const RowRequest& request);
   void receive(NodeState& node, Step& step, Handle from, const RowReply& reply);
@@ -32,8 +37,14 @@ class Upkeep {
   void receive(NodeState& node, Step& step, Handle from, const Announce& announce);
   void receive(NodeState& node, Step& step, Handle from, const Seek& seek);
 
-  // Pings those that would fill an empty slot (all = false) or that are unknown (all = true).
-  void consider(NodeState& node, Step& step, const std::vector<Handle>& peers, bool all);
+  // How near `peer` must be to come into the routing table: Pong::wanted.
+  Proximity wanted(const NodeState& node, Handle peer) const;
+  // `peer` would take this node into its table, being so far away: it is told so, at once or when
+  // this node has found its own near ones.
+  void wanted_by(NodeState& node, Step& step, Handle peer, Duration round_trip);
+  void announce(NodeState& node, Step& step, Handle peer, Duration round_trip);
+  // A probe of Settling ended, answered or not.
+  void settle(NodeState& node, Step& step);
   // The entry of this row died: ask another of the row, or of the next one, for theirs.
   void repair(NodeState& node, Step& step, int row, const NodeId& dead);
 
@@ -52,6 +63,8 @@ class Upkeep {
   void pinged_by(const Config& config, Handle peer, Time now);
   // The peer over which this node joined: tried like the dead while this node is alone.
   void set_bootstrap(Handle peer) { bootstrap_ = peer; }
+  // Asks for this node's place in the ring of `peer`, in case that is another ring (reunion.cc).
+  void seek_over(NodeState& node, Step& step, Handle peer);
 
   Time deadline() const;
   void advance(NodeState& node, Step& step);
@@ -60,7 +73,15 @@ class Upkeep {
  private:
   Duration gossip_period(const Config& config) const;
   void exchange_leaf_sets(NodeState& node, Step& step);
+  void release_settled();
+
+  // rows.cc
+  // Entries of rows `first` … `last` for a message, without `except`.
+  std::vector<Located> located_rows(const NodeState& node, int first, int last,
+                                    Handle except) const;
+  void consider(NodeState& node, Step& step, Handle from, const std::vector<Located>& entries);
   void gossip(NodeState& node, Step& step);
+  void ask_for_rows(NodeState& node, Step& step, int level);
 
   // table_probing.cc
   ProbeTuner& tuner(const Config& config);
@@ -72,13 +93,13 @@ class Upkeep {
   void seek_reunion(NodeState& node, Step& step);
   void seek_first_contact(NodeState& node, Step& step);
   static bool cut_off(const NodeState& node);
-  void seek_over(NodeState& node, Step& step, Handle peer);
 
   Time leaf_exchange_at_ = kNever;
   Time gossip_at_ = kNever;
   Time probe_at_ = kNever;
   Time reunion_at_ = kNever;
-  Box<ProbeTuner> tuner_;  // while failures are seen
+  Box<ProbeTuner> tuner_;   // while failures are seen
+  Box<Settling> settling_;  // from the grant until the near nodes are found
   std::uint32_t active_since_s_ = 0;
   Handle bootstrap_ = kNoHandle;
   std::uint16_t probe_cursor_ = 0;

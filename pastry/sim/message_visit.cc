@@ -81,6 +81,7 @@ struct Scalars {
     flagged(m.token, m.reply);
     flagged(static_cast<std::uint32_t>(m.leaf_set.size()), m.active);
     hash.add(static_cast<std::uint64_t>(m.probe_period.count()));
+    hash.add(static_cast<std::uint64_t>(m.round_trip.count()));
   }
   void operator()(const Lease& m) const {
     hash.add((std::uint64_t{m.request} << 32) | m.grant);
@@ -90,14 +91,17 @@ struct Scalars {
     }
   }
   void operator()(const Ping& m) const { hash.add(m.token); }
-  void operator()(const Pong& m) const { flagged(m.token, m.active); }
-  void operator()(const RowRequest& m) const { hash.add(m.row); }
-  void operator()(const RowReply& m) const { hash.add(m.row.index); }
+  void operator()(const Pong& m) const {
+    flagged(m.token, m.active);
+    distance(m.wanted);
+  }
+  void operator()(const RowRequest& m) const { hash.add(std::uint64_t{m.first} << 32 | m.last); }
+  void operator()(const RowReply& m) const { located(m.entries); }
   void operator()(const NeighbourhoodRequest&) const {}
-  void operator()(const NeighbourhoodReply&) const {}
+  void operator()(const NeighbourhoodReply& m) const { located(m.members); }
   void operator()(const Announce& m) const {
-    hash.add(m.row.index);
     hash.add(static_cast<std::uint64_t>(m.round_trip.count()));
+    located(m.row);
   }
   void operator()(const Leave&) const {}
   void operator()(const Seek& m) const { hash.add(m.hops); }
@@ -114,6 +118,12 @@ struct Scalars {
 
   void flagged(std::uint32_t number, bool flag) const {
     hash.add((std::uint64_t{number} << 1) | (flag ? 1U : 0U));
+  }
+  void distance(Proximity distance) const {
+    hash.add(distance.known() ? static_cast<std::uint64_t>(distance.round_trip().count()) : ~0ULL);
+  }
+  void located(const std::vector<Located>& entries) const {
+    for (const Located& entry : entries) distance(entry.distance);
   }
   void rows(const std::vector<Row>& rows) const {
     for (const Row& row : rows) hash.add((std::uint64_t{row.index} << 32) | row.entries.size());

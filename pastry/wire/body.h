@@ -73,6 +73,8 @@ class BodyWriter {
   bool fits(std::size_t size, std::size_t max, const char* field);
   std::uint32_t payload_size(const Payload& payload, const char* field);
   void request(const JoinRequest& request, schema::JoinRequest::Builder out);
+  template <typename Init>
+  void located(const std::vector<Located>& list, std::size_t max, const char* field, Init&& init);
   void row(const Row& row, schema::Row::Builder out);
   // Calls init(count) for the list if there is anything to write.
   template <typename Init>
@@ -116,6 +118,8 @@ class BodyReader {
   Handle peer(capnp::Data::Reader in, const char* field, bool optional = false);
   std::vector<Handle> peers(capnp::List<capnp::Data>::Reader in, std::size_t max,
                             const char* field);
+  std::vector<Located> located(capnp::List<schema::Located>::Reader in, std::size_t max,
+                               const char* field);
   Row row(schema::Row::Reader in);
   std::vector<Row> rows(capnp::List<schema::Row>::Reader in, const char* field);
 

@@ -5,6 +5,19 @@
 
 namespace pastry::wire {
 
+namespace {
+
+Proximity distance(std::uint32_t us) {
+  if (us == kDistanceUnknownUs) return Proximity();
+  return Proximity::from(std::chrono::microseconds(us));
+}
+
+Duration round_trip(std::int64_t ns) {
+  return std::clamp(Duration{ns}, Duration{-1}, kRoundTripMax);
+}
+
+}  // namespace
+
 bool BodyReader::fits(std::size_t size, std::size_t max, const char* field) {
   if (size <= max) return true;
   error.set(ErrorCode::too_large,
@@ -44,6 +57,19 @@ std::vector<Handle> BodyReader::peers(capnp::List<capnp::Data>::Reader in, std::
     return list;
   list.reserve(in.size());
   for (unsigned i = 0; i < in.size() && !error.any(); ++i) list.push_back(peer(in[i], field));
+  return list;
+}
+
+std::vector<Located> BodyReader::located(capnp::List<schema::Located>::Reader in, std::size_t max,
+                                         const char* field) {
+  std::vector<Located> list;
+  mentioned_ += in.size();
+  if (error.any() || in.size() == 0 || !fits(in.size(), max, field) ||
+      !fits(mentioned_, kPeersMax, "peers mentioned"))
+    return list;
+  list.reserve(in.size());
+  for (unsigned i = 0; i < in.size() && !error.any(); ++i)
+    list.push_back({peer(in[i].getPeer(), field), distance(in[i].getDistanceUs())});
   return list;
 }
 
@@ -146,7 +172,7 @@ JoinRefused BodyReader::join_refused(schema::JoinRefused::Reader in) {
 }
 
 Announce BodyReader::announce(schema::Announce::Reader in) {
-  return {row(in.getRow()), std::clamp(Duration{in.getRoundTripNs()}, Duration{-1}, kRoundTripMax)};
+  return {round_trip(in.getRoundTripNs()), located(in.getRow(), geometry_.entries, "announce.row")};
 }
 
 LeafProbe BodyReader::leaf_probe(schema::LeafProbe::Reader in) {
@@ -158,6 +184,7 @@ LeafProbe BodyReader::leaf_probe(schema::LeafProbe::Reader in) {
   message.failed = peers(in.getFailed(), kFailedMax, "leaf_probe.failed");
   message.probe_period =
       std::min<Duration>(std::chrono::milliseconds(in.getProbePeriodMs()), kProbePeriodMax);
+  message.round_trip = round_trip(in.getRoundTripNs());
   return message;
 }
 
@@ -256,20 +283,24 @@ Message BodyReader::read(schema::Envelope::Reader in, Payload payload) {
     case Kind::PING:
       return Ping{in.getPing().getToken()};
     case Kind::PONG:
-      return Pong{in.getPong().getToken(), in.getPong().getActive()};
+      return Pong{in.getPong().getToken(), in.getPong().getActive(),
+                  distance(in.getPong().getWantedUs())};
     case Kind::ROW_REQUEST: {
-      const std::uint8_t row = in.getRowRequest().getRow();
-      if (row >= geometry_.rows)
-        error.set(ErrorCode::invalid, "row_request.row: " + std::to_string(row));
-      return RowRequest{row};
+      const RowRequest request{in.getRowRequest().getFirst(), in.getRowRequest().getLast()};
+      for (const std::uint8_t row : {request.first, request.last}) {
+        if (row >= geometry_.rows)
+          error.set(ErrorCode::invalid, "row_request.row: " + std::to_string(row));
+      }
+      return request;
     }
     case Kind::ROW_REPLY:
-      return RowReply{row(in.getRowReply())};
+      return RowReply{
+          located(in.getRowReply().getEntries(), kRowReplyEntriesMax, "row_reply.entries")};
     case Kind::NEIGHBOURHOOD_REQUEST:
       return NeighbourhoodRequest{};
     case Kind::NEIGHBOURHOOD_REPLY:
-      return NeighbourhoodReply{peers(in.getNeighbourhoodReply().getMembers(), kNeighbourhoodMax,
-                                      "neighbourhood_reply.members")};
+      return NeighbourhoodReply{located(in.getNeighbourhoodReply().getMembers(), kNeighbourhoodMax,
+                                        "neighbourhood_reply.members")};
     case Kind::ANNOUNCE:
       return announce(in.getAnnounce());
     case Kind::LEAVE:

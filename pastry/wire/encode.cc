@@ -4,6 +4,19 @@
 #include "pastry/wire/body.h"
 
 namespace pastry::wire {
+
+namespace {
+
+std::uint32_t distance_us(Proximity distance) {
+  if (!distance.known()) return kDistanceUnknownUs;
+  return static_cast<std::uint32_t>(distance.round_trip() / std::chrono::microseconds(1));
+}
+
+std::int64_t round_trip_ns(Duration time) {
+  return std::clamp(time, Duration{-1}, kRoundTripMax).count();
+}
+
+}  // namespace
 namespace {
 
 std::uint32_t milliseconds(Duration value, Duration max) {
@@ -47,6 +60,20 @@ void BodyWriter::peers(const std::vector<Handle>& list, std::size_t max, const c
   capnp::List<capnp::Data>::Builder out = init(static_cast<unsigned>(list.size()));
   for (unsigned i = 0; i < out.size() && !error.any(); ++i)
     out.set(i, as_data(peer(list[i], field)));
+}
+
+template <typename Init>
+void BodyWriter::located(const std::vector<Located>& list, std::size_t max, const char* field,
+                         Init&& init) {
+  mentioned_ += list.size();
+  if (list.empty() || !fits(list.size(), max, field) ||
+      !fits(mentioned_, kPeersMax, "peers mentioned"))
+    return;
+  capnp::List<schema::Located>::Builder out = init(static_cast<unsigned>(list.size()));
+  for (unsigned i = 0; i < out.size() && !error.any(); ++i) {
+    out[i].setPeer(as_data(peer(list[i].peer, field)));
+    out[i].setDistanceUs(distance_us(list[i].distance));
+  }
 }
 
 void BodyWriter::row(const Row& row, schema::Row::Builder out) {
@@ -188,6 +215,7 @@ void BodyWriter::write(const LeafProbe& message, schema::Envelope::Builder out) 
   peers(message.failed, kFailedMax, "leaf_probe.failed",
         [&](unsigned count) { return body.initFailed(count); });
   body.setProbePeriodMs(milliseconds(message.probe_period, kProbePeriodMax));
+  body.setRoundTripNs(round_trip_ns(message.round_trip));
 }
 
 void BodyWriter::write(const Lease& message, schema::Envelope::Builder out) {
@@ -220,16 +248,23 @@ void BodyWriter::write(const Pong& message, schema::Envelope::Builder out) {
   auto body = out.initPong();
   body.setToken(message.token);
   body.setActive(message.active);
+  body.setWantedUs(distance_us(message.wanted));
 }
 
 void BodyWriter::write(const RowRequest& message, schema::Envelope::Builder out) {
-  if (message.row >= geometry_.rows)
-    error.set(ErrorCode::invalid, "row_request.row: " + std::to_string(message.row));
-  out.initRowRequest().setRow(message.row);
+  auto body = out.initRowRequest();
+  for (const std::uint8_t row : {message.first, message.last}) {
+    if (row >= geometry_.rows)
+      error.set(ErrorCode::invalid, "row_request.row: " + std::to_string(row));
+  }
+  body.setFirst(message.first);
+  body.setLast(message.last);
 }
 
 void BodyWriter::write(const RowReply& message, schema::Envelope::Builder out) {
-  row(message.row, out.initRowReply());
+  auto body = out.initRowReply();
+  located(message.entries, kRowReplyEntriesMax, "row_reply.entries",
+          [&](unsigned count) { return body.initEntries(count); });
 }
 
 void BodyWriter::write(const NeighbourhoodRequest&, schema::Envelope::Builder out) {
@@ -238,14 +273,15 @@ void BodyWriter::write(const NeighbourhoodRequest&, schema::Envelope::Builder ou
 
 void BodyWriter::write(const NeighbourhoodReply& message, schema::Envelope::Builder out) {
   auto body = out.initNeighbourhoodReply();
-  peers(message.members, kNeighbourhoodMax, "neighbourhood_reply.members",
-        [&](unsigned count) { return body.initMembers(count); });
+  located(message.members, kNeighbourhoodMax, "neighbourhood_reply.members",
+          [&](unsigned count) { return body.initMembers(count); });
 }
 
 void BodyWriter::write(const Announce& message, schema::Envelope::Builder out) {
   auto body = out.initAnnounce();
-  row(message.row, body.initRow());
-  body.setRoundTripNs(std::clamp(message.round_trip, Duration{-1}, kRoundTripMax).count());
+  body.setRoundTripNs(round_trip_ns(message.round_trip));
+  located(message.row, geometry_.entries, "announce.row",
+          [&](unsigned count) { return body.initRow(count); });
 }
 
 void BodyWriter::write(const Leave& message, schema::Envelope::Builder out) {

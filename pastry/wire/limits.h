@@ -37,6 +37,7 @@ inline constexpr std::size_t kBatchMax = 64;
 inline constexpr std::size_t kNeighbourhoodMax = 128;
 inline constexpr std::size_t kRowsMax = 128;        // and at most digit_count(b)
 inline constexpr std::size_t kRowEntriesMax = 256;  // and at most 2^b
+inline constexpr std::size_t kRowReplyEntriesMax = 1024;
 inline constexpr std::size_t kAckRangesMax = 4096;
 inline constexpr std::uint64_t kAcknowledgedMax = 1U << 20;  // messages, all ranges together
 
@@ -47,6 +48,8 @@ inline constexpr Duration kRetryAfterMax = std::chrono::hours(1);   // longer on
 inline constexpr Duration kRoundTripMax = std::chrono::hours(1);    // likewise
 inline constexpr Duration kProbePeriodMax = std::chrono::hours(1);  // likewise
 inline constexpr Duration kGuardedForMax = std::chrono::hours(24);  // likewise
+
+inline constexpr std::uint32_t kDistanceUnknownUs = 0xffffffffU;
 
 // Hello.
 inline constexpr std::size_t kOverlayNameBytesMax = 64;

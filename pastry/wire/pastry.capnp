@@ -28,6 +28,7 @@
 #   failed                          256        joiners of a batch                     64
 #   neighbourhood                   128        rows                                   digits of an id
 #   entries of a row                2^b        acknowledged ranges                    4096
+#   entries of a row reply          1024
 #   messages acknowledged at once   2^20       hops                                   1024
 #   introduced by direct            128        replicas                               1 ... 65
 #   retryAfterMs, roundTripNs,
@@ -100,7 +101,7 @@ struct Envelope {
     ping @22 :Ping;
     pong @23 :Pong;
     rowRequest @24 :RowRequest;
-    rowReply @25 :Row;
+    rowReply @25 :RowReply;
     neighbourhoodRequest @26 :Void;
     neighbourhoodReply @27 :NeighbourhoodReply;
     announce @28 :Announce;
@@ -319,6 +320,9 @@ struct LeafProbe {
   # How often the sender would probe an entry of its routing table, judged by the failures that it
   # saw; 0: it saw none. Receivers take the median of what they hear. More than an hour counts as an
   # hour.
+  roundTripNs @6 :Int64 = -1;
+  # What the sender measured between itself and the receiver; negative: nothing. More than an hour
+  # counts as an hour.
 }
 
 struct Lease {
@@ -352,22 +356,43 @@ struct Ping {
 struct Pong {
   token @0 :UInt32;
   active @1 :Bool;
+  wantedUs @2 :UInt32;
+  # The sender asks for an announce if the round trip was shorter than this, because the receiver
+  # would then come into its routing table. 0: no; 4294967295: in any case. More than an hour counts
+  # as an hour.
+}
+
+struct Located {
+  # A peer, and what the sender of the message knows of its own distance to it.
+  peer @0 :Data;
+  distanceUs @1 :UInt32 = 4294967295;
+  # Round-trip time in microseconds, measured or an upper bound; 4294967295: unknown. More than an
+  # hour counts as an hour. The receiver uses it only to decide whom to probe, and, with the triangle
+  # inequality, as a bound.
 }
 
 struct RowRequest {
-  row @0 :UInt8;
+  # For rows first ... last of the routing table; each less than the digits of an id.
+  first @0 :UInt8;
+  last @1 :UInt8;
+}
+
+struct RowReply {
+  # Entries of the rows asked for, and some of the nodes nearest to the sender. Also unasked, to
+  # somebody near for whom the entries may be news.
+  entries @0 :List(Located);
 }
 
 struct NeighbourhoodReply {
-  members @0 :List(Data);
+  members @0 :List(Located);
 }
 
 struct Announce {
-  # "I am active; consider me." With the sender's row of the receiver's prefix, and the round-trip
-  # time that the sender measured to the receiver.
-  row @0 :Row;
-  roundTripNs @1 :Int64 = -1;
+  # "I am active; consider me." With the round-trip time that the sender measured to the receiver.
+  roundTripNs @0 :Int64 = -1;
   # Negative: not measured. More than an hour counts as an hour.
+  row @1 :List(Located);
+  # The sender's row of their common prefix: the receiver has the same slots to fill there.
 }
 
 struct Leave {

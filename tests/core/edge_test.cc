@@ -204,7 +204,7 @@ TEST_CASE("peers named unasked do not make a node ping without end") {
   };
   for (int i = 0; i < 20; ++i) {
     NeighbourhoodReply reply;
-    for (int j = 0; j < 200; ++j) reply.members.push_back(ring.add());
+    for (int j = 0; j < 200; ++j) reply.members.push_back({ring.add(), Proximity()});
     Outbox out;
     ring.node(node).receive(ring.now(), chatty, std::move(reply), out);
     pings += out.sends.size();

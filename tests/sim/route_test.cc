@@ -43,6 +43,7 @@ TEST_CASE("rings of 200 and 1000 nodes: every lookup reaches its root in few hop
       CHECK(report->hops_max <= 4);
       CHECK(report->routing_table_fill > 0.99);
       CHECK(report->stretch_total >= 1);
+      CHECK(report->stretch_total < 1.5);
     }
   }
 }

@@ -52,7 +52,7 @@ Message message_of(Bench& bench, int which) {
     case 4:
       return Ping{7};
     case 5:
-      return Pong{7, true};
+      return Pong{7, true, Proximity()};
     case 6:
       return Direct{ApplicationId{2}, 1, false, false, {}, Payload(Bytes(256, 0x55))};
     case 7:

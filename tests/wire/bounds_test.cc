@@ -209,15 +209,54 @@ TEST_CASE("lists of peers: bounds") {
         [](Out out, unsigned n) { return out.initLeafProbe().initLeafSet(n); });
   check("leaf_probe.failed", kFailedMax,
         [](Out out, unsigned n) { return out.initLeafProbe().initFailed(n); });
-  check("neighbourhood_reply.members", kNeighbourhoodMax,
-        [](Out out, unsigned n) { return out.initNeighbourhoodReply().initMembers(n); });
   check("leave.leaf_set", kLeafSetMax,
         [](Out out, unsigned n) { return out.initLeave().initLeafSet(n); });
   check("direct.peers", kIntroducedMax,
         [](Out out, unsigned n) { return out.initDirect().initPeers(n); });
-  check("row.entries", 16, [](Out out, unsigned n) { return out.initRowReply().initEntries(n); });
-  check("row.entries", 16,
-        [](Out out, unsigned n) { return out.initAnnounce().initRow().initEntries(n); });
+  check("row.entries", 16, [&](Out out, unsigned n) {
+    auto body = out.initJoinRequest();
+    body.setJoiner(data(peer));
+    return body.initRows(1)[0].initEntries(n);
+  });
+}
+
+TEST_CASE("located peers: bounds") {
+  Victim victim;
+  const Bytes peer = victim.new_peer();
+  const auto fill_located = [&](capnp::List<schema::Located>::Builder list) {
+    for (auto entry : list) entry.setPeer(data(peer));
+  };
+  const auto entries = [&](unsigned count) {
+    return victim.answer([&](Out out) { fill_located(out.initRowReply().initEntries(count)); });
+  };
+  const auto members = [&](unsigned count) {
+    return victim.answer(
+        [&](Out out) { fill_located(out.initNeighbourhoodReply().initMembers(count)); });
+  };
+  CHECK(entries(kRowReplyEntriesMax) == "");
+  CHECK_REFUSED(entries(kRowReplyEntriesMax + 1), "row_reply.entries", ErrorCode::too_large);
+  const auto row = [&](unsigned count) {
+    return victim.answer([&](Out out) { fill_located(out.initAnnounce().initRow(count)); });
+  };
+  CHECK(row(16) == "");
+  CHECK_REFUSED(row(17), "announce.row", ErrorCode::too_large);
+  CHECK(members(kNeighbourhoodMax) == "");
+  CHECK_REFUSED(members(kNeighbourhoodMax + 1), "neighbourhood_reply.members",
+                ErrorCode::too_large);
+  CHECK_REFUSED(victim.answer([](Out out) { out.initRowReply().initEntries(1); }),
+                "row_reply.entries", ErrorCode::invalid);
+  const auto distance = [&](std::uint32_t us) {
+    const auto decoded = victim.codec.decode(victim.frame([&](Out out) {
+      auto list = out.initRowReply().initEntries(1);
+      list[0].setPeer(data(peer));
+      list[0].setDistanceUs(us);
+    }));
+    REQUIRE(decoded);
+    return std::get<RowReply>(decoded->message).entries.front().distance;
+  };
+  CHECK_FALSE(distance(kDistanceUnknownUs).known());
+  CHECK(distance(1500).round_trip() == std::chrono::microseconds(1500));
+  CHECK(distance(kDistanceUnknownUs - 1) == Proximity::from(kRoundTripMax));
 }
 
 TEST_CASE("rows: bounds") {
@@ -232,10 +271,17 @@ TEST_CASE("rows: bounds") {
   };
   CHECK(rows(32) == "");
   CHECK_REFUSED(rows(33), "join_request.rows", ErrorCode::too_large);
-  CHECK_REFUSED(victim.answer([](Out out) { out.initRowReply().setIndex(32); }), "row.index",
-                ErrorCode::invalid);
-  CHECK(victim.answer([](Out out) { out.initRowRequest().setRow(31); }) == "");
-  CHECK_REFUSED(victim.answer([](Out out) { out.initRowRequest().setRow(32); }), "row_request.row",
+  CHECK_REFUSED(victim.answer([&](Out out) {
+    auto body = out.initJoinRequest();
+    body.setJoiner(data(peer));
+    body.initRows(1)[0].setIndex(32);
+  }),
+                "row.index", ErrorCode::invalid);
+  CHECK(victim.answer([](Out out) { out.initRowRequest().setFirst(31); }) == "");
+  CHECK(victim.answer([](Out out) { out.initRowRequest().setLast(31); }) == "");
+  CHECK_REFUSED(victim.answer([](Out out) { out.initRowRequest().setFirst(32); }),
+                "row_request.row", ErrorCode::invalid);
+  CHECK_REFUSED(victim.answer([](Out out) { out.initRowRequest().setLast(32); }), "row_request.row",
                 ErrorCode::invalid);
   CHECK_REFUSED(victim.answer([](Out out) { out.initJoinRequest(); }), "join_request.joiner",
                 ErrorCode::invalid);
@@ -258,7 +304,7 @@ TEST_CASE("rows: all lists of a message together, and other values of b") {
   };
   CHECK(grant(7) == "");
   CHECK_REFUSED(grant(9), "peers mentioned", ErrorCode::too_large);
-  CHECK_REFUSED(victim.answer([](Out out) { out.initRowRequest().setRow(16); }), "row_request.row",
+  CHECK_REFUSED(victim.answer([](Out out) { out.initRowRequest().setLast(16); }), "row_request.row",
                 ErrorCode::invalid);
 }
 
@@ -316,7 +362,8 @@ TEST_CASE("encode refuses what decode would refuse") {
   CHECK(has(code(HopAck{{{1, 0}}}), "hop_ack"));
   CHECK(has(code(Leave{many(kLeafSetMax + 1)}), "leave.leaf_set"));
   CHECK(has(code(Leave{{kNoHandle}}), "leave.leaf_set"));
-  CHECK(has(code(RowReply{{32, {}}}), "row.index"));
+  CHECK(has(code(RowRequest{0, 32}), "row_request.row"));
+  CHECK(has(code(RowReply{{{kNoHandle, {}}}}), "row_reply.entries"));
   CHECK(has(code(JoinRequest{}), "join_request.joiner"));
   CHECK(code(GapReserveReply{}) == "");
   CHECK_FALSE(victim.codec.encode(kNoHandle, victim.to, Ping{}, frames));

@@ -11,6 +11,16 @@ std::vector<Handle> MessageSource::some(std::size_t max) {
   return list;
 }
 
+Proximity MessageSource::distance() {
+  return flag() ? Proximity::from(std::chrono::microseconds(number())) : Proximity();
+}
+
+std::vector<Located> MessageSource::located(std::size_t max) {
+  std::vector<Located> list;
+  for (const Handle peer : some(max)) list.push_back({peer, distance()});
+  return list;
+}
+
 Row MessageSource::row() { return {static_cast<std::uint8_t>(random_.below(32)), some(16)}; }
 
 std::vector<Row> MessageSource::rows() {
@@ -78,25 +88,30 @@ Message MessageSource::message(std::size_t kind) {
     case 10:
       return JoinRefused{number(), std::chrono::milliseconds(random_.below(3'600'001))};
     case 11:
-      return LeafProbe{flag(),           flag(),
-                       number(),         some(kLeafSetMax),
-                       some(kFailedMax), std::chrono::milliseconds(random_.below(3'600'001))};
+      return LeafProbe{flag(),
+                       flag(),
+                       number(),
+                       some(kLeafSetMax),
+                       some(kFailedMax),
+                       std::chrono::milliseconds(random_.below(3'600'001)),
+                       flag() ? Duration{number()} : Duration{-1}};
     case 12:
       return lease();
     case 13:
       return Ping{number()};
     case 14:
-      return Pong{number(), flag()};
+      return Pong{number(), flag(), distance()};
     case 15:
-      return RowRequest{static_cast<std::uint8_t>(random_.below(32))};
+      return RowRequest{static_cast<std::uint8_t>(random_.below(32)),
+                        static_cast<std::uint8_t>(random_.below(32))};
     case 16:
-      return RowReply{row()};
+      return RowReply{located(kNeighbourhoodMax)};
     case 17:
       return NeighbourhoodRequest{};
     case 18:
-      return NeighbourhoodReply{some(kNeighbourhoodMax)};
+      return NeighbourhoodReply{located(kNeighbourhoodMax)};
     case 19:
-      return Announce{row(), flag() ? Duration{number()} : Duration{-1}};
+      return Announce{flag() ? Duration{number()} : Duration{-1}, located(16)};
     case 20:
       return Leave{some(kLeafSetMax)};
     case 21:
@@ -132,6 +147,16 @@ class Describer {
   void operator()(const std::vector<Handle>& peers) {
     out_ << peers.size() << ':';
     for (const Handle peer : peers) (*this)(peer);
+  }
+  void operator()(Proximity distance) {
+    number(distance.known() ? distance.round_trip().count() : -1);
+  }
+  void operator()(const std::vector<Located>& list) {
+    out_ << list.size() << ':';
+    for (const Located& entry : list) {
+      (*this)(entry.peer);
+      (*this)(entry.distance);
+    }
   }
   void operator()(const Row& row) {
     out_ << "row " << int{row.index} << ' ';
@@ -214,6 +239,7 @@ class Describer {
     (*this)(m.leaf_set);
     (*this)(m.failed);
     number(m.probe_period.count());
+    number(m.round_trip.count());
   }
   void operator()(const Lease& m) {
     number(m.request);
@@ -230,14 +256,18 @@ class Describer {
   void operator()(const Pong& m) {
     number(m.token);
     number(m.active);
+    (*this)(m.wanted);
   }
-  void operator()(const RowRequest& m) { number(m.row); }
-  void operator()(const RowReply& m) { (*this)(m.row); }
+  void operator()(const RowRequest& m) {
+    number(m.first);
+    number(m.last);
+  }
+  void operator()(const RowReply& m) { (*this)(m.entries); }
   void operator()(const NeighbourhoodRequest&) {}
   void operator()(const NeighbourhoodReply& m) { (*this)(m.members); }
   void operator()(const Announce& m) {
-    (*this)(m.row);
     number(m.round_trip.count());
+    (*this)(m.row);
   }
   void operator()(const Leave& m) { (*this)(m.leaf_set); }
   void operator()(const Direct& m) {

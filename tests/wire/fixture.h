@@ -81,6 +81,8 @@ class MessageSource {
 
  private:
   std::vector<Handle> some(std::size_t max);
+  Proximity distance();
+  std::vector<Located> located(std::size_t max);
   std::vector<Row> rows();
   Row row();
   Handle maybe() { return flag() ? peer() : kNoHandle; }
