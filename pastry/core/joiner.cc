@@ -144,8 +144,10 @@ void Joiner::peer_gone(Handle peer) {
 }
 
 void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant) {
-  // An answer to an earlier attempt is as good: the owner holds the place for us.
-  if (admitted_ || grant.attempt > attempt_ || !holds(grant.batch_joiners, node.self)) return;
+  // An answer to an earlier attempt is as good: the owner holds the place for us, unless we gave it
+  // up since.
+  if (admitted_ || grant.attempt > attempt_ || grant.attempt <= given_up_) return;
+  if (!holds(grant.batch_joiners, node.self)) return;
   admitted_ = true;
   owner_ = from;
   // The owner may have this node as its successor already: then it repeats an earlier grant.
@@ -178,12 +180,30 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, const JoinRefused
   retry_at_ = std::min(retry_at_, step.now + node.random.jittered(wait, 50));
 }
 
+// The place is held but activity does not come. Where two rings meet in the middle of their joins,
+// joiners of different batches become neighbours: none may grant the other a lease, and both keep
+// the active nodes beside them from theirs. So a joiner does not hold a place for ever that it
+// cannot take.
+void Joiner::give_up_place(NodeState& node, Step& step) {
+  const Leave farewell{node.tables.leaf_set.members()};
+  std::vector<Handle> told = farewell.leaf_set;
+  for (const Handle peer : expected_) {
+    if (!holds(told, peer)) told.push_back(peer);
+  }
+  for (const Handle peer : told) {
+    node.send(step, peer, Leave(farewell));
+    learn_seed(node, peer);
+  }
+  given_up_ = attempt_;
+  admitted_ = false;
+  node.tables.leaf_set.clear();
+  node.leases.neighbours_changed(node, step);
+}
+
 void Joiner::advance(NodeState& node, Step& step) {
   if (admitted_) {
-    // The place is held but activity does not come: start again, the owner answers at once.
     // There is an active ring: not the time to found another.
-    admitted_ = false;
-    node.leases.neighbours_changed(node, step);
+    give_up_place(node, step);
     started_ = step.now;
     node.emit(step, JoinFailed{"admitted, but not active in time"});
     note(*node.config, Mark::join_admitted_not_active);

@@ -54,6 +54,7 @@ class Joiner {
   Duration grace(const NodeState& node) const;
   bool should_found(const NodeState& node, Time now) const;
   void found_again(NodeState& node, Step& step);
+  void give_up_place(NodeState& node, Step& step);
 
   std::vector<Handle> seeds_;
   // Answered that they are not active, and when they did so last.
@@ -67,6 +68,7 @@ class Joiner {
   Handle successor_ = kNoHandle;
   std::uint32_t batch_ = 0;
   std::uint32_t attempt_ = 0;
+  std::uint32_t given_up_ = 0;  // the last attempt of which the place was given up
   bool remembered_;
   bool admitted_ = false;
   Duration backoff_;

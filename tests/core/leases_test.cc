@@ -380,3 +380,31 @@ TEST_CASE("a message that waited for a guard goes to the node that is back") {
     CHECK(delivery.at == (delivery.key == key ? nodes[2] : nodes[1]));
   }
 }
+
+TEST_CASE("a joiner that gets no leases gives its place up, and comes in later") {
+  const Config config = small_config();
+  Ring ring(config, 9);
+  const std::vector<Handle> nodes = grow(ring, 4);
+  const Handle joiner = ring.add();
+  bool left = false;
+  ring.drop = [&](Handle from, const Send& send) {
+    left |= from == joiner && std::holds_alternative<Leave>(send.message);
+    return from == joiner && std::holds_alternative<Lease>(send.message);
+  };
+  ring.join(joiner, {nodes[0]});
+  const auto listed = [&] {
+    return std::any_of(nodes.begin(), nodes.end(), [&](Handle node) {
+      return ring.node(node).tables().leaf_set.contains(joiner);
+    });
+  };
+  ring.run(milliseconds(200));
+  CHECK(listed());
+  for (int i = 0; i < 2000 && !left; ++i) ring.run(milliseconds(5));
+  REQUIRE(left);
+  ring.run(milliseconds(2));
+  CHECK_FALSE(listed());
+  ring.drop = nullptr;
+  ring.run(config.gap_expiry);
+  CHECK(ring.node(joiner).active());
+  CHECK(ring.wrong_neighbours() == 0);
+}
