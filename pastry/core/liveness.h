@@ -122,6 +122,7 @@ class Liveness {
   // probing.cc
   void start_probe(NodeState& node, Step& step, Probe wanted);
   void send_probe(NodeState& node, Step& step, Probe& probe);
+  void probe_anew(Handle peer);
   std::uint32_t next_token();
   unsigned tries_allowed(const NodeState& node, Time now, const Probe& probe) const;
   // Whether the token was that of an outstanding probe (or of a try of a link).
