@@ -63,6 +63,7 @@ void Joiner::attempt(NodeState& node, Step& step) {
   const bool in_turn = active_seed_ == kNoHandle || attempt_ % 3 == 0;
   const Handle seed = in_turn ? seeds_[next_seed_++ % seeds_.size()] : active_seed_;
   active_seed_ = kNoHandle;
+  asked_ = seed;
   node.send(step, seed, JoinRequest{node.self, attempt_, 0, {}});
   node.send(step, seed, NeighbourhoodRequest{});
 }
@@ -100,10 +101,11 @@ void Joiner::note_answer(Handle peer) {
 }
 
 // Rings that were founded side by side, when all had been down, find each other over those who
-// answered from one and came into the other.
+// answered from one and came into the other. The seed that was asked is in the same ring, even if
+// too far away for the leaf set.
 Handle Joiner::bootstrap(const NodeState& node) const {
   const auto found = std::find_if(seeds_.begin(), seeds_.end(), [&](Handle seed) {
-    return holds(answered_, seed) && !node.tables.leaf_set.contains(seed);
+    return seed != asked_ && holds(answered_, seed) && !node.tables.leaf_set.contains(seed);
   });
   if (found != seeds_.end()) return *found;
   return seeds_.empty() ? kNoHandle : seeds_.front();
@@ -219,7 +221,7 @@ void Joiner::mark_handles(Directory& directory) const {
   for (const auto& [peer, seen] : inactive_peers_) directory.mark(peer);
   for (const Handle peer : expected_) directory.mark(peer);
   for (const Handle peer : answered_) directory.mark(peer);
-  for (const Handle peer : {active_seed_, owner_, successor_}) {
+  for (const Handle peer : {active_seed_, asked_, owner_, successor_}) {
     if (peer != kNoHandle) directory.mark(peer);
   }
 }
