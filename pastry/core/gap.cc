@@ -165,7 +165,9 @@ bool Gap::start_batch(NodeState& node, Step& step) {
   successor_ = node.tables.leaf_set.right_neighbour();
   // While a dead neighbour may still be active in this gap, or a whole side of the leaf set is
   // gone, it is not known who else is in it.
-  const Time guarded = node.leases.guarded_until(true);
+  std::vector<Handle> waiting;
+  for (const JoinRequest& request : queue_) waiting.push_back(request.joiner);
+  const Time guarded = node.leases.guarded_until(node, true, waiting);
   if (guarded > step.now || (successor_ == kNoHandle && !node.tables.leaf_set.empty())) {
     reopen(std::max(guarded, step.now + node.config->probe_timeout));
     return true;
@@ -213,9 +215,14 @@ bool Gap::start_batch(NodeState& node, Step& step) {
   return true;
 }
 
+std::vector<Handle> Gap::batch_joiners() const {
+  std::vector<Handle> joiners;
+  for (const Member& member : members_) joiners.push_back(member.request.joiner);
+  return joiners;
+}
+
 void Gap::send_reserve(NodeState& node, Step& step) {
-  GapReserve reserve{batch_, {}};
-  for (const Member& member : members_) reserve.joiners.push_back(member.request.joiner);
+  GapReserve reserve{batch_, batch_joiners()};
   deadline_ = step.now + node.config->probe_timeout;
   node.send(step, successor_, std::move(reserve));
 }
@@ -224,7 +231,7 @@ void Gap::receive(NodeState& node, Step& step, Handle from, const GapReserveRepl
   if (phase_ != Phase::reserving || from != successor_ || reply.batch != batch_) return;
   // The neighbour, or this node's own right to speak for the gap, may have changed meanwhile.
   const bool still_ours = node.active() && node.tables.leaf_set.right_neighbour() == successor_ &&
-                          node.leases.guarded_until(true) <= step.now;
+                          node.leases.guarded_until(node, true, batch_joiners()) <= step.now;
   if (reply.granted && still_ours) {
     admit(node, step);
     return;
@@ -259,7 +266,7 @@ void Gap::send_grant(NodeState& node, Step& step, const JoinRequest& request) {
   JoinGrant grant;
   grant.attempt = request.attempt;
   grant.batch = batch_;
-  for (const Member& member : members_) grant.batch_joiners.push_back(member.request.joiner);
+  grant.batch_joiners = batch_joiners();
   if (std::find(grant.batch_joiners.begin(), grant.batch_joiners.end(), request.joiner) ==
       grant.batch_joiners.end()) {
     grant.batch_joiners = {request.joiner};  // admitted before: no member of this batch
@@ -362,7 +369,7 @@ void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve
     note(*node.config, Mark::reserve_refused_inactive);
     return refuse(kNoHandle);
   }
-  if (node.leases.guarded_until(false) > step.now) return refuse(kNoHandle);
+  if (node.leases.guarded_until(node, false, reserve.joiners) > step.now) return refuse(kNoHandle);
   // A restarted node must not be hindered by its own earlier incarnation.
   for (const Handle joiner : reserve.joiners) node.liveness.replace_older(node, step, joiner);
   const bool repeated = reserved_by_ == from && reserved_batch_ == reserve.batch;

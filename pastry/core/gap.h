@@ -49,6 +49,7 @@ class Gap {
   void take(NodeState& node, Step& step, JoinRequest&& request);
   void pass_on(NodeState& node, Step& step, JoinRequest&& request);
   bool start_batch(NodeState& node, Step& step);
+  std::vector<Handle> batch_joiners() const;
   void send_reserve(NodeState& node, Step& step);
   void admit(NodeState& node, Step& step);
   void send_grant(NodeState& node, Step& step, const JoinRequest& request);

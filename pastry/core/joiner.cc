@@ -64,6 +64,7 @@ void Joiner::attempt(NodeState& node, Step& step) {
   const bool in_turn = active_seed_ == kNoHandle || attempt_ % 3 == 0;
   const Handle seed = in_turn ? seeds_[next_seed_++ % seeds_.size()] : active_seed_;
   active_seed_ = kNoHandle;
+  asked_ = seed;
   node.send(step, seed, JoinRequest{node.self, attempt_, 0, {}});
   // Where the seeds do not help others are needed: whom the seed knows is pinged and, if it lives,
   // is a seed too.
@@ -112,10 +113,11 @@ std::vector<Handle> Joiner::other_seeds(const NodeState& node) const {
 }
 
 // Rings that were founded side by side, when all had been down, find each other over those who
-// answered from one and came into the other.
+// answered from one and came into the other. The seed that was asked is in the same ring, even if
+// too far away for the leaf set.
 Handle Joiner::bootstrap(const NodeState& node) const {
   const auto found = std::find_if(seeds_.begin(), seeds_.end(), [&](Handle seed) {
-    return holds(answered_, seed) && !node.tables.leaf_set.contains(seed);
+    return seed != asked_ && holds(answered_, seed) && !node.tables.leaf_set.contains(seed);
   });
   if (found != seeds_.end()) return *found;
   return seeds_.empty() ? kNoHandle : seeds_.front();
@@ -156,8 +158,10 @@ void Joiner::peer_gone(Handle peer) {
 }
 
 void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant) {
-  // An answer to an earlier attempt is as good: the owner holds the place for us.
-  if (admitted_ || grant.attempt > attempt_ || !holds(grant.batch_joiners, node.self)) return;
+  // An answer to an earlier attempt is as good: the owner holds the place for us, unless we gave it
+  // up since.
+  if (admitted_ || grant.attempt > attempt_ || grant.attempt <= given_up_) return;
+  if (!holds(grant.batch_joiners, node.self)) return;
   admitted_ = true;
   owner_ = from;
   // The owner may have this node as its successor already: then it repeats an earlier grant.
@@ -190,12 +194,30 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, const JoinRefused
   retry_at_ = std::min(retry_at_, step.now + node.random.jittered(wait, 50));
 }
 
+// The place is held but activity does not come. Where two rings meet in the middle of their joins,
+// joiners of different batches become neighbours: none may grant the other a lease, and both keep
+// the active nodes beside them from theirs. So a joiner does not hold a place for ever that it
+// cannot take.
+void Joiner::give_up_place(NodeState& node, Step& step) {
+  const Leave farewell{node.tables.leaf_set.members()};
+  std::vector<Handle> told = farewell.leaf_set;
+  for (const Handle peer : expected_) {
+    if (!holds(told, peer)) told.push_back(peer);
+  }
+  for (const Handle peer : told) {
+    node.send(step, peer, Leave(farewell));
+    learn_seed(node, peer);
+  }
+  given_up_ = attempt_;
+  admitted_ = false;
+  node.tables.leaf_set.clear();
+  node.leases.neighbours_changed(node, step);
+}
+
 void Joiner::advance(NodeState& node, Step& step) {
   if (admitted_) {
-    // The place is held but activity does not come: start again, the owner answers at once.
     // There is an active ring: not the time to found another.
-    admitted_ = false;
-    node.leases.neighbours_changed(node, step);
+    give_up_place(node, step);
     started_ = step.now;
     node.emit(step, JoinFailed{"admitted, but not active in time"});
     note(*node.config, Mark::join_admitted_not_active);
@@ -211,7 +233,7 @@ void Joiner::mark_handles(Directory& directory) const {
   for (const auto& [peer, seen] : inactive_peers_) directory.mark(peer);
   for (const Handle peer : expected_) directory.mark(peer);
   for (const Handle peer : answered_) directory.mark(peer);
-  for (const Handle peer : {active_seed_, owner_, successor_}) {
+  for (const Handle peer : {active_seed_, asked_, owner_, successor_}) {
     if (peer != kNoHandle) directory.mark(peer);
   }
 }

@@ -57,6 +57,7 @@ class Joiner {
   Duration grace(const NodeState& node) const;
   bool should_found(const NodeState& node, Time now) const;
   void found_again(NodeState& node, Step& step);
+  void give_up_place(NodeState& node, Step& step);
 
   std::vector<Handle> seeds_;
   // Answered that they are not active, and when they did so last.
@@ -66,10 +67,12 @@ class Joiner {
   std::vector<Handle> batch_members_;
   std::size_t next_seed_ = 0;
   Handle active_seed_ = kNoHandle;
+  Handle asked_ = kNoHandle;  // the seed of the last attempt
   Handle owner_ = kNoHandle;
   Handle successor_ = kNoHandle;
   std::uint32_t batch_ = 0;
   std::uint32_t attempt_ = 0;
+  std::uint32_t given_up_ = 0;  // the last attempt of which the place was given up
   bool remembered_;
   bool admitted_ = false;
   Duration backoff_;

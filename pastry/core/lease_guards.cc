@@ -24,12 +24,12 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
   for (const Side side : kSides) {
     if (neighbour_[side] != peer) continue;
     lost[side] = true;
-    if (how == Departure::replaced) continue;
     // Until the next neighbour agrees to be one, the lease of the last one is no licence for more
-    // keys than it gave.
-    Guard guard{peer, side, true, false, valid_until_[side]};
+    // keys than it gave: who is next in the leaf set need not be next in the ring.
+    Guard guard{peer, side, true, false, true, valid_until_[side]};
+    const bool gone = how == Departure::left || how == Departure::replaced;
     const bool granted = given_until_[side] > step.now;
-    if (granted && how != Departure::left) {
+    if (granted && !gone) {
       guard.released = false;
       guard.granted = true;
       guard.until = std::max(given_until_[side], valid_until_[side]);
@@ -73,7 +73,7 @@ void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost) {
     const NodeId& id = node.id(death.peer);
     const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
                                        : strictly_between(id, end, node.self_id());
-    if (inside) add_guard({death.peer, side, false, false, until});
+    if (inside) add_guard({death.peer, side, false, false, false, until});
   }
 }
 
@@ -103,6 +103,11 @@ std::vector<Lease::Guarded> Leases::guards_to_tell(Time now, bool left, bool rig
 // The neighbour agreed: what only waited for that is over. A node between the two needs leases from
 // both sides, so that the earlier end counts.
 void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease) {
+  if (unsettled_) {
+    for (Guard& guard : unsettled_->guards) {
+      if (guard.side == side) guard.unagreed = false;
+    }
+  }
   drop_guards(node, step, [&](const Guard& guard) { return guard.released && guard.side == side; });
   const NodeId& end = node.id(neighbour_[side]);
   for (const auto& [peer, remaining] : lease.guarded) {
@@ -111,7 +116,7 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
                                        : strictly_between(id, end, node.self_id());
     if (!inside) continue;
     const Time until = step.now + std::min(remaining, node.config->lease * 4);
-    if (add_guard({peer, side, false, false, until})) continue;
+    if (add_guard({peer, side, false, false, false, until})) continue;
     for (Guard& guard : unsettled().guards) {
       if (guard.peer == peer && guard.side == side) guard.until = std::min(guard.until, until);
     }
@@ -138,9 +143,21 @@ void Leases::now_alone(NodeState& node, Step& step) {
   drop_guards(node, step, [](const Guard& guard) { return guard.released; });
 }
 
+// Who is back in the leaf set bounds this node's keys itself. A newer incarnation that is not shows
+// only that nobody acts on these keys any more, not that the next neighbour agrees.
 void Leases::returned(NodeState& node, Step& step, Handle peer) {
+  if (!unsettled_) return;
   const NodeId& id = node.id(peer);
-  drop_guards(node, step, [&](const Guard& guard) { return node.id(guard.peer) == id; });
+  const bool bounds = node.tables.leaf_set.find(id) != kNoHandle;
+  for (Guard& guard : unsettled_->guards) {
+    if (bounds || !guard.unagreed || node.id(guard.peer) != id) continue;
+    guard.released = true;
+    guard.granted = false;
+    guard.until = valid_until_[guard.side];
+  }
+  drop_guards(node, step, [&](const Guard& guard) {
+    return node.id(guard.peer) == id && (!guard.released || guard.until <= step.now || bounds);
+  });
 }
 
 bool Leases::guarded(const NodeState& node, const Key& key, Time now) const {
@@ -150,11 +167,16 @@ bool Leases::guarded(const NodeState& node, const Key& key, Time now) const {
   });
 }
 
-Time Leases::guarded_until(bool right) const {
+Time Leases::guarded_until(const NodeState& node, bool right,
+                           std::span<const Handle> joiners) const {
   Time until = kNone;
   if (!unsettled_) return until;
   for (const Guard& guard : unsettled_->guards) {
-    if ((guard.side == kRight) == right) until = std::max(until, guard.until);
+    const bool back =
+        guard.released && std::any_of(joiners.begin(), joiners.end(), [&](Handle peer) {
+          return node.id(peer) == node.id(guard.peer);
+        });
+    if ((guard.side == kRight) == right && !back) until = std::max(until, guard.until);
   }
   return until;
 }

@@ -83,8 +83,10 @@ class Leases {
   bool nearer_than_neighbours(const NodeState& node, const NodeId& id) const;
   // A dead neighbour may still be the root of `key`.
   bool guarded(const NodeState& node, const Key& key, Time now) const;
-  // Until when a guard stands on that side of the node; Time::min() if there is none.
-  Time guarded_until(bool right) const;
+  // Until when a guard stands on that side of the node; Time::min() if there is none. Not counted:
+  // one that only waits for the next neighbour to agree, if the peer itself is (as a newer
+  // incarnation) among those for whom that neighbour is asked.
+  Time guarded_until(const NodeState& node, bool right, std::span<const Handle> joiners) const;
 
   Time deadline(const NodeState& node) const;
   void advance(NodeState& node, Step& step);
@@ -100,6 +102,7 @@ class Leases {
     Side side = kLeft;
     bool released = false;  // it is not active any more: ends with the next neighbour's grant
     bool granted = false;   // by this node: its end is known
+    bool unagreed = false;  // no neighbour beyond it has granted since
     Time until{};
   };
   // What is under way; most nodes have nothing most of the time, and keep no memory for it.

@@ -118,8 +118,10 @@ bool Liveness::dead(NodeState& node, Time now, Handle peer) const {
 void Liveness::set_active(NodeState& node, Step& step, Handle peer, bool active) {
   if (!active) {
     doubts_.set_inactive(peer);
-  } else if (doubts_.set_active(peer) && node.gap) {
-    node.gap->peer_active(node, step, peer);
+  } else if (doubts_.set_active(peer)) {
+    // Asked while it had no place yet it could not answer: that was no silence.
+    probe_anew(peer);
+    if (node.gap) node.gap->peer_active(node, step, peer);
   }
 }
 

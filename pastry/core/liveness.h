@@ -136,6 +136,7 @@ class Liveness {
   void start_probe(NodeState& node, Step& step, Probe wanted);
   void ping(NodeState& node, Step& step, Handle peer, bool settling);
   void send_probe(NodeState& node, Step& step, Probe& probe);
+  void probe_anew(Handle peer);
   std::uint32_t next_token();
   unsigned tries_allowed(const NodeState& node, Time now, const Probe& probe) const;
   // The round trip if the token was that of an outstanding probe (or of a try of a link), otherwise

@@ -77,17 +77,18 @@ bool NodeState::knows_replica_set(const Key& key, int k) const {
 void NodeState::insert_leaf(Step& step, Handle peer) {
   if (peer == self || id(peer) == self_id()) return;
   liveness.replace_older(*this, step, peer);
-  leases.returned(*this, step, peer);
   const bool was_member = tables.leaf_set.contains(peer);
   const bool known =
       was_member && tables.leaf_set.complete() && !tables.leaf_set.knows_whole_ring();
   if (known && !directory->has_twins(peer)) return;  // it would change nothing
   const bool was_empty = tables.leaf_set.empty();
   const std::vector<Handle> before = active() ? tables.leaf_set.members() : std::vector<Handle>();
-  if (!tables.leaf_set.insert(peer)) return;
+  if (!tables.leaf_set.insert(peer)) return leases.returned(*this, step, peer);
   if (was_empty && active()) leases.no_longer_alone(*this, step.now);
   alone = false;
   leases.neighbours_changed(*this, step);
+  // Only now: its place in the leaf set, not a guard, bounds the keys of this node.
+  leases.returned(*this, step, peer);
   if (!active()) return;
   emit(step, LeafSetChanged{});
   for (const auto& [app_id, application] : applications) {

@@ -79,6 +79,12 @@ void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
   if (probe.leaf && (probe.relayed || last || urgent)) send_over_others(node, step, probe);
 }
 
+void Liveness::probe_anew(Handle peer) {
+  for (Probe& probe : probes()) {
+    if (probe.peer == peer) probe.tries = 1;
+  }
+}
+
 LeafProbe Liveness::leaf_probe(const NodeState& node, Time now, bool reply,
                                std::uint32_t token) const {
   return {reply,

@@ -37,7 +37,9 @@ void Leases::suspended(NodeState& node, Step& step) {
 // With no lease left nobody may have kept this node's place: everybody near is asked.
 void Leases::look_around(NodeState& node, Step& step) {
   Unsettled& u = *unsettled_;
-  if (any_valid(step.now)) {
+  // Who still has one lease waits for the other, but not for ever: where each holds only that of
+  // its left neighbour, each can grant only its right one another, all around the ring.
+  if (any_valid(step.now) && step.now - u.suspended_at < node.config->lease) {
     u.next_round = std::max(valid_until_[kLeft], valid_until_[kRight]);
     return;
   }

@@ -331,3 +331,80 @@ TEST_CASE("a restart needs no guard: the higher incarnation shows that the older
   ring.run(milliseconds(500));
   CHECK(deliverers(ring, id) == std::vector{again});
 }
+
+TEST_CASE("what a lost neighbour was closer to waits until the next one agrees") {
+  for (const bool restarts : {false, true}) {
+    CAPTURE(restarts);
+    Ring ring(small_config(), 9);
+    const std::vector<Handle> nodes = grow(ring, 8);
+    const auto id = [&](Handle node) { return ring.directory().id(node); };
+    const Id span = id(nodes[3]) - id(nodes[1]);
+    // Closest to the lost node 2, and of the others to node 1.
+    const Key key = id(nodes[1]) + Id(span.high() / 2 - 1, 0);
+    Outbox out;
+    if (restarts) {
+      const Handle again = ring.add(id(nodes[2]), 2);
+      ring.node(nodes[1]).receive(ring.clock(nodes[1]), again, JoinRequest{again, 1, 0, {}}, out);
+    } else {
+      ring.node(nodes[1]).receive(ring.clock(nodes[1]), nodes[2], Leave{}, out);
+    }
+    CHECK(ring.node(nodes[1]).tables().leaf_set.right_neighbour() == nodes[3]);
+    CHECK(ring.node(nodes[1]).holds_leases(ring.now()));
+    CHECK_FALSE(ring.node(nodes[1]).would_deliver(key, ring.now()));
+    CHECK(ring.node(nodes[1]).would_deliver(id(nodes[1]), ring.now()));
+  }
+}
+
+TEST_CASE("a message that waited for a guard goes to the node that is back") {
+  Ring ring(small_config(), 9);
+  const std::vector<Handle> nodes = grow(ring, 6);
+  cut_off(ring, nodes[2]);
+  for (int i = 0; i < 1000 && ring.node(nodes[1]).tables().leaf_set.contains(nodes[2]); ++i) {
+    ring.run(milliseconds(5));
+  }
+  REQUIRE_FALSE(ring.node(nodes[1]).tables().leaf_set.contains(nodes[2]));
+  REQUIRE(ring.node(nodes[2]).active());
+  const Id span = ring.directory().id(nodes[2]) - ring.directory().id(nodes[1]);
+  const Key key = ring.directory().id(nodes[1]) + Id(span.high() / 8 * 5, 0);  // next to it
+  ring.delivered.clear();
+  ring.route(nodes[1], key);
+  ring.run(milliseconds(20));
+  CHECK(ring.delivered.empty());
+  ring.drop = nullptr;
+  ring.at(nodes[2], [&](Context context) {
+    static_cast<void>(context.route(ring.directory().id(nodes[1]), Payload(), {}));
+  });
+  ring.run(milliseconds(100));
+  REQUIRE(ring.delivered.size() == 2);
+  for (const Ring::Delivered& delivery : ring.delivered) {
+    CHECK(delivery.at == (delivery.key == key ? nodes[2] : nodes[1]));
+  }
+}
+
+TEST_CASE("a joiner that gets no leases gives its place up, and comes in later") {
+  const Config config = small_config();
+  Ring ring(config, 9);
+  const std::vector<Handle> nodes = grow(ring, 4);
+  const Handle joiner = ring.add();
+  bool left = false;
+  ring.drop = [&](Handle from, const Send& send) {
+    left |= from == joiner && std::holds_alternative<Leave>(send.message);
+    return from == joiner && std::holds_alternative<Lease>(send.message);
+  };
+  ring.join(joiner, {nodes[0]});
+  const auto listed = [&] {
+    return std::any_of(nodes.begin(), nodes.end(), [&](Handle node) {
+      return ring.node(node).tables().leaf_set.contains(joiner);
+    });
+  };
+  ring.run(milliseconds(200));
+  CHECK(listed());
+  for (int i = 0; i < 2000 && !left; ++i) ring.run(milliseconds(5));
+  REQUIRE(left);
+  ring.run(milliseconds(2));
+  CHECK_FALSE(listed());
+  ring.drop = nullptr;
+  ring.run(config.gap_expiry);
+  CHECK(ring.node(joiner).active());
+  CHECK(ring.wrong_neighbours() == 0);
+}

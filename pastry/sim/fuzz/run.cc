@@ -157,6 +157,9 @@ class World {
     const Handle handle = simulator_.handle(node);
     (simulator_.*how)(node);
     watcher_.gone(handle);
+    // As in restart(): they may have come back while somebody was active, but not in before all
+    // were gone.
+    if (simulator_.active_nodes().empty() && anybody_came_back()) watcher_.excuse();
   }
 
   void resume(NodeIndex node) {
@@ -168,6 +171,15 @@ class World {
   bool anybody_started() const {
     for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
       if (simulator_.status(NodeIndex{i}) != NodeStatus::added) return true;
+    }
+    return false;
+  }
+
+  bool anybody_came_back() const {
+    for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
+      const NodeIndex node{i};
+      const bool runs = simulator_.status(node) == NodeStatus::up;
+      if (runs && simulator_.directory().incarnation(simulator_.handle(node)) > 1) return true;
     }
     return false;
   }

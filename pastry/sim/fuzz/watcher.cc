@@ -225,6 +225,8 @@ void Watcher::sent(NodeIndex from, Handle to, const Message& message) {
   if (const auto* routed = std::get_if<Routed>(&message)) check_hop(from, to, routed->header);
   if (const auto* grant = std::get_if<JoinGrant>(&message)) check_grant(from, *grant, to);
   if (const auto* request = std::get_if<JoinRequest>(&message)) check_back_off(from, *request);
+  // Who gave its place up may be granted another one.
+  if (std::holds_alternative<Leave>(message)) granted_by_.erase(simulator_.handle(from));
   check_caps(from, message);
 }
 

@@ -38,9 +38,14 @@ TEST_CASE("no storm of probes after a partition") {
 TEST_CASE("seeds that once failed") {
   // 7, 27, 43, 54: probes without end. 3, 5, 79, 87, 326: two roots. 127, 188, 233: rings that
   // stayed apart. 110: probes without end after a partition, in a ring of six. 136, 202, 458, 716,
-  // 963, 1236: rings founded side by side after all had been down, with other addresses.
+  // 963, 1236: rings founded side by side after all had been down, with other addresses. 5716,
+  // 6343, 8509: two roots after restarts side by side. 689, 966, 8922: joiners of two rings that
+  // met kept each other, and then everybody, from their leases. 9782: all members down, though not
+  // at once. 8101: two nodes, each with one lease of the other. 1609, 9608: joiners found dead by
+  // probes sent before they had a place.
   for (const std::uint64_t seed :
-       {3, 5, 7, 27, 43, 54, 79, 87, 110, 127, 136, 188, 202, 233, 326, 458, 716, 963, 1236}) {
+       {3,   5,   7,   27,  43,  54,   79,   87,   110,  127,  136,  188,  202,  233, 326,
+        458, 689, 716, 963, 966, 1236, 1609, 5716, 6343, 8101, 8509, 8922, 9608, 9782}) {
     CAPTURE(seed);
     RunOptions options;
     options.events_min = 3000;
