@@ -232,10 +232,7 @@ void Gap::receive(NodeState& node, Step& step, Handle from, const GapReserveRepl
   // The neighbour, or this node's own right to speak for the gap, may have changed meanwhile.
   const bool still_ours = node.active() && node.tables.leaf_set.right_neighbour() == successor_ &&
                           node.leases.guarded_until(node, true, batch_joiners()) <= step.now;
-  if (reply.granted && still_ours) {
-    admit(node, step);
-    return;
-  }
+  if (reply.granted && still_ours) return admit(node, step);
   note(*node.config, Mark::reservation_refused);
   for (Member& member : members_) queue_.push_back(std::move(member.request));
   members_.clear();
