@@ -48,6 +48,7 @@ Simulator::Simulator(SimulatorOptions options)
     wire::CodecOptions codec;
     codec.overlay_tag = wire::overlay_tag("simulation");
     codec.digit_bits = options_.config.digit_bits;
+    codec.cache_grows = true;
     codec_ = std::make_unique<wire::Codec>(directory_, verifier_, codec);
   }
   if (options_.check_told) told_ = std::make_unique<ToldHandles>();

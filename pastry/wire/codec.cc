@@ -50,7 +50,7 @@ struct Codec::State {
 
   State(Directory& directory_in, const Verifier& verifier, const CodecOptions& options)
       : directory(directory_in),
-        peers(directory_in, verifier, options.cache_entries),
+        peers(directory_in, verifier, options.cache_entries, options.cache_grows),
         tag(options.overlay_tag),
         introductions(kIntroductions),
         general_only(options.general_path_only) {

@@ -53,12 +53,13 @@ struct CodecOptions {
   // b of the overlay (Config::digit_bits): bounds rows and their entries.
   int digit_bits = 4;
   // Peers whose encoding is kept at hand, a power of two: 12 bytes each, and 256 more when first
-  // used. Those beyond cost some 20 times more to write and read, so a simulation gives at least
-  // its number of nodes.
+  // used. Those beyond cost some 20 times more to write and read.
   std::size_t cache_entries = 16384;
   // Without the short cuts for the messages that travel most, which give the same bytes (for
   // tests).
   bool general_path_only = false;
+  // Room for more as the directory grows: a simulation writes and reads all of its nodes.
+  bool cache_grows = false;
 };
 
 // Counters since the codec was made.

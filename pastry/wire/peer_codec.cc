@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "pastry/wire/address.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 // Descriptions longer than this are encoded anew each time, which bounds the cache.
 constexpr std::size_t kCachedBytesMax = 240;
+constexpr std::size_t kCacheEntriesMax = 1U << 20;
 
 Result<void> write_address(const std::string& text, schema::Address::Builder out) {
   const auto address = parse_address(text);
@@ -114,11 +116,13 @@ Result<HostInfo> read_host(schema::Host::Reader in) {
   return host;
 }
 
-PeerCodec::PeerCodec(Directory& directory, const Verifier& verifier, std::size_t cache_entries)
+PeerCodec::PeerCodec(Directory& directory, const Verifier& verifier, std::size_t cache_entries,
+                     bool cache_grows)
     : directory_(directory),
       verifier_(verifier),
       generation_(directory.generation()),
-      mask_(std::bit_ceil(std::clamp<std::size_t>(cache_entries, 16, 1U << 20)) - 1),
+      mask_(std::bit_ceil(std::clamp<std::size_t>(cache_entries, 16, kCacheEntriesMax)) - 1),
+      grows_(cache_grows),
       entries_(mask_ + 1),
       by_identity_(mask_ + 1, kNoHandle) {}
 
@@ -135,10 +139,26 @@ Handle& PeerCodec::slot(std::uint64_t high, std::uint64_t low, std::uint64_t inc
   return by_identity_[(mixed >> 32) & mask_];
 }
 
+// The encodings that are there stay where they are.
+void PeerCodec::grow() {
+  std::vector<Entry> before(std::exchange(entries_, {}));
+  mask_ = 2 * before.size() - 1;
+  entries_.resize(mask_ + 1);
+  by_identity_.assign(mask_ + 1, kNoHandle);
+  for (Entry& entry : before) {
+    if (entry.peer == kNoHandle) continue;
+    slot(directory_.id(entry.peer).high(), directory_.id(entry.peer).low(),
+         directory_.incarnation(entry.peer)) = entry.peer;
+    entries_[index(entry.peer) & mask_] = std::move(entry);
+  }
+}
+
 Result<ByteView> PeerCodec::encode(Handle peer) {
-  Entry& entry = entries_[index(peer) & mask_];
-  if (entry.peer == peer) return ByteView(entry.bytes.get(), entry.size);
+  if (const Entry& known = entries_[index(peer) & mask_]; known.peer == peer)
+    return ByteView(known.bytes.get(), known.size);
   if (!directory_.valid(peer)) return fail(ErrorCode::invalid, "peer: not a valid handle");
+  if (grows_ && directory_.size() > entries_.size() && entries_.size() < kCacheEntriesMax) grow();
+  Entry& entry = entries_[index(peer) & mask_];
   auto built = build(peer);
   if (!built || built->size() > kCachedBytesMax) return built;
   if (!entry.bytes || entry.size != built->size()) {

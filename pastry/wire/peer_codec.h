@@ -27,7 +27,9 @@ inline std::string_view as_view(capnp::Text::Reader text) { return {text.cStr(),
 
 class PeerCodec {
  public:
-  PeerCodec(Directory& directory, const Verifier& verifier, std::size_t cache_entries);
+  // `cache_grows`: with the directory, beyond `cache_entries`.
+  PeerCodec(Directory& directory, const Verifier& verifier, std::size_t cache_entries,
+            bool cache_grows);
 
   // To be called before the first use in a message: forgets the cache if the directory has
   // forgotten peers since. True if it did.
@@ -55,6 +57,7 @@ class PeerCodec {
     std::unique_ptr<std::uint8_t[]> bytes;  // exactly `size`: every known peer may have one
   };
 
+  void grow();
   Result<ByteView> build(Handle peer);
   Result<Handle> parse(ByteView bytes);
   Result<Handle> admit(const PeerInfo& peer);
@@ -64,6 +67,7 @@ class PeerCodec {
   const Verifier& verifier_;
   std::uint64_t generation_;
   std::size_t mask_;
+  bool grows_;
   // Encodings, at the place that the handle's index gives.
   std::vector<Entry> entries_;
   // Handles, at the place that id and incarnation give: a hint, checked on use.
