@@ -51,8 +51,8 @@ struct Config {
 
   // What a node needs from both immediate neighbours to be active, on its own clock; the grantor
   // adds a sixteenth. The keys of a crashed root wait this long. Longer than probe_timeout *
-  // (probe_retries + 3), or each death of a neighbour suspends a node for a moment. Shorter ones cost
-  // messages (three for each lease_renewal()), longer ones let lookups wait.
+  // (probe_retries + 3), or each death of a neighbour suspends a node for a moment. Shorter ones
+  // cost messages (three for each lease_renewal()), longer ones let lookups wait.
   Duration lease = seconds(12);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
@@ -63,7 +63,7 @@ struct Config {
   Duration rto_min = milliseconds(50);
   Duration rto_max = seconds(3);
   // Attempts per hop, first one included, before the message is given up.
-  int hop_attempts = 8;
+  int hop_attempts = 20;
   // Bound on messages of this node that wait for a hop's acknowledgement.
   std::size_t unacknowledged_max = 65536;
   // A message that was forwarded this often is dropped as looping.
@@ -89,7 +89,7 @@ struct Config {
   // --- Upkeep ---
 
   // Period of the leaf-set exchange with a random member (repairs what heartbeats do not show).
-  Duration leaf_exchange_period = minutes(1);
+  Duration leaf_exchange_period = minutes(2);
   // Period of routing-table and neighbourhood-set upkeep [Pastry §2.4, MSPastry §4.3].
   Duration table_upkeep_period = minutes(20);
   // Delay of the first round of table upkeep after a join; doubles each round up to the period

@@ -21,8 +21,8 @@ class Doubts {
   struct Death {
     Handle peer = kNoHandle;
     Time since{};
-    bool leaf = false;  // it was a member of the leaf set
-    bool left = false;  // it said so itself
+    bool leaf = false;   // it was a member of the leaf set
+    bool left = false;   // it said so itself
     bool over = false;   // its last leases have run out
     bool named = false;  // others still have it in their leaf sets
   };

@@ -148,29 +148,6 @@ void Forwarder::keep(NodeState& node, Step& step, LocalRoute&& work) {
   t.kept.push_back(std::move(work));
 }
 
-// Until then the hop before keeps a copy, in case that this node dies with what it holds.
-void Forwarder::take_over(LocalRoute& work) {
-  if (work.custody == Custody::here) return;
-  owe_ack(work.previous, work.message.header.hop_sequence, false);
-  work.custody = Custody::here;
-}
-
-// A hop before asks again for what is held here.
-bool Forwarder::held_already(const LocalRoute& work) {
-  if (work.custody != Custody::due) return false;
-  const RouteHeader& header = work.message.header;
-  for (LocalRoute& kept : traffic().kept) {
-    RouteHeader& known = kept.message.header;
-    if (known.sequence != header.sequence || known.source != header.source) continue;
-    known.hop_sequence = header.hop_sequence;
-    kept.previous = work.previous;
-    kept.custody = Custody::held;
-    owe_ack(work.previous, header.hop_sequence, true);
-    return true;
-  }
-  return false;
-}
-
 void Forwarder::check_kept(NodeState& node, Step& step) {
   Traffic& t = *traffic_;
   if (t.kept_until <= step.now) {
@@ -236,8 +213,8 @@ void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& mess
   Hop& hop = t.hops[index(next)];
   hop.used_at = step.now;
   // Of this hop alone: a message that comes from a silent one must not wait longer for the next.
-  const Duration once = hop.rtt.timeout(first_timeout(node, next), node.config->rto_min,
-                                        node.config->rto_max);
+  const Duration once =
+      hop.rtt.timeout(first_timeout(node, next), node.config->rto_min, node.config->rto_max);
   const Duration wait =
       std::min(once * (1 << std::min<int>(hop.backoff, kBackoffMax)), node.config->rto_max);
   const Time deadline = step.now + wait;
@@ -249,8 +226,8 @@ void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& mess
   if (t.sweep_at == kNever) t.sweep_at = step.now + kHopIdle;
 }
 
-// A hop that was not used of late: its distance tells what to expect, and a probe measured that only
-// once or twice.
+// A hop that was not used of late: its distance tells what to expect, and a probe measured that
+// only once or twice.
 Duration Forwarder::first_timeout(const NodeState& node, Handle next) {
   const Config& config = *node.config;
   const Proximity distance = distance_to(*node.directory, node.tables, next);
@@ -281,7 +258,7 @@ void Forwarder::finish_here(NodeState& node, Step& step, const RouteHeader& head
   if (header.source == node.self) {
     const Handle root = result == RouteResult::delivered ? node.self : kNoHandle;
     step.work.emplace_back(LocalOutcome{header.sequence, result, root, header.hops});
-  } else {
+  } else if (node.id(header.source) != node.self_id()) {  // an earlier life of this node asked
     node.send(step, header.source, Outcome{header.sequence, result, header.hops},
               Priority::application);
   }
@@ -400,56 +377,6 @@ void Forwarder::settle(NodeState& node, Step& step, Handle peer, Hop& hop, const
     hop.backoff = 0;
   }
   trim(hop);
-}
-
-// --- Copies of what the next hop holds
-// ---------------------------------------------------------------
-
-void Forwarder::hold(NodeState& node, Step& step, Handle peer, Unacknowledged& entry) {
-  Traffic& t = *traffic_;
-  if (entry.held_until == kNever) {
-    entry.held_until = step.now + node.config->lease * 2 + node.config->gap_expiry;
-  }
-  // Without a copy the message is as safe as if nobody kept one.
-  if (t.held.size() >= node.config->inactive_buffer_max || entry.held_until <= step.now) return;
-  note(*node.config, Mark::copy_held);
-  const Time ask_at = std::min(step.now + node.config->lease / 2, entry.held_until);
-  t.held.push_back({peer, ask_at, entry.hop_sequence, entry.held_until, std::move(entry.message)});
-  t.ask_held_at = std::min(t.ask_held_at, ask_at);
-}
-
-void Forwarder::drop_held(NodeState& node, Handle from, const HopAck& ack) {
-  std::erase_if(traffic_->held, [&](const Held& copy) {
-    if (copy.peer != from && node.id(copy.peer) != node.id(from)) return false;
-    return std::any_of(ack.ranges.begin(), ack.ranges.end(), [&](const auto& range) {
-      return copy.hop_sequence - range.first < range.second;
-    });
-  });
-}
-
-// The holder's last word may have been lost.
-void Forwarder::ask_held(NodeState& node, Step& step) {
-  Traffic& t = *traffic_;
-  std::vector<Held> copies = std::exchange(t.held, {});
-  t.ask_held_at = kNever;
-  for (Held& copy : copies) {
-    if (copy.until <= step.now) continue;  // who held it has given it up, too
-    if (copy.ask_at > step.now) {
-      t.ask_held_at = std::min(t.ask_held_at, copy.ask_at);
-      t.held.push_back(std::move(copy));
-    } else {
-      send_again(node, step, std::move(copy));
-    }
-  }
-}
-
-void Forwarder::send_again(NodeState& node, Step& step, Held&& copy) {
-  const Time until = copy.until;
-  const std::uint32_t last = last_hop_sequence_;
-  count_reroute(copy.message.header);
-  send_hop(node, step, copy.peer, std::move(copy.message), 1);
-  if (last_hop_sequence_ == last) return;  // no room
-  traffic_->hops[index(copy.peer)].waiting.back().held_until = until;
 }
 
 bool Forwarder::acknowledged_since(Handle peer, Time since) const {

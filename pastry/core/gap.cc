@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pastry/core/marks.h"
+#include "pastry/core/midpoint.h"
 #include "pastry/core/node_state.h"
 #include "pastry/core/planted_bugs.h"
 
@@ -12,13 +13,6 @@ namespace {
 
 // A hand-over chain longer than this means that views disagree; the joiner asks again.
 constexpr std::uint16_t kTransfersMax = 64;
-
-bool between(const NodeId& id, const NodeId& from, const NodeId& to) {
-  // Strictly inside the arc going up from `from` to `to`; from == to is the whole ring.
-  const Id span = clockwise_distance(from, to);
-  const Id place = clockwise_distance(from, id);
-  return place != Id() && (span == Id() || place < span);
-}
 
 // The member of the leaf set (or this node) next below `id`, the joiner itself not counted.
 Handle predecessor(const NodeState& node, const NodeId& id, Handle joiner) {
@@ -97,6 +91,8 @@ void Gap::pass_on(NodeState& node, Step& step, JoinRequest&& request) {
   if (next.node == kNoHandle) {
     take(node, step, std::move(request));
   } else {
+    // Nobody acknowledges requests: a dead entry would swallow one after the other.
+    if (!leaves.contains(next.node)) node.liveness.measure(node, step, next.node);
     node.send(step, next.node, std::move(request));
   }
 }
@@ -176,7 +172,7 @@ bool Gap::start_batch(NodeState& node, Step& step) {
   std::vector<JoinRequest> here;
   std::vector<JoinRequest> elsewhere;
   for (JoinRequest& request : queue_) {
-    const bool ours = between(node.id(request.joiner), node.self_id(), end);
+    const bool ours = strictly_between(node.id(request.joiner), node.self_id(), end);
     (ours ? here : elsewhere).push_back(std::move(request));
   }
   queue_.clear();
@@ -351,70 +347,6 @@ void Gap::expire_batch(NodeState& node, Step& step) {
       send_grant(node, step, request);
       node.liveness.check(node, step, request.joiner);
     }
-  }
-}
-
-// --- The successor
-// ---------------------------------------------------------------------------------
-
-void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve) {
-  const LeafSet& leaves = node.tables.leaf_set;
-  const auto refuse = [&](Handle predecessor) {
-    node.send(step, from, GapReserveReply{reserve.batch, false, predecessor});
-  };
-  if (!node.active() || reserve.joiners.empty()) {
-    note(*node.config, Mark::reserve_refused_inactive);
-    return refuse(kNoHandle);
-  }
-  if (node.leases.guarded_until(node, false, reserve.joiners) > step.now) return refuse(kNoHandle);
-  // A restarted node must not be hindered by its own earlier incarnation.
-  for (const Handle joiner : reserve.joiners) node.liveness.replace_older(node, step, joiner);
-  const bool repeated = reserved_by_ == from && reserved_batch_ == reserve.batch;
-  if (repeated) note(*node.config, Mark::reserve_heard_again);
-  if (!repeated && !PASTRY_BUG(reserve_granted_blindly)) {
-    const Handle left = leaves.left_neighbour();
-    if (left != kNoHandle && left != from &&
-        between(node.id(left), node.id(from), node.self_id())) {
-      note(*node.config, Mark::reserve_refused_not_neighbour);
-      node.liveness.check(node, step, left);  // perhaps it is gone and only the sender knows
-      return refuse(left);
-    }
-    for (const Handle joiner : reserve.joiners) {
-      if (!between(node.id(joiner), node.id(from), node.self_id())) {
-        note(*node.config, Mark::reserve_refused_other_gap);
-        ++node.counters.refused;
-        return refuse(kNoHandle);
-      }
-    }
-  }
-  node.insert_leaf(step, from);
-  reserved_by_ = from;
-  reserved_batch_ = reserve.batch;
-  reserved_until_ = step.now + node.config->gap_expiry;
-  reserved_for_ = reserve.joiners;
-  for (const Handle joiner : reserve.joiners) {
-    if (!leaves.contains(joiner)) node.liveness.set_active(node, step, joiner, false);
-    if (PASTRY_BUG(successor_does_not_shrink)) continue;
-    node.insert_leaf(step, joiner);
-  }
-  node.send(step, from, GapReserveReply{reserve.batch, true, kNoHandle});
-}
-
-void Gap::receive(NodeState&, Step&, Handle from, const GapRelease& release) {
-  if (from != reserved_by_ || release.batch != reserved_batch_) return;
-  reserved_by_ = kNoHandle;
-  reserved_for_.clear();
-  reserved_until_ = kNever;
-}
-
-void Gap::expire_reservation(NodeState& node, Step& step) {
-  note(*node.config, Mark::reservation_expired);
-  // The owner fell silent: joiners that never got their grant do not answer and leave as dead.
-  reserved_until_ = kNever;
-  reserved_by_ = kNoHandle;
-  const std::vector<Handle> joiners = std::exchange(reserved_for_, {});
-  for (const Handle joiner : joiners) {
-    if (node.tables.leaf_set.contains(joiner)) node.liveness.check(node, step, joiner);
   }
 }
 

@@ -82,6 +82,8 @@ Duration Joiner::grace(const NodeState& node) const {
 bool Joiner::should_found(const NodeState& node, Time now) const {
   if (!remembered_ || admitted_ || active_seed_ != kNoHandle) return false;
   const Duration patience = grace(node);
+  // The answers to the last round may still be on their way.
+  if (active_seen_ != Time::min() && now - active_seen_ < patience) return false;
   if (now - started_ < (inactive_peers_.empty() ? patience * 2 : patience)) return false;
   const auto smaller =
       std::count_if(inactive_peers_.begin(), inactive_peers_.end(), [&](const auto& seen) {
@@ -140,6 +142,7 @@ void Joiner::saw_inactive(NodeState& node, Time now, Handle peer) {
 
 void Joiner::saw_active(NodeState& node, Time now, Handle peer) {
   note_answer(peer);
+  active_seen_ = now;
   if (admitted_) return;
   learn_seed(node, peer);
   // Only who cannot know whether its seeds live turns at once to the first that does: everybody
@@ -211,6 +214,8 @@ void Joiner::give_up_place(NodeState& node, Step& step) {
   given_up_ = attempt_;
   admitted_ = false;
   node.tables.leaf_set.clear();
+  // Without a place no answer counts, and silence must not either.
+  node.liveness.forget_probes();
   node.leases.neighbours_changed(node, step);
 }
 

@@ -67,7 +67,8 @@ class Joiner {
   std::vector<Handle> batch_members_;
   std::size_t next_seed_ = 0;
   Handle active_seed_ = kNoHandle;
-  Handle asked_ = kNoHandle;  // the seed of the last attempt
+  Time active_seen_ = Time::min();  // an active peer was heard last
+  Handle asked_ = kNoHandle;        // the seed of the last attempt
   Handle owner_ = kNoHandle;
   Handle successor_ = kNoHandle;
   std::uint32_t batch_ = 0;

@@ -71,7 +71,7 @@ bool Liveness::among_nearest(const NodeState& node, const NodeId& id) const {
 
 void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
   const NodeId& id = node.id(peer);
-  if (id == node.self_id()) return;
+  if (id == node.self_id() || !node.placed()) return;  // no answer counts without a place
   // Who lacks a lease asks also for those that it found dead, if somebody else knows them between
   // it and its neighbours.
   const bool between = node.suspended() && node.leases.nearer_than_neighbours(node, id);
@@ -95,6 +95,7 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
 void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers) {
   // Most are members, are being probed already, or are too far away: only the others are worth an
   // order.
+  if (!node.placed()) return;
   const LeafSet& leaves = node.tables.leaf_set;
   const Directory& directory = *node.directory;
   std::erase_if(peers, [&](Handle peer) {
@@ -154,7 +155,8 @@ void Liveness::repair_leaf_set(NodeState& node, Step& step, bool was_left, bool 
   // Where one place is free the farthest member names who comes next; only for more is it worth to
   // ask others and to try whom the tables hold.
   const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
-  const bool nearly_complete = leaves.left().size() + 1 >= half && leaves.right().size() + 1 >= half;
+  const bool nearly_complete =
+      leaves.left().size() + 1 >= half && leaves.right().size() + 1 >= half;
   if (!nearly_complete || half == 1 || leaves.knows_whole_ring()) fill_leaf_set(node, step);
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "pastry/core/leases.h"
+#include "pastry/core/midpoint.h"
 #include "pastry/core/node_state.h"
 
 namespace pastry {
@@ -10,12 +11,6 @@ namespace {
 
 // Bound on guards: more than one side of the largest leaf set.
 constexpr std::size_t kGuardsMax = 128;
-
-bool strictly_between(const NodeId& id, const NodeId& low, const NodeId& high) {
-  const Id place = clockwise_distance(low, id);
-  const Id span = clockwise_distance(low, high);
-  return place != Id() && (span == Id() || place < span);
-}
 
 }  // namespace
 
@@ -101,7 +96,9 @@ std::vector<Lease::Guarded> Leases::guards_to_tell(Time now, bool left, bool rig
 }
 
 // The neighbour agreed: what only waited for that is over. A node between the two needs leases from
-// both sides, so that the earlier end counts.
+// both sides, so that the earlier end counts: whom the neighbour does not name holds nothing from
+// its side, and whom this node did not grant anything and only suspects to have got something from
+// others need not be waited for.
 void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease) {
   if (unsettled_) {
     for (Guard& guard : unsettled_->guards) {
@@ -110,17 +107,23 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
   }
   drop_guards(node, step, [&](const Guard& guard) { return guard.released && guard.side == side; });
   const NodeId& end = node.id(neighbour_[side]);
+  std::vector<Handle> named;
   for (const auto& [peer, remaining] : lease.guarded) {
     const NodeId& id = node.id(peer);
     const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
                                        : strictly_between(id, end, node.self_id());
-    if (!inside) continue;
+    if (!inside || node.liveness.leases_over(peer)) continue;
+    named.push_back(peer);
     const Time until = step.now + std::min(remaining, node.config->lease * 4);
     if (add_guard({peer, side, false, false, false, until})) continue;
     for (Guard& guard : unsettled().guards) {
       if (guard.peer == peer && guard.side == side) guard.until = std::min(guard.until, until);
     }
   }
+  if (lease.guarded.size() >= kGuardedMax) return;  // perhaps there was no room for all
+  drop_guards(node, step, [&](const Guard& guard) {
+    return guard.side == side && !guard.granted && !guard.released && !holds(named, guard.peer);
+  });
 }
 
 template <typename Outdated>
@@ -134,7 +137,7 @@ void Leases::drop_guards(NodeState& node, Step& step, Outdated&& outdated) {
 void Leases::expire_guards(NodeState& node, Step& step) {
   if (!unsettled_) return;
   for (const Guard& guard : unsettled_->guards) {
-    if (!guard.released && guard.until <= step.now) node.liveness.leases_over(guard.peer);
+    if (!guard.released && guard.until <= step.now) node.liveness.set_leases_over(guard.peer);
   }
   drop_guards(node, step, [&](const Guard& guard) { return guard.until <= step.now; });
 }

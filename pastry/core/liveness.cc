@@ -115,6 +115,12 @@ bool Liveness::dead(NodeState& node, Time now, Handle peer) const {
   return doubts_.died_after(peer, now - node.config->failed_memory);
 }
 
+bool Liveness::leases_over(Handle peer) const {
+  return std::any_of(remembered().begin(), remembered().end(), [peer](const Doubts::Death& death) {
+    return death.peer == peer && death.over;
+  });
+}
+
 void Liveness::set_active(NodeState& node, Step& step, Handle peer, bool active) {
   if (!active) {
     doubts_.set_inactive(peer);

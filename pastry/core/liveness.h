@@ -93,12 +93,15 @@ class Liveness {
   void remember_dead(NodeState& node, Time now, Handle peer, bool leaf);
   // Every dead peer still remembered.
   const std::vector<Doubts::Death>& remembered() const { return doubts_.dead(); }
+  // As if nobody had been asked.
+  void forget_probes() { probing_.reset(); }
   // Somebody came back who had been declared dead.
   bool mistaken(Time since) const { return doubts_.any_returns(since); }
   // A dead peer that others name as alive was tried.
   void tried(Handle peer, Time now) { doubts_.set_named(peer, now, false); }
   // The leases that a dead peer may have had are over.
-  void leases_over(Handle peer) { doubts_.set_over(peer); }
+  void set_leases_over(Handle peer) { doubts_.set_over(peer); }
+  bool leases_over(Handle peer) const;
 
   Time deadline() const;
   void advance(NodeState& node, Step& step);

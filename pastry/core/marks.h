@@ -48,7 +48,6 @@ namespace pastry {
   MARK(reserve_refused_inactive) \
   MARK(reserve_heard_again) \
   MARK(reserve_refused_not_neighbour) \
-  MARK(reserve_refused_other_gap) \
   MARK(reservation_expired) \
   MARK(suspicion_revoked) \
   MARK(dead_peer_heard) \

@@ -49,11 +49,11 @@ struct RouteHeader {
   Handle source = kNoHandle;   // who called route()
   std::uint64_t sequence = 0;  // with source (and its incarnation): identity of the message
   LookupKind kind = LookupKind::consistent;
-  std::uint8_t replicas = 1;       // k of a replica lookup
-  bool wants_outcome = false;      // the root reports Outcome to the source
-  bool witnessed = false;          // for safety's sake: the receiver sends it back, and so has a copy
-  std::uint16_t hops = 0;          // hops taken so far
-  std::uint8_t reroutes = 0;       // detours taken because a hop was silent
+  std::uint8_t replicas = 1;   // k of a replica lookup
+  bool wants_outcome = false;  // the root reports Outcome to the source
+  bool witnessed = false;      // for safety's sake: the receiver sends it back, and so has a copy
+  std::uint16_t hops = 0;      // hops taken so far
+  std::uint8_t reroutes = 0;   // detours taken because a hop was silent
   std::uint32_t hop_sequence = 0;  // chosen by the previous hop; named in its acknowledgement
   std::vector<Handle> avoid;       // nodes found silent on the way; at most 8
 };

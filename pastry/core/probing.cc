@@ -76,7 +76,9 @@ void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
   // Where an immediate neighbour or a message waits for it each further try goes over others, too:
   // perhaps only the straight link does not work.
   const bool urgent = probe.tries > 1 && (probe.spread || suspected(probe.peer));
-  if (probe.leaf && (probe.relayed || last || urgent)) send_over_others(node, step, probe);
+  // On somebody else's word alone the straight tries are enough.
+  const bool doubted = last && !probe.reported;
+  if (probe.leaf && (probe.relayed || doubted || urgent)) send_over_others(node, step, probe);
 }
 
 void Liveness::probe_anew(Handle peer) {

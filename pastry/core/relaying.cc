@@ -58,7 +58,6 @@ void Liveness::send_over_others(NodeState& node, Step& step, Probe& probe) {
   std::vector<Handle> relays = choose_relays(node, probe.peer, probe.relays_tried++);
   if (relays.empty()) return;
   note(*node.config, Mark::asked_over_others);
-  if (probe.reported) relays.resize(1);
   probe.relay_token = next_token();
   const auto enclosed = std::make_shared<const Enclosed>(
       Enclosed{leaf_probe(node, step.now, false, probe.relay_token)});

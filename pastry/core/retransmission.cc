@@ -123,30 +123,6 @@ void Forwarder::count_reroute(RouteHeader& header) {
   if (header.reroutes < 255) ++header.reroutes;
 }
 
-// The hop before dropped its copy when this node took the message on, before the root was found
-// silent. The neighbour on the other side gets one: it sends the message back, is told that it is
-// held here, and keeps the copy.
-void Forwarder::call_witness(NodeState& node, Step& step, Handle silent, const Routed& message) {
-  if (!node.active() || message.header.kind != LookupKind::consistent) return;
-  const LeafSet& leaves = node.tables.leaf_set;
-  const Handle left = leaves.left_neighbour();
-  const Handle right = leaves.right_neighbour();
-  const Handle witness = silent == left ? right : left;
-  if (witness == kNoHandle || witness == silent || node.liveness.suspected(witness)) return;
-  if (!closer(message.header.key, node.self_id(), node.id(witness))) return;
-  note(*node.config, Mark::witness_called);
-  Routed copy(message);
-  copy.header.witnessed = true;
-  send_hop(node, step, witness, std::move(copy), 1);
-}
-
-void Forwarder::witness(NodeState& node, Step& step, Handle from, Routed&& message) {
-  owe_ack(from, message.header.hop_sequence, false);
-  message.header.witnessed = false;
-  count_reroute(message.header);
-  send_hop(node, step, from, std::move(message), 1);
-}
-
 void Forwarder::peer_gone(NodeState& node, Step& step, Handle peer) {
   if (!traffic_) return;
   std::vector<Unacknowledged> orphans = take_held(peer);
@@ -165,16 +141,6 @@ void Forwarder::peer_gone(NodeState& node, Step& step, Handle peer) {
     orphan.attempts = 1;  // the others were the dead one's: whoever comes next gets its own
     retransmit(node, step, peer, std::move(orphan));
   }
-}
-
-std::vector<Forwarder::Unacknowledged> Forwarder::take_held(Handle peer) {
-  std::vector<Unacknowledged> taken;
-  std::erase_if(traffic_->held, [&](Held& copy) {
-    if (copy.peer != peer) return false;
-    taken.push_back({copy.hop_sequence, 1, false, {}, {}, copy.until, std::move(copy.message)});
-    return true;
-  });
-  return taken;
 }
 
 void Forwarder::release_kept(NodeState&, Step& step) {
@@ -199,8 +165,8 @@ void Forwarder::sweep(NodeState& node, Step& step) {
     return hop.waiting.empty() && hop.acks.empty() && hop.holds.empty() && step.now >= last;
   });
   t.sweep_at = t.hops.empty() ? kNever : step.now + kHopIdle;
-  const bool idle =
-      t.hops.empty() && t.owed.empty() && t.kept.empty() && t.held.empty() && t.seen.empty() && t.seen_before.empty();
+  const bool idle = t.hops.empty() && t.owed.empty() && t.kept.empty() && t.held.empty() &&
+                    t.seen.empty() && t.seen_before.empty();
   if (idle) traffic_.reset();
 }
 
