@@ -23,6 +23,7 @@ nlohmann::json to_json(const ChurnReport& report) {
       {"incorrect", lookups.incorrect()},
       {"wrong_root", lookups.wrong_root},
       {"twice", lookups.twice},
+      {"repeated", lookups.repeated},
       {"lost", lookups.lost},
       {"late", lookups.late},
       {"source_died", lookups.source_died},
@@ -57,9 +58,9 @@ std::string to_text(const ChurnReport& report) {
   text << report.nodes << " nodes, " << report.duration_s << " s, " << report.joins << " joins, "
        << report.deaths << " deaths, " << report.active_mean << " active on average\n";
   text << "lookups   " << lookups.sent << ": incorrect " << lookups.incorrect() << " (wrong root "
-       << lookups.wrong_root << ", twice " << lookups.twice << "), lost " << lookups.lost
-       << " (late " << lookups.late << "), source died " << lookups.source_died << ", refused "
-       << lookups.refused << "\n";
+       << lookups.wrong_root << ", twice " << lookups.twice << "), repeated after the root's end "
+       << lookups.repeated << ", lost " << lookups.lost << " (late " << lookups.late
+       << "), source died " << lookups.source_died << ", refused " << lookups.refused << "\n";
   text << "latency   p50 " << report.latency_p50_s << " s, p99 " << report.latency_p99_s
        << " s, maximum " << report.latency_max_s << " s, " << 100 * report.within_10s
        << " % within 10 s\n";
@@ -180,7 +181,8 @@ const Command kSimChurnCommand{
     .summary = "Measures lookups while nodes come and go: wrong roots, losses, upkeep, stretch.",
     .details =
         "incorrect: delivered by a node that is not the closest active one at that moment, or "
-        "twice; lost: not delivered for 60 s although the source lived; refused: the source did "
+        "again while the first root lives; lost: not delivered for 60 s although the source lived; "
+        "refused: the source did "
         "not send it. Ends with exit code 10 if there is any or nothing was delivered, or if the "
         "ring is not one a minute after the churn.",
     .example =

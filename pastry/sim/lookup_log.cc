@@ -163,12 +163,18 @@ void LookupLog::deliver(Context context, const Delivery& message) {
   const NodeIndex root = simulator_->node_of(context.self());
   if (lookup.delivered) {
     if (!lookup.counted) return;
+    if (!simulator_->running(lookup.root) || life(lookup.root) != lookup.root_life) {
+      ++counts_.repeated;
+      return;
+    }
     ++counts_.twice;
     findings_.add("twice: " + describe(lookup) + ", the second time by " +
                   describe_node(*simulator_, root));
     return;
   }
   lookup.delivered = true;
+  lookup.root = root;
+  lookup.root_life = life(root);
   if (!lookup.judged) --open_;
   if (!lookup.counted) return;
   if (lookup.lost) ++counts_.late;

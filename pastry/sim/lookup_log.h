@@ -22,7 +22,9 @@ struct LookupCounts {
   std::uint64_t delivered = 0;    // in time
   std::uint64_t wrong_root = 0;   // by a node that was not the closest active one (replica lookups:
                                   // not one of the k closest)
-  std::uint64_t twice = 0;        // further deliveries of the same lookup
+  std::uint64_t twice = 0;        // delivered again although the first root is still there
+  std::uint64_t repeated = 0;     // delivered again by another root after the first one ended: its
+                                  // acknowledgement ended with it, so nobody could know
   std::uint64_t lost = 0;         // not delivered within the patience although the source lived
   std::uint64_t late = 0;         // of the lost ones, delivered afterwards
   std::uint64_t source_died = 0;  // neither delivered nor lost
@@ -97,6 +99,8 @@ class LookupLog final : public Application {
     Key key;
     std::uint64_t life = 0;  // of the source
     NodeIndex source = kNoNode;
+    NodeIndex root = kNoNode;  // that delivered it first
+    std::uint64_t root_life = 0;
     bool delivered = false;
     bool judged = false;
     bool lost = false;

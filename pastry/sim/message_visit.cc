@@ -47,8 +47,7 @@ struct Scalars {
              static_cast<std::uint32_t>(header.application));
     hash.add((std::uint64_t{header.hops} << 32) | (std::uint64_t{header.reroutes} << 24) |
              (std::uint64_t{header.replicas} << 16) | (header.wants_outcome ? 256U : 0U) |
-             (header.witnessed ? 512U : 0U) |
-             static_cast<std::uint8_t>(header.kind));
+             (header.witnessed ? 512U : 0U) | static_cast<std::uint8_t>(header.kind));
     hash.add(m.payload.view());
   }
   void operator()(const HopAck& m) const {

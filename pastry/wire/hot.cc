@@ -103,9 +103,8 @@ bool write(PeerCodec& peers, const HotAddress& address, Handle from, ByteView de
   out.put(body + 3, static_cast<std::uint32_t>(route.application) | Word{route.hop_sequence} << 32);
   out.put(body + 4, message.payload.size() | Word{route.hops} << 32 | Word{route.reroutes} << 48 |
                         Word{route.replicas} << 56);
-  out.put(body + 5,
-          static_cast<Word>(route.kind) | Word{route.wants_outcome} << 16 | Word{at_source} << 17 |
-              Word{route.witnessed} << 18);
+  out.put(body + 5, static_cast<Word>(route.kind) | Word{route.wants_outcome} << 16 |
+                        Word{at_source} << 17 | Word{route.witnessed} << 18);
   out.put(body + 6, at_source ? 0 : bytes_pointer(1, source.size()));
   out.put(body + 7, 0);
   out.put(body + kRoutedWords, source);
@@ -228,8 +227,8 @@ bool read_hop_ack(const Reader& in, const Payload& payload, Decoded& decoded) {
   if (in.words() < kRest + kAckWords || in.at(kBodyPointer) != kAckPointer || !payload.empty())
     return false;
   const std::size_t count = in.words() - kRest - kAckWords;
-  if (count > kAckRangesMax || in.at(kRest) > 1 ||
-      in.at(kRest + 1) != structs_pointer(0, count) || in.at(kRest + 2) != structs_tag(count, 1))
+  if (count > kAckRangesMax || in.at(kRest) > 1 || in.at(kRest + 1) != structs_pointer(0, count) ||
+      in.at(kRest + 2) != structs_tag(count, 1))
     return false;
   HopAck& message = decoded.message.emplace<HopAck>();
   message.held = in.at(kRest) == 1;

@@ -16,6 +16,7 @@ constexpr std::size_t kSpareSeatShare = 10;
 constexpr std::size_t kIntervals = 60;
 constexpr Duration kQuiet = minutes(1);
 constexpr Duration kJoinRetry = seconds(1);
+constexpr int kSeeds = 3;
 constexpr double kJoinMin = 1e-3;
 constexpr double kJoinMax = 1e4;
 
@@ -116,25 +117,37 @@ class ChurnRun {
   }
 
   void start_session(NodeIndex node) {
-    const NodeIndex seed = random_active(simulator_);
-    if (seed == kNoNode) {  // nobody to join through
+    const std::vector<NodeIndex> seeds = some_seeds();
+    if (seeds.empty()) {  // nobody to join through
       simulator_.at(simulator_.now() + kJoinRetry, [this, node] { start_session(node); });
       return;
     }
     const bool was_there = simulator_.status(node) == NodeStatus::down;
     const bool returns = was_there && uniform() <= experiment_.returning;
     if (was_there && !returns) simulator_.replace(node);
-    come(node, returns, seed);
+    come(node, returns, seeds);
     end_later(node);
   }
 
-  void come(NodeIndex node, bool returns, NodeIndex seed) {
+  // As many as a careful operator names: any one may die before it answers.
+  std::vector<NodeIndex> some_seeds() {
+    std::vector<NodeIndex> seeds;
+    for (int i = 0; i < kSeeds; ++i) {
+      const NodeIndex seed = random_active(simulator_);
+      if (seed != kNoNode && std::find(seeds.begin(), seeds.end(), seed) == seeds.end()) {
+        seeds.push_back(seed);
+      }
+    }
+    return seeds;
+  }
+
+  void come(NodeIndex node, bool returns, const std::vector<NodeIndex>& seeds) {
     started_[index(node)] = simulator_.now();
     if (counting_) ++report_.joins;
     if (returns) {
-      simulator_.restart(node, std::span(&seed, 1));
+      simulator_.restart(node, seeds);
     } else {
-      simulator_.join(node, seed);
+      simulator_.join(node, seeds);
     }
   }
 
@@ -159,9 +172,9 @@ class ChurnRun {
   void schedule_start(Time at, NodeIndex seat) {
     simulator_.at(at, [this, seat] {
       if (!churns_) return;
-      const NodeIndex seed = random_active(simulator_);
-      if (seed == kNoNode) return schedule_start(simulator_.now() + kJoinRetry, seat);
-      come(seat, simulator_.status(seat) == NodeStatus::down, seed);
+      const std::vector<NodeIndex> seeds = some_seeds();
+      if (seeds.empty()) return schedule_start(simulator_.now() + kJoinRetry, seat);
+      come(seat, simulator_.status(seat) == NodeStatus::down, seeds);
     });
   }
 

@@ -21,7 +21,7 @@ constexpr std::int64_t kDoubtBeats = 16;
 constexpr std::int64_t kStrangerBeats = 20;
 // How long traffic goes on at most, whatever the number of events.
 constexpr std::int64_t kSteadyBeats = 2000;
-constexpr std::size_t kFew = 2;
+constexpr std::size_t kFew = 3;
 // Of what could be in the routing tables [faults.md].
 constexpr double kTableFill = 0.99;
 // Events after which a run is taken for a storm.
