@@ -32,6 +32,16 @@ Duration lookup_gap(double per_second) {
 LookupLog::LookupLog(const Options& options)
     : options_(options), latency_(kLatencyMin, kLatencyMax), stretch_(kStretchMin, kStretchMax) {}
 
+SimulatorOptions LookupLog::installed(SimulatorOptions options) {
+  options.trace_upcalls = false;
+  options.applications = [this, given = options.applications](Simulator& simulator, NodeIndex index,
+                                                              Node& node) {
+    simulator.add_application(index, kId, *this);
+    if (given) given(simulator, index, node);
+  };
+  return options;
+}
+
 // Different for each start of a node.
 std::uint64_t LookupLog::life(NodeIndex node) const {
   if (!simulator_->running(node)) return 0;

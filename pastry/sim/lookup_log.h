@@ -51,8 +51,10 @@ class LookupLog final : public Application {
   explicit LookupLog(const Options& options);
   LookupLog() : LookupLog(Options{}) {}
 
-  // Which simulator it watches, before anything else; that one must give every node this
-  // application under kId.
+  // The options of a simulation that gives every node this application, which must outlive it,
+  // before those that it gave already; upcalls are not traced.
+  SimulatorOptions installed(SimulatorOptions options);
+  // Which simulator it watches, before anything else.
   void attach(Simulator& simulator) { simulator_ = &simulator; }
 
   static constexpr ApplicationId kId = application_id("sim.lookups");

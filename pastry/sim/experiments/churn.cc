@@ -20,13 +20,19 @@ constexpr int kSeeds = 3;
 constexpr double kJoinMin = 1e-3;
 constexpr double kJoinMax = 1e4;
 
+// Nodes come and go: what only dead incarnations needed is forgotten.
+SimulatorOptions collecting(SimulatorOptions options) {
+  options.collect_handles = true;
+  return options;
+}
+
 class ChurnRun {
  public:
   explicit ChurnRun(const ChurnExperiment& experiment)
       : experiment_(experiment),
         wall_before_(wall_seconds()),
         log_(experiment.lookups),
-        simulator_(with_lookups()),
+        simulator_(log_.installed(collecting(experiment.simulator))),
         join_times_(kJoinMin, kJoinMax) {
     log_.attach(simulator_);
   }
@@ -49,18 +55,6 @@ class ChurnRun {
   }
 
  private:
-  SimulatorOptions with_lookups() {
-    SimulatorOptions options = experiment_.simulator;
-    options.collect_handles = true;
-    options.trace_upcalls = false;
-    options.applications = [this, given = options.applications](Simulator& simulator,
-                                                                NodeIndex index, Node& node) {
-      simulator.add_application(index, LookupLog::kId, log_);
-      if (given) given(simulator, index, node);
-    };
-    return options;
-  }
-
   std::size_t running_target() const {
     return experiment_.trace.empty() ? experiment_.nodes : experiment_.trace.initial();
   }

@@ -35,7 +35,7 @@ class FailuresRun {
       : experiment_(experiment),
         wall_before_(wall_seconds()),
         log_(log_options(experiment)),
-        simulator_(with_lookups()) {
+        simulator_(log_.installed(experiment.simulator)) {
     log_.attach(simulator_);
   }
 
@@ -65,15 +65,6 @@ class FailuresRun {
     LookupLog::Options options;
     options.first_of = experiment.replicas;
     options.patience = kSettle;
-    return options;
-  }
-
-  SimulatorOptions with_lookups() {
-    SimulatorOptions options = experiment_.simulator;
-    options.trace_upcalls = false;
-    options.applications = [this](Simulator& simulator, NodeIndex node, Node&) {
-      simulator.add_application(node, LookupLog::kId, log_);
-    };
     return options;
   }
 
@@ -176,17 +167,10 @@ Result<void> validate(const FailuresExperiment& experiment) {
   if (experiment.kill < 1 || experiment.kill >= experiment.nodes) {
     return fail(ErrorCode::invalid, "kill: must be at least 1 and fewer than the nodes");
   }
-  if (experiment.replicas < 1 || experiment.replicas > experiment.simulator.config.replicas_max()) {
-    return fail(ErrorCode::invalid, "replicas: must be between 1 and l/2 + 1");
-  }
-  if (experiment.lookups < 1 || experiment.lookups > 100'000'000) {
-    return fail(ErrorCode::invalid, "lookups: must be between 1 and 100 million");
-  }
   if (experiment.repair < seconds(1)) {
     return fail(ErrorCode::invalid, "repair: must be at least 1 s");
   }
-  if (Result<void> valid = experiment.simulator.network.validate(); !valid) return valid;
-  return experiment.simulator.config.validate();
+  return validate_experiment(experiment.simulator, experiment.replicas, experiment.lookups);
 }
 
 }  // namespace

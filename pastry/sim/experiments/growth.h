@@ -19,4 +19,9 @@ using ExperimentProgress =
 Result<GrowthResult> grow_experiment(Simulator& simulator, std::size_t nodes,
                                      const ExperimentProgress& progress, RingGrowth growth = {});
 
+// What experiments with lookups of replicated keys demand: replicas 1 … l/2 + 1, lookups 1 … 100
+// million, a valid simulation. Error: invalid.
+Result<void> validate_experiment(const SimulatorOptions& options, int replicas,
+                                 std::size_t lookups);
+
 }  // namespace pastry::sim

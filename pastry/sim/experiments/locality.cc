@@ -20,7 +20,7 @@ class LocalityRun {
       : experiment_(experiment),
         wall_before_(wall_seconds()),
         log_(LookupLog::Options{.first_of = experiment.replicas}),
-        simulator_(with_lookups()) {
+        simulator_(log_.installed(experiment.simulator)) {
     log_.attach(simulator_);
   }
 
@@ -38,15 +38,6 @@ class LocalityRun {
   }
 
  private:
-  SimulatorOptions with_lookups() {
-    SimulatorOptions options = experiment_.simulator;
-    options.trace_upcalls = false;
-    options.applications = [this](Simulator& simulator, NodeIndex node, Node&) {
-      simulator.add_application(node, LookupLog::kId, log_);
-    };
-    return options;
-  }
-
   LocalityPhase measure(std::string_view name, LookupKind kind) {
     log_.restart_counts();
     log_.use(kind, kind == LookupKind::replica ? experiment_.replicas : 1);
@@ -89,18 +80,10 @@ class LocalityRun {
 };
 
 Result<void> validate(const LocalityExperiment& experiment) {
-  const Config& config = experiment.simulator.config;
-  if (experiment.replicas < 1 || experiment.replicas > config.replicas_max()) {
-    return fail(ErrorCode::invalid, "replicas: must be between 1 and l/2 + 1");
-  }
   if (experiment.nodes < static_cast<std::size_t>(experiment.replicas)) {
     return fail(ErrorCode::invalid, "nodes: must be at least as many as the replicas");
   }
-  if (experiment.lookups < 1 || experiment.lookups > 100'000'000) {
-    return fail(ErrorCode::invalid, "lookups: must be between 1 and 100 million");
-  }
-  if (Result<void> valid = experiment.simulator.network.validate(); !valid) return valid;
-  return config.validate();
+  return validate_experiment(experiment.simulator, experiment.replicas, experiment.lookups);
 }
 
 }  // namespace
