@@ -62,7 +62,8 @@ struct Config {
   Duration rto_initial = milliseconds(500);
   Duration rto_min = milliseconds(50);
   Duration rto_max = seconds(3);
-  // Attempts per hop, first one included, before the message is given up.
+  // Attempts of a message on its way, at one hop after the other, before it is given up; at the
+  // root itself, which has no substitute, it waits and is tried again.
   int hop_attempts = 20;
   // Bound on messages of this node that wait for a hop's acknowledgement.
   std::size_t unacknowledged_max = 65536;
@@ -89,7 +90,7 @@ struct Config {
   // --- Upkeep ---
 
   // Period of the leaf-set exchange with a random member (repairs what heartbeats do not show).
-  Duration leaf_exchange_period = minutes(2);
+  Duration leaf_exchange_period = minutes(1);
   // Period of routing-table and neighbourhood-set upkeep [Pastry §2.4, MSPastry §4.3].
   Duration table_upkeep_period = minutes(20);
   // Delay of the first round of table upkeep after a join; doubles each round up to the period

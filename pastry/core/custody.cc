@@ -33,6 +33,18 @@ bool Forwarder::held_already(const LocalRoute& work) {
   return false;
 }
 
+void Forwarder::hand_back(NodeState& node) {
+  if (!traffic_) return;
+  const std::size_t given = std::erase_if(
+      traffic_->kept, [](const LocalRoute& work) { return work.custody == Custody::held; });
+  if (given > 0) note(*node.config, Mark::custody_handed_back);
+}
+
+// Copies never stand in the way of messages, and end without a word to the source.
+bool Forwarder::has_room(const NodeState& node) const {
+  return !traffic_ || traffic_->waiting < node.config->unacknowledged_max;
+}
+
 // The hop before dropped its copy when this node took the message on, before the root was found
 // silent. The neighbour on the other side gets one: it sends the message back, is told that it is
 // held here, and keeps the copy.
@@ -43,7 +55,7 @@ void Forwarder::call_witness(NodeState& node, Step& step, Handle silent, const R
   const Handle right = leaves.right_neighbour();
   const Handle witness = silent == left ? right : left;
   if (witness == kNoHandle || witness == silent || node.liveness.suspected(witness)) return;
-  if (!closer(message.header.key, node.self_id(), node.id(witness))) return;
+  if (!closer(message.header.key, node.self_id(), node.id(witness)) || !has_room(node)) return;
   note(*node.config, Mark::witness_called);
   Routed copy(message);
   copy.header.witnessed = true;
@@ -53,6 +65,7 @@ void Forwarder::call_witness(NodeState& node, Step& step, Handle silent, const R
 void Forwarder::witness(NodeState& node, Step& step, Handle from, Routed&& message) {
   owe_ack(from, message.header.hop_sequence, false);
   message.header.witnessed = false;
+  if (!has_room(node)) return;
   count_reroute(message.header);
   send_hop(node, step, from, std::move(message), 1);
 }
@@ -98,12 +111,9 @@ void Forwarder::ask_held(NodeState& node, Step& step) {
 }
 
 void Forwarder::send_again(NodeState& node, Step& step, Held&& copy) {
-  const Time until = copy.until;
-  const std::uint32_t last = last_hop_sequence_;
+  if (!has_room(node)) return;
   count_reroute(copy.message.header);
-  send_hop(node, step, copy.peer, std::move(copy.message), 1);
-  if (last_hop_sequence_ == last) return;  // no room
-  traffic_->hops[index(copy.peer)].waiting.back().held_until = until;
+  send_hop(node, step, copy.peer, std::move(copy.message), 1, copy.until);
 }
 
 std::vector<Forwarder::Unacknowledged> Forwarder::take_held(Handle peer) {

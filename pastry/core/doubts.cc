@@ -149,7 +149,7 @@ bool Doubts::lives(Handle peer, Time now) {
   bool was_leaf = false;
   const std::size_t found = std::erase_if(lists_->dead, [&](const Death& death) {
     if (death.peer != peer) return false;
-    was_leaf = death.leaf;
+    was_leaf = death.leaf && !death.left;  // who said farewell was not taken for dead
     return true;
   });
   if (was_leaf) note_return(peer, now);

@@ -125,8 +125,8 @@ void Forwarder::keep(NodeState& node, Step& step, LocalRoute&& work) {
   Traffic& t = traffic();
   if (held_already(work)) return;
   if (t.kept.size() >= node.config->inactive_buffer_max) {
-    if (work.custody == Custody::due) {
-      ++node.counters.dropped;  // unacknowledged: the hop before still has it
+    if (work.custody != Custody::here) {
+      ++node.counters.dropped;  // the hop before still has it
       return;
     }
     return give_up(node, step, work.message.header, "too many messages wait for a root");
@@ -155,6 +155,7 @@ void Forwarder::check_kept(NodeState& node, Step& step) {
     t.kept_until = kNever;
     for (LocalRoute& work : waiting) {
       if (work.keep_until <= step.now) {
+        take_over(work);  // who has a copy must not begin anew
         give_up(node, step, work.message.header, "nobody became root in time");
       } else {
         t.kept_until = std::min(t.kept_until, work.keep_until);
@@ -199,7 +200,7 @@ Handle Forwarder::choose_next(NodeState& node, const Routed& message, Handle hin
 // -------------------------------------------------------------------------------------------
 
 void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& message,
-                         std::uint8_t attempts) {
+                         std::uint8_t attempts, Time held_until) {
   Traffic& t = traffic();
   if (t.waiting >= node.config->unacknowledged_max && !PASTRY_BUG(unacknowledged_unbounded)) {
     note(*node.config, Mark::unacknowledged_full);
@@ -220,7 +221,7 @@ void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& mess
   const Time deadline = step.now + wait;
   node.send(step, next, Routed(message), Priority::application);
   hop.waiting.push_back({last_hop_sequence_, static_cast<std::uint8_t>(attempts + 1), false,
-                         step.now, deadline, kNever, std::move(message)});
+                         step.now, deadline, held_until, std::move(message)});
   ++t.waiting;
   t.retransmit_at = std::min(t.retransmit_at, deadline);
   if (t.sweep_at == kNever) t.sweep_at = step.now + kHopIdle;

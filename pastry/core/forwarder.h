@@ -29,6 +29,9 @@ class Forwarder {
   void receive(NodeState& node, Step& step, Handle from, Routed&& message);
   void acknowledged(NodeState& node, Step& step, Handle from, const HopAck& ack);
 
+  // Others may take this node for dead, and send the copies that they have elsewhere: what they
+  // were told that is held here is theirs again.
+  void hand_back(NodeState& node);
   // The node became active, or a guard ended: what was kept is routed again.
   void release_kept(NodeState& node, Step& step);
   // Everything that waits for this peer's acknowledgement goes elsewhere.
@@ -111,10 +114,13 @@ class Forwarder {
   void keep(NodeState& node, Step& step, LocalRoute&& work);
   void check_kept(NodeState& node, Step& step);
   void take_over(LocalRoute& work);
+  bool has_room(const NodeState& node) const;
   bool held_already(const LocalRoute& work);
   Handle choose_next(NodeState& node, const Routed& message, Handle hint) const;
   static Duration first_timeout(const NodeState& node, Handle next);
-  void send_hop(NodeState& node, Step& step, Handle next, Routed&& message, std::uint8_t attempts);
+  // `held_until`: of a copy that a hop held before.
+  void send_hop(NodeState& node, Step& step, Handle next, Routed&& message, std::uint8_t attempts,
+                Time held_until = kNever);
   void deliver(NodeState& node, Step& step, Routed&& message, Handle previous);
   void finish_here(NodeState& node, Step& step, const RouteHeader& header, RouteResult result);
   void give_up(NodeState& node, Step& step, const RouteHeader& header, const char* reason);

@@ -152,9 +152,15 @@ void Gap::take(NodeState& node, Step& step, JoinRequest&& request) {
 void Gap::pump(NodeState& node, Step& step) {
   if (phase_ != Phase::open || queue_.empty()) return;
   if (!node.active() && !PASTRY_BUG(inactive_owner_grants)) return;
-  if (deadline_ != kNever && deadline_ > step.now) return;  // the successor asked to wait
+  if (deadline_ != kNever && deadline_ > step.now)
+    return;  // the successor asked to wait, or a guard
   if (start_batch(node, step)) return;
   deadline_ = kNever;
+}
+
+void Gap::guards_changed(NodeState& node, Step& step) {
+  if (waits_for_guard_) reopen(kNever);
+  pump(node, step);
 }
 
 bool Gap::start_batch(NodeState& node, Step& step) {
@@ -166,6 +172,7 @@ bool Gap::start_batch(NodeState& node, Step& step) {
   const Time guarded = node.leases.guarded_until(node, true, waiting);
   if (guarded > step.now || (successor_ == kNoHandle && !node.tables.leaf_set.empty())) {
     reopen(std::max(guarded, step.now + node.config->probe_timeout));
+    waits_for_guard_ = true;
     return true;
   }
   const NodeId end = successor_ == kNoHandle ? node.self_id() : node.id(successor_);
@@ -298,6 +305,7 @@ void Gap::finish_if_done(NodeState& node, Step& step) {
 
 void Gap::reopen(Time retry_at) {
   phase_ = Phase::open;
+  waits_for_guard_ = false;
   deadline_ = retry_at;
 }
 

@@ -28,6 +28,8 @@ class Gap {
 
   // This node or a neighbour became active, or the leaf set changed.
   void pump(NodeState& node, Step& step);
+  // A guard ended: perhaps before its time.
+  void guards_changed(NodeState& node, Step& step);
   // A peer that was not active reported, or showed otherwise, that it is.
   void peer_active(NodeState& node, Step& step, Handle peer);
   void peer_gone(NodeState& node, Step& step, Handle peer);
@@ -60,6 +62,7 @@ class Gap {
 
   // As owner.
   Phase phase_ = Phase::open;
+  bool waits_for_guard_ = false;
   std::uint8_t tries_ = 0;
   std::uint32_t batch_ = 0;
   Handle successor_ = kNoHandle;

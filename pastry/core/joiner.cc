@@ -202,7 +202,7 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, const JoinRefused
 // the active nodes beside them from theirs. So a joiner does not hold a place for ever that it
 // cannot take.
 void Joiner::give_up_place(NodeState& node, Step& step) {
-  const Leave farewell{node.tables.leaf_set.members()};
+  const Leave farewell{node.tables.leaf_set.members(), true};
   std::vector<Handle> told = farewell.leaf_set;
   for (const Handle peer : expected_) {
     if (!holds(told, peer)) told.push_back(peer);
@@ -216,6 +216,7 @@ void Joiner::give_up_place(NodeState& node, Step& step) {
   node.tables.leaf_set.clear();
   // Without a place no answer counts, and silence must not either.
   node.liveness.forget_probes();
+  node.forwarder.hand_back(node);
   node.leases.neighbours_changed(node, step);
 }
 

@@ -131,7 +131,7 @@ void Leases::drop_guards(NodeState& node, Step& step, Outdated&& outdated) {
   if (!unsettled_ || std::erase_if(unsettled_->guards, outdated) == 0) return;
   release_if_settled();
   node.forwarder.release_kept(node, step);
-  if (node.gap) node.gap->pump(node, step);
+  if (node.gap) node.gap->guards_changed(node, step);
 }
 
 void Leases::expire_guards(NodeState& node, Step& step) {

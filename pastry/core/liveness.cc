@@ -60,7 +60,8 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     note(*node.config, Mark::newcomer_probed_first);
     consider_leaf(node, step, from);
   }
-  if (probe.active && probe.round_trip >= Duration::zero() && !dead(node, step.now, from)) {
+  if (probe.active && probe.round_trip >= Duration::zero() && via(from) == kNoHandle &&
+      !dead(node, step.now, from)) {
     node.measured(from, probe.round_trip);
   }
   consider_leaves(node, step, probe.leaf_set);
@@ -89,6 +90,11 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pon
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Leave& leave) {
   const bool leaf = node.tables.leaf_set.contains(from);
+  if (leave.gives_up && !inactive(from)) {
+    // It may have come in since: then it answers.
+    if (leaf) check(node, step, from);
+    return;
+  }
   note(*node.config, leaf ? Mark::leaf_left : Mark::other_left);
   drop_probe(from);
   doubts_.drop(from);

@@ -18,6 +18,7 @@ namespace pastry {
   MARK(lease_request_repeated) \
   MARK(acknowledged_by_newer) \
   MARK(copy_held) \
+  MARK(custody_handed_back) \
   MARK(witness_called) \
   MARK(partition_suspected) \
   MARK(remembered_peers_asked) \

@@ -217,6 +217,8 @@ struct Announce {
 // The sender leaves now and names its leaf set, so that receivers can repair at once.
 struct Leave {
   std::vector<Handle> leaf_set;
+  // A joiner that gives up the place it was granted: it was not active, and comes again.
+  bool gives_up = false;
 };
 
 // Looks for the place of `seeker` in the ring of whoever gets it: routed towards the seeker's id,

@@ -57,6 +57,25 @@ void end_route(NodeState& node, Step& step, std::uint64_t sequence, const RouteO
   }
 }
 
+// The peers that work left over for the next step names.
+struct MarkWork {
+  Directory& directory;
+
+  void mark(Handle peer) const {
+    if (peer != kNoHandle) directory.mark(peer);
+  }
+  void operator()(const LocalRoute& work) const {
+    mark(work.message.header.source);
+    for (const Handle peer : work.message.header.avoid) mark(peer);
+    mark(work.previous);
+    mark(work.hint);
+  }
+  void operator()(const LocalDirect& work) const {
+    for (const Handle peer : work.message.peers) mark(peer);
+  }
+  void operator()(const LocalOutcome& work) const { mark(work.root); }
+};
+
 void do_work(NodeState& node, Step& step, LocalWork&& work) {
   if (auto* route = std::get_if<LocalRoute>(&work)) {
     node.forwarder.start(node, step, std::move(*route));
@@ -370,6 +389,8 @@ void Node::mark_handles() const {
   if (node.gap) node.gap->mark_handles(directory);
   if (node.joiner) node.joiner->mark_handles(directory);
   for (const auto& [id, application] : node.applications) application->mark_handles(directory);
+  if (!node.backlog) return;
+  for (const LocalWork& work : *node.backlog) std::visit(MarkWork{directory}, work);
 }
 
 }  // namespace pastry

@@ -225,6 +225,7 @@ void NodeState::resign(Step& step, const char* reason) {
   tables.leaf_set.clear();
   leases.activated();
   leases.neighbours_changed(*this, step);
+  forwarder.hand_back(*this);
   gap.reset();
   joiner = std::make_unique<Joiner>(*this, step.now, true);
   joiner->add_seeds(*this, seeds);

@@ -28,7 +28,7 @@ double hops_expected(double nodes, int digit_bits) {
 double raw_loss(const Config& config, double nodes, double failure_rate, Duration probe_period) {
   const double hops = hops_expected(nodes, config.digit_bits);
   const double leaf =
-      failed_unnoticed(in_seconds(config.heartbeat_period + config.probe_time()), failure_rate);
+      failed_unnoticed(in_seconds(config.lease_renewal() + config.probe_time()), failure_rate);
   const double entry =
       failed_unnoticed(in_seconds(probe_period + config.probe_time()), failure_rate);
   return 1 - (1 - leaf) * std::pow(1 - entry, hops - 1);

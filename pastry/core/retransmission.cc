@@ -94,7 +94,7 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
   // Applications saw this message on its first attempt: only the hop is chosen again.
   const auto wait = [&] {
     call_witness(node, step, peer, entry.message);
-    keep(node, step, {std::move(entry.message), peer, kNoHandle, kNever, true});
+    keep(node, step, {std::move(entry.message), peer, kNoHandle, entry.held_until, true});
   };
   const bool leaf = node.tables.leaf_set.contains(peer);
   if (entry.attempts >= node.config->hop_attempts) {
@@ -115,7 +115,7 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
     deliver(node, step, std::move(entry.message), peer);
   } else {
     if (next != peer) note(*node.config, Mark::alternative_hop_taken);
-    send_hop(node, step, next, std::move(entry.message), entry.attempts);
+    send_hop(node, step, next, std::move(entry.message), entry.attempts, entry.held_until);
   }
 }
 

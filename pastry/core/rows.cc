@@ -80,7 +80,7 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const Announce& a
   node.liveness.set_active(node, step, from, true);
   if (!node.placed()) return;
   node.liveness.replace_older(node, step, from);
-  if (announce.round_trip >= Duration::zero()) {
+  if (announce.round_trip >= Duration::zero() && node.liveness.via(from) == kNoHandle) {
     node.measured(from, announce.round_trip);
   } else {
     node.liveness.measure(node, step, from);

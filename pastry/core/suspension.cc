@@ -31,7 +31,7 @@ void Leases::suspended(NodeState& node, Step& step) {
   note(*node.config, Mark::suspended);
   unsettled().suspended_at = step.now;
   look_around(node, step);
-  ask_again(node, step);
+  if (node.suspended()) ask_again(node, step);
 }
 
 // With no lease left nobody may have kept this node's place: everybody near is asked.
@@ -43,7 +43,10 @@ void Leases::look_around(NodeState& node, Step& step) {
     u.next_round = std::max(valid_until_[kLeft], valid_until_[kRight]);
     return;
   }
-  if (u.asked_around == kNone) u.stale = true;
+  if (u.asked_around == kNone) {
+    u.stale = true;
+    node.forwarder.hand_back(node);
+  }
   start_round(node, step);
 }
 
@@ -92,14 +95,15 @@ Time Leases::resign_at(const NodeState& node) const {
 }
 
 void Leases::advance_suspension(NodeState& node, Step& step) {
-  Unsettled& u = *unsettled_;
   if (resign_at(node) <= step.now) {
+    Unsettled& u = *unsettled_;
     const bool refused = u.refused_at != kNone && step.now - u.refused_at < node.config->lease;
     if (refused) return node.resign(step, "suspended for long, and refused by active neighbours");
     u.suspended_at = step.now;
   }
-  if (u.next_round <= step.now) look_around(node, step);
-  if (u.round_ends <= step.now) end_round(node, step);
+  // Each may end the suspension, and with it what is unsettled.
+  if (unsettled_->next_round <= step.now) look_around(node, step);
+  if (node.suspended() && unsettled_->round_ends <= step.now) end_round(node, step);
   node.activate_if_ready(step);
 }
 

@@ -102,7 +102,7 @@ struct Scalars {
     hash.add(static_cast<std::uint64_t>(m.round_trip.count()));
     located(m.row);
   }
-  void operator()(const Leave&) const {}
+  void operator()(const Leave& m) const { hash.add(m.gives_up ? 1U : 0U); }
   void operator()(const Seek& m) const { hash.add(m.hops); }
   void operator()(const Relay& m) const {
     if (!m.enclosed) return;

@@ -304,7 +304,8 @@ Message BodyReader::read(schema::Envelope::Reader in, Payload payload) {
     case Kind::ANNOUNCE:
       return announce(in.getAnnounce());
     case Kind::LEAVE:
-      return Leave{peers(in.getLeave().getLeafSet(), kLeafSetMax, "leave.leaf_set")};
+      return Leave{peers(in.getLeave().getLeafSet(), kLeafSetMax, "leave.leaf_set"),
+                   in.getLeave().getGivesUp()};
     case Kind::SEEK:
       return seek(in.getSeek());
     default:

@@ -286,6 +286,7 @@ void BodyWriter::write(const Announce& message, schema::Envelope::Builder out) {
 
 void BodyWriter::write(const Leave& message, schema::Envelope::Builder out) {
   auto body = out.initLeave();
+  body.setGivesUp(message.gives_up);
   peers(message.leaf_set, kLeafSetMax, "leave.leaf_set",
         [&](unsigned count) { return body.initLeafSet(count); });
 }

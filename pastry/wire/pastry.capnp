@@ -398,6 +398,10 @@ struct Announce {
 struct Leave {
   # The sender leaves now; its leaf set lets the receivers repair at once.
   leafSet @0 :List(Data);
+
+  givesUp @1 :Bool;
+  # A joiner that was not active in time gives its place up. Counts for nothing where it is known to
+  # be active: then this message comes late.
 }
 
 struct Seek {

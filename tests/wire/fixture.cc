@@ -113,7 +113,7 @@ Message MessageSource::message(std::size_t kind) {
     case 19:
       return Announce{flag() ? Duration{number()} : Duration{-1}, located(16)};
     case 20:
-      return Leave{some(kLeafSetMax)};
+      return Leave{some(kLeafSetMax), flag()};
     case 21:
       return Direct{ApplicationId{number()}, number(), flag(), flag(), some(4), payload()};
     case 22:
@@ -269,7 +269,10 @@ class Describer {
     number(m.round_trip.count());
     (*this)(m.row);
   }
-  void operator()(const Leave& m) { (*this)(m.leaf_set); }
+  void operator()(const Leave& m) {
+    (*this)(m.leaf_set);
+    number(m.gives_up);
+  }
   void operator()(const Direct& m) {
     number(m.application);
     number(m.request);
