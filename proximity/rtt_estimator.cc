@@ -37,7 +37,10 @@ Proximity RttEstimator::proximity() const {
 
 nanoseconds RttEstimator::timeout(nanoseconds initial, nanoseconds min, nanoseconds max) const {
   if (!known()) return initial;
-  const nanoseconds estimate = microseconds(mean_us_by_8_ / 8 + deviation_us_by_4_);
+  // Where all samples are the same the deviation is nothing, and every hair above the mean too
+  // late.
+  const std::uint32_t mean_us = mean_us_by_8_ / 8;
+  const nanoseconds estimate = microseconds(mean_us + std::max(deviation_us_by_4_, mean_us / 4));
   return std::clamp(estimate, min, max);
 }
 

@@ -28,7 +28,8 @@ class RttEstimator {
   // Unknown until known().
   Proximity proximity() const;
 
-  // mean + 4 * deviation within [min, max]; `initial`, unclamped, until known().
+  // mean + 4 * deviation, at least 5/4 of the mean, within [min, max]; `initial`, unclamped, until
+  // known().
   std::chrono::nanoseconds timeout(std::chrono::nanoseconds initial, std::chrono::nanoseconds min,
                                    std::chrono::nanoseconds max) const;
 
