@@ -79,6 +79,8 @@ void check_hops(const Config& c, Checker& check) {
       .in<std::size_t>("unacknowledged_max", c.unacknowledged_max, 1, kCountMax)
       .in("hops_max", c.hops_max, 1, 1023)
       .in<Duration>("duplicate_memory", c.duplicate_memory, kShortest, kLongest)
+      .that("duplicate_memory", c.duplicate_memory, c.duplicate_memory >= c.keep_max(),
+            "at least two leases and gap_expiry")
       .in<std::size_t>("duplicate_max", c.duplicate_max, 1, kCountMax);
 }
 

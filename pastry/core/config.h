@@ -27,8 +27,8 @@ struct Config {
 
   // --- Failure detection [MSPastry §4.1] ---
 
-  // T_ls: a neighbour that did not renew its lease for this long is asked. Renewal doubles as
-  // heartbeat and usually comes earlier (lease_renewal below).
+  // T_ls, the heartbeat to a neighbour: the renewal of its lease, which comes at least so often and
+  // usually earlier (lease_renewal below).
   Duration heartbeat_period = seconds(30);
   // T_out: how long a probe waits for its answer.
   Duration probe_timeout = seconds(1);
@@ -57,7 +57,8 @@ struct Config {
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 
-  // Retransmission timeout before the first sample, and its bounds afterwards
+  // Retransmission timeout before the first sample, less where the distance is known (twice the
+  // distance, at least twice rto_min), and its bounds afterwards
   // (RTO = mean + 4 * deviation).
   Duration rto_initial = milliseconds(500);
   Duration rto_min = milliseconds(50);
@@ -69,8 +70,8 @@ struct Config {
   std::size_t unacknowledged_max = 65536;
   // A message that was forwarded this often is dropped as looping.
   int hops_max = 64;
-  // How long the root remembers the ids of delivered messages to drop retransmitted copies, and how
-  // many at most.
+  // How long the root remembers the ids of delivered messages to drop retransmitted copies, at
+  // least keep_max(), and how many at most.
   Duration duplicate_memory = seconds(60);
   std::size_t duplicate_max = 65536;
 
@@ -84,7 +85,10 @@ struct Config {
   std::size_t gap_queue_max = 1024;
   // A batch whose joiners stay silent this long is given up and the gap reopened.
   Duration gap_expiry = seconds(20);
-  // Bound on messages kept by a node that is not active yet.
+  // Bound on messages that wait here for a root, and as many again on copies of those that wait for
+  // one at the next hop, a quarter of them for each peer. How long they wait at most: a crashed
+  // root's leases, and a batch of joiners.
+  Duration keep_max() const { return lease * 2 + gap_expiry; }
   std::size_t inactive_buffer_max = 1024;
 
   // --- Upkeep ---
@@ -101,10 +105,11 @@ struct Config {
   Duration table_probe_period_max = minutes(15);
   // Share of messages that may be lost on their first way to nodes that died unnoticed, from which
   // T_rt follows, per cent [MSPastry §4.1]; 1…50.
-  // What it costs is a timeout, not the message.
+  // What one of them costs is a timeout, not the message.
   int table_loss_percent = 10;
   // Period at which remembered dead peers, and if alone the bootstrap peer, are tried, so that
-  // partitions heal, and how long the dead are remembered.
+  // partitions heal: where something looks like one; otherwise one period in ten is used. And how
+  // long the dead are remembered.
   Duration reunion_period = seconds(30);
   Duration reunion_memory = std::chrono::hours(24);
   // Random jitter applied to all periods, per cent.
@@ -128,7 +133,8 @@ struct Config {
 
   // Profile for local networks and tests: T_ls 1 s, T_out 0.5 s, detection within 5 s.
   static Config lan();
-  // Profile for wide-area networks: T_ls 30 s, T_out 1 s (the defaults above).
+  // Profile for wide-area networks: a lease of 12 s renewed after 8 s, T_out 1 s (the defaults
+  // above).
   static Config wan();
 
   // How old a lease gets before it is renewed: early enough that a silent neighbour is found dead

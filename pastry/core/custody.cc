@@ -8,6 +8,14 @@
 
 namespace pastry {
 
+namespace {
+
+// Copies whose holders are asked in one step, and how soon after it the next ones.
+constexpr std::size_t kAskedAtOnce = 16;
+constexpr Duration kAskPause = milliseconds(10);
+
+}  // namespace
+
 // --- At the node that holds the message ---------------------------------------------------------
 
 // Until then the hop before keeps a copy, in case that this node dies with what it holds.
@@ -46,16 +54,19 @@ bool Forwarder::has_room(const NodeState& node) const {
 }
 
 // The hop before dropped its copy when this node took the message on, before the root was found
-// silent. The neighbour on the other side gets one: it sends the message back, is told that it is
-// held here, and keeps the copy.
+// silent. A neighbour gets one, that which would be the root after this node: it sends the message
+// back, is told that it is held here, and keeps the copy.
 void Forwarder::call_witness(NodeState& node, Step& step, Handle silent, const Routed& message) {
   if (!node.active() || message.header.kind != LookupKind::consistent) return;
+  const Key& key = message.header.key;
   const LeafSet& leaves = node.tables.leaf_set;
-  const Handle left = leaves.left_neighbour();
-  const Handle right = leaves.right_neighbour();
-  const Handle witness = silent == left ? right : left;
-  if (witness == kNoHandle || witness == silent || node.liveness.suspected(witness)) return;
-  if (!closer(message.header.key, node.self_id(), node.id(witness)) || !has_room(node)) return;
+  Handle witness = kNoHandle;
+  for (const Handle peer : {leaves.left_neighbour(), leaves.right_neighbour()}) {
+    if (peer == kNoHandle || peer == silent || node.liveness.suspected(peer)) continue;
+    if (!closer(key, node.self_id(), node.id(peer))) continue;
+    if (witness == kNoHandle || closer(key, node.id(peer), node.id(witness))) witness = peer;
+  }
+  if (witness == kNoHandle || !has_room(node)) return;
   note(*node.config, Mark::witness_called);
   Routed copy(message);
   copy.header.witnessed = true;
@@ -65,7 +76,11 @@ void Forwarder::call_witness(NodeState& node, Step& step, Handle silent, const R
 void Forwarder::witness(NodeState& node, Step& step, Handle from, Routed&& message) {
   owe_ack(from, message.header.hop_sequence, false);
   message.header.witnessed = false;
-  if (!has_room(node)) return;
+  // A favour among neighbours: each takes a place here.
+  if (!node.tables.leaf_set.contains(from) || !has_room(node)) {
+    ++node.counters.refused;
+    return;
+  }
   count_reroute(message.header);
   send_hop(node, step, from, std::move(message), 1);
 }
@@ -74,13 +89,22 @@ void Forwarder::witness(NodeState& node, Step& step, Handle from, Routed&& messa
 
 void Forwarder::hold(NodeState& node, Step& step, Handle peer, Unacknowledged& entry) {
   Traffic& t = *traffic_;
-  if (entry.held_until == kNever) {
-    entry.held_until = step.now + node.config->lease * 2 + node.config->gap_expiry;
-  }
-  // Without a copy the message is as safe as if nobody kept one.
-  if (t.held.size() >= node.config->inactive_buffer_max || entry.held_until <= step.now) return;
+  if (entry.held_until == kNever) entry.held_until = step.now + node.config->keep_max();
+  const RouteHeader& header = entry.message.header;
+  std::size_t of_peer = 0;
+  std::erase_if(t.held, [&](const Held& copy) {
+    if (copy.peer != peer) return false;
+    const RouteHeader& known = copy.message.header;
+    const bool same = known.sequence == header.sequence && known.source == header.source;
+    if (!same) ++of_peer;
+    return same;  // the holder knows the message by its last number
+  });
+  // Without a copy the message is as safe as if nobody kept one. No peer takes all places.
+  const std::size_t places = node.config->inactive_buffer_max;
+  if (t.held.size() >= places || of_peer > places / 4 || entry.held_until <= step.now) return;
   note(*node.config, Mark::copy_held);
-  const Time ask_at = std::min(step.now + node.config->lease / 2, entry.held_until);
+  const Duration pause = node.random.jittered(node.config->lease / 2, node.config->jitter_percent);
+  const Time ask_at = std::min(step.now + pause, entry.held_until);
   t.held.push_back({peer, ask_at, entry.hop_sequence, entry.held_until, std::move(entry.message)});
   t.ask_held_at = std::min(t.ask_held_at, ask_at);
 }
@@ -94,19 +118,21 @@ void Forwarder::drop_held(NodeState& node, Handle from, const HopAck& ack) {
   });
 }
 
-// The holder's last word may have been lost.
+// The holder's last word may have been lost. An ask carries the message: a few at a time.
 void Forwarder::ask_held(NodeState& node, Step& step) {
   Traffic& t = *traffic_;
   std::vector<Held> copies = std::exchange(t.held, {});
   t.ask_held_at = kNever;
+  std::size_t asked = 0;
   for (Held& copy : copies) {
     if (copy.until <= step.now) continue;  // who held it has given it up, too
-    if (copy.ask_at > step.now) {
-      t.ask_held_at = std::min(t.ask_held_at, copy.ask_at);
-      t.held.push_back(std::move(copy));
-    } else {
+    if (copy.ask_at <= step.now && asked++ < kAskedAtOnce) {
       send_again(node, step, std::move(copy));
+      continue;
     }
+    copy.ask_at = std::max(copy.ask_at, step.now + kAskPause);
+    t.ask_held_at = std::min(t.ask_held_at, copy.ask_at);
+    t.held.push_back(std::move(copy));
   }
 }
 

@@ -119,8 +119,16 @@ bool Doubts::any_returns(Time since) const {
 void Doubts::set_named(Handle peer, Time since, bool named) {
   if (!lists_) return;
   for (Death& death : lists_->dead) {
-    if (death.peer == peer && death.since < since) death.named = named;
+    if (death.peer != peer || death.since >= since) continue;
+    death.named = named;
+    if (named) death.over = false;  // it may have lived since, and got leases from others
   }
+}
+
+void Doubts::forget_suspects() {
+  if (!lists_) return;
+  lists_->suspects.clear();
+  release_if_empty();
 }
 
 void Doubts::set_over(Handle peer) {

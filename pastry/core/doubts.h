@@ -57,6 +57,7 @@ class Doubts {
   void set_named(Handle peer, Time since, bool named);
   // The leases that it may have had are over.
   void set_over(Handle peer);
+  void forget_suspects();
   // Forgets the deaths before `since`, and with them the returns; and what has expired.
   void age(Time since, Time now);
   // The peer was heard: not suspected any more.

@@ -133,7 +133,7 @@ void Forwarder::keep(NodeState& node, Step& step, LocalRoute&& work) {
   }
   if (work.keep_until == kNever) {
     // A crashed root's keys wait for its leases, and a joiner for its batch.
-    work.keep_until = step.now + node.config->lease * 2 + node.config->gap_expiry;
+    work.keep_until = step.now + node.config->keep_max();
   }
   t.kept_until = std::min(t.kept_until, work.keep_until);
   // Guards and activation release what waits; where nobody nearer was known the leaf set is being
@@ -214,8 +214,8 @@ void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& mess
   Hop& hop = t.hops[index(next)];
   hop.used_at = step.now;
   // Of this hop alone: a message that comes from a silent one must not wait longer for the next.
-  const Duration once =
-      hop.rtt.timeout(first_timeout(node, next), node.config->rto_min, node.config->rto_max);
+  const Duration first = hop.rtt.known() ? Duration() : first_timeout(node, next);
+  const Duration once = hop.rtt.timeout(first, node.config->rto_min, node.config->rto_max);
   const Duration wait =
       std::min(once * (1 << std::min<int>(hop.backoff, kBackoffMax)), node.config->rto_max);
   const Time deadline = step.now + wait;
@@ -412,6 +412,7 @@ void Forwarder::count(NodeLoad& load) const {
   if (!traffic_) return;
   load.unacknowledged = traffic_->waiting;
   load.kept = traffic_->kept.size();
+  load.copies = traffic_->held.size();
 }
 
 void Forwarder::mark_handles(Directory& directory) const {

@@ -25,7 +25,8 @@ class Forwarder {
  public:
   // A message that starts at this node.
   void start(NodeState& node, Step& step, LocalRoute&& work);
-  // A message from another node: acknowledged (with the next flush) and sent on or delivered.
+  // A message from another node: acknowledged (with the next flush; as held
+  // while it waits) and sent on or delivered.
   void receive(NodeState& node, Step& step, Handle from, Routed&& message);
   void acknowledged(NodeState& node, Step& step, Handle from, const HopAck& ack);
 

@@ -217,6 +217,7 @@ void Joiner::give_up_place(NodeState& node, Step& step) {
   // Without a place no answer counts, and silence must not either.
   node.liveness.forget_probes();
   node.forwarder.hand_back(node);
+  node.gap.reset();  // who waits for it asks again
   node.leases.neighbours_changed(node, step);
 }
 

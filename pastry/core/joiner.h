@@ -2,7 +2,8 @@
 //
 // seeking: JOIN requests go to one seed after another, with back-off on silence.
 // admitted: the gap's owner granted the place; leaf candidates are probed. When no probe is
-// outstanding the node is active.
+// outstanding the node is active. If that does not come in time it gives the place up and seeks
+// again.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +36,9 @@ class Joiner {
   Handle owner() const { return owner_; }
   Handle successor() const { return successor_; }
   std::uint32_t batch() const { return batch_; }
-  // Over whom to look for a ring that is not the one that was joined: the first seed that answered
-  // and is no leaf, else the first one; kNoHandle if there is none.
+  // Over whom to look for a ring that is not the one that was joined: the first seed that
+  // answered, was not the one asked last, and is no leaf; else the first one; kNoHandle if there is
+  // none.
   Handle bootstrap(const NodeState& node) const;
   // The batch, the owner and the successor, as far as they are not known to be dead: among them are
   // the neighbours of this node.

@@ -90,11 +90,11 @@ bool Leases::wants(const NodeState& node, Side side, Time now) const {
 }
 
 // In a ring of two one request stands for both sides.
-std::uint32_t Leases::note_request(Handle peer, Time now, Duration repeat_after) {
+std::uint32_t Leases::note_request(const NodeState& node, Handle peer, Time now) {
   for (const Side side : kSides) {
     if (neighbour_[side] != peer) continue;
     unsettled().asked_at[side] = now;
-    unsettled().repeat_at[side] = now + repeat_after;
+    unsettled().repeat_at[side] = now + node.config->probe_timeout / 2;
     unsettled().silent[side] = true;
   }
   return token(now);
@@ -103,7 +103,7 @@ std::uint32_t Leases::note_request(Handle peer, Time now, Duration repeat_after)
 void Leases::ask(NodeState& node, Step& step, Side side) {
   const Handle peer = neighbour_[side];
   Lease request;
-  request.request = note_request(peer, step.now, node.config->probe_timeout / 2);
+  request.request = note_request(node, peer, step.now);
   request.active = node.active();
   node.send(step, peer, std::move(request));
 }
@@ -144,7 +144,7 @@ void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t requ
     (side == kLeft ? reply.left : reply.right) = true;
     if (wants(node, side, step.now)) reply.request = token(step.now);
   }
-  if (reply.request != 0) note_request(from, step.now, node.config->probe_timeout / 2);
+  if (reply.request != 0) note_request(node, from, step.now);
   reply.guarded = guards_to_tell(step.now, reply.left, reply.right);
   node.send(step, from, std::move(reply));
   // The sender takes us for its neighbour, but somebody stands between, or we do not know it.

@@ -9,7 +9,7 @@
 // and grants given are kept apart.
 //
 // One exchange per pair of neighbours and renewal: request, grant with request, grant. It replaces
-// heartbeats: who stays silent is probed.
+// heartbeats: who stays silent is asked once more, then probed.
 //
 // guard: where an immediate neighbour died, its keys are left alone until the grant that it had has
 //   run out; messages for them are held. The next neighbour learns of guards with its grants.
@@ -128,7 +128,7 @@ class Leases {
   Time renew_at(const NodeState& node, Side side) const;
   bool may_grant(const NodeState& node, Side side, Handle peer, Time now) const;
   bool wants(const NodeState& node, Side side, Time now) const;
-  std::uint32_t note_request(Handle peer, Time now, Duration repeat_after);
+  std::uint32_t note_request(const NodeState& node, Handle peer, Time now);
   void ask(NodeState& node, Step& step, Side side);
   void repeat_request(NodeState& node, Step& step, Side side);
   void answer(NodeState& node, Step& step, Handle from, std::uint32_t request);

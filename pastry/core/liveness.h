@@ -94,7 +94,10 @@ class Liveness {
   // Every dead peer still remembered.
   const std::vector<Doubts::Death>& remembered() const { return doubts_.dead(); }
   // As if nobody had been asked.
-  void forget_probes() { probing_.reset(); }
+  void forget_probes() {
+    probing_.reset();
+    doubts_.forget_suspects();
+  }
   // Somebody came back who had been declared dead.
   bool mistaken(Time since) const { return doubts_.any_returns(since); }
   // A dead peer that others name as alive was tried.

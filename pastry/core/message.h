@@ -122,11 +122,11 @@ struct JoinGrant {
   std::uint32_t batch = 0;
   std::vector<Handle> batch_joiners;  // in ring order from the owner, the joiner included
   Handle successor = kNoHandle;       // B
-  std::vector<Handle> leaf_set;       // of the owner
+  std::vector<Handle> leaf_set;       // of the owner, without the batch
   std::vector<Row> rows;              // collected on the joiner's path
 };
 
-// A joiner became active (or gave up); to the owner and to the successor of its gap.
+// A joiner became active; to the owner and to the successor of its gap.
 struct JoinReport {
   std::uint32_t batch = 0;
   bool active = false;
@@ -186,7 +186,7 @@ struct Pong {
   Proximity wanted = Proximity::from_nothing();
 };
 
-// A peer, and what the sender of the message knows of its own distance to it: measured, or bounded.
+// A peer, and what the sender of the message measured between itself and it.
 struct Located {
   Handle peer = kNoHandle;
   Proximity distance;
@@ -214,7 +214,8 @@ struct Announce {
   std::vector<Located> row;
 };
 
-// The sender leaves now and names its leaf set, so that receivers can repair at once.
+// The sender leaves, or gives up a place that it was granted, and names its leaf set, so that
+// receivers can repair at once.
 struct Leave {
   std::vector<Handle> leaf_set;
   // A joiner that gives up the place it was granted: it was not active, and comes again.

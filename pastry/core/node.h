@@ -44,7 +44,8 @@ struct NodeCounters {
 // What a node keeps at the moment beyond its tables; all zero when it is at rest.
 struct NodeLoad {
   std::size_t unacknowledged = 0;  // messages that wait for a hop's acknowledgement
-  std::size_t kept = 0;            // messages that wait until this node is active
+  std::size_t kept = 0;            // messages that wait here for a root
+  std::size_t copies = 0;          // of messages that wait for one at the next hop
   std::size_t operations = 0;      // outcomes, answers and timers that applications wait for
   std::size_t probes = 0;          // peers asked whether they live
   std::size_t suspects = 0;        // silent peers, excluded from routing
@@ -53,7 +54,8 @@ struct NodeLoad {
   bool joining = false;            // not active yet
 
   bool at_rest() const {
-    return unacknowledged + kept + operations + probes + suspects + joiners + reserved == 0 &&
+    return unacknowledged + kept + copies + operations + probes + suspects + joiners + reserved ==
+               0 &&
            !joining;
   }
 };

@@ -66,11 +66,10 @@ void Upkeep::seek_first_contact(NodeState& node, Step& step) {
 // Whoever is on the smaller side of one loses at least a quarter.
 bool Upkeep::cut_off(const NodeState& node) {
   const Duration window = node.config->lease + node.probe_time();
-  std::vector<Time> deaths;
+  std::vector<Time> deaths;  // in their order, like those remembered
   for (const Doubts::Death& death : node.liveness.remembered()) {
     if (death.leaf && !death.left) deaths.push_back(death.since);
   }
-  std::sort(deaths.begin(), deaths.end());
   std::size_t together = 0;
   for (std::size_t first = 0, last = 0; last < deaths.size(); ++last) {
     while (deaths[last] - deaths[first] > window) ++first;

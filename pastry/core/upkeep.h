@@ -61,7 +61,8 @@ class Upkeep {
   // T_rt in use.
   Duration probe_period(const Config& config) const;
   void pinged_by(const Config& config, Handle peer, Time now);
-  // The peer over which this node joined: tried like the dead while this node is alone.
+  // A peer that answered while this node joined, perhaps of another ring: tried while this node is
+  // alone and, if it came back, for some rounds.
   void set_bootstrap(Handle peer) { bootstrap_ = peer; }
   // Asks for this node's place in the ring of `peer`, in case that is another ring (reunion.cc).
   void seek_over(NodeState& node, Step& step, Handle peer);

@@ -31,6 +31,7 @@
 #   entries of a row reply          1024
 #   messages acknowledged at once   2^20       hops                                   1024
 #   introduced by direct            128        replicas                               1 ... 65
+#   guarded                         16
 #   retryAfterMs, roundTripNs,
 #   probePeriodMs                   an hour (longer ones are cut)
 #
@@ -175,7 +176,8 @@ enum LookupKind {
 }
 
 struct Routed {
-  # A message on its way to the root of its key. The receiver acknowledges hopSequence (hopAck),
+  # A message on its way to the root of its key. The receiver acknowledges hopSequence (hopAck; as
+  # held, if the message has to wait),
   # rewrites the header and passes both frames on, or delivers.
 
   keyHigh @0 :UInt64;
@@ -281,13 +283,13 @@ struct JoinGrant {
   successor @3 :Data;
   # May be empty (the owner is alone).
   leafSet @4 :List(Data);
-  # of the owner
+  # of the owner, without the batch
   rows @5 :List(Row);
   # collected on the joiner's path
 }
 
 struct JoinReport {
-  # A joiner became active, or gave up; to the owner and the successor of its gap.
+  # A joiner became active; to the owner and the successor of its gap.
   batch @0 :UInt32;
   active @1 :Bool;
 }
@@ -396,7 +398,7 @@ struct Announce {
 }
 
 struct Leave {
-  # The sender leaves now; its leaf set lets the receivers repair at once.
+  # The sender leaves now, or gives a place up; its leaf set lets the receivers repair at once.
   leafSet @0 :List(Data);
 
   givesUp @1 :Bool;

@@ -5,15 +5,9 @@
 
 using namespace pastry;
 using pastry::test::Ring;
+using pastry::test::small_config;
 
 namespace {
-
-Config small_config() {
-  Config config = Config::lan();
-  config.leaf_set = 8;
-  config.neighbourhood = 8;
-  return config;
-}
 
 // The closest active node.
 Handle active_root(Ring& ring, const Key& key) {

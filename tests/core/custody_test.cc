@@ -5,28 +5,11 @@
 #include "tests/core/ring.h"
 
 using namespace pastry;
+using pastry::test::grow;
 using pastry::test::Ring;
+using pastry::test::small_config;
 
 namespace {
-
-Config small_config() {
-  Config config = Config::lan();
-  config.leaf_set = 8;
-  config.neighbourhood = 8;
-  return config;
-}
-
-std::vector<Handle> grow(Ring& ring, std::size_t nodes) {
-  const Handle first = ring.add();
-  ring.found(first);
-  for (std::size_t i = 1; i < nodes; ++i) {
-    ring.join(ring.add(), {first});
-    ring.run(milliseconds(50));
-  }
-  ring.run(seconds(10));
-  REQUIRE(ring.wrong_neighbours() == 0);
-  return ring.live();
-}
 
 // A key of `node` that its left neighbour will be the root of.
 Key key_below(const Ring& ring, Handle left, Handle node) {

@@ -5,33 +5,16 @@
 #include "tests/core/ring.h"
 
 using namespace pastry;
+using pastry::test::grow;
 using pastry::test::Ring;
+using pastry::test::small_config;
 
 namespace {
-
-Config small_config() {
-  Config config = Config::lan();
-  config.leaf_set = 8;
-  config.neighbourhood = 8;
-  return config;
-}
 
 // Detection and a lease with its margin: after that the keys of a node that died have a root again.
 Duration takeover(const Config& config) {
   return config.heartbeat_period + config.probe_timeout * (config.probe_retries + 2) +
          config.lease * 17 / 16;
-}
-
-std::vector<Handle> grow(Ring& ring, std::size_t nodes) {
-  const Handle first = ring.add();
-  ring.found(first);
-  for (std::size_t i = 1; i < nodes; ++i) {
-    ring.join(ring.add(), {first});
-    ring.run(milliseconds(50));
-  }
-  ring.run(seconds(10));
-  REQUIRE(ring.wrong_neighbours() == 0);
-  return ring.live();
 }
 
 // Who takes all others for dead is a ring of its own, and is left out.
@@ -412,4 +395,32 @@ TEST_CASE("a joiner that gets no leases gives its place up, and comes in later")
   ring.run(config.gap_expiry);
   CHECK(ring.node(joiner).active());
   CHECK(ring.wrong_neighbours() == 0);
+}
+
+TEST_CASE("stopped while the only other one restarts: it goes on, and they are one ring") {
+  Ring ring(small_config(), 5);
+  const std::vector<Handle> nodes = grow(ring, 2);
+  ring.stop(nodes[0]);
+  ring.run(seconds(1));
+  ring.crash(nodes[1]);
+  const Handle again = ring.add(ring.directory().id(nodes[1]), 2);
+  ring.join(again, {nodes[0]}, true);
+  ring.run(seconds(2));
+  ring.resume(nodes[0]);
+  ring.run(seconds(30));
+  CHECK(ring.node(nodes[0]).active());
+  CHECK(ring.node(again).active());
+  CHECK(ring.wrong_neighbours() == 0);
+}
+
+TEST_CASE("who gave a place up and came in since is not taken for gone when its farewell is late") {
+  Ring ring(small_config(), 6);
+  const std::vector<Handle> nodes = grow(ring, 5);
+  const auto tell = [&](bool gives_up) {
+    Outbox out;
+    ring.node(nodes[1]).receive(ring.now(), nodes[2], Leave{{}, gives_up}, out);
+    return ring.node(nodes[1]).tables().leaf_set.contains(nodes[2]);
+  };
+  CHECK(tell(true));
+  CHECK_FALSE(tell(false));
 }

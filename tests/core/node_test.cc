@@ -5,15 +5,9 @@
 
 using namespace pastry;
 using pastry::test::Ring;
+using pastry::test::small_config;
 
 namespace {
-
-Config small_config() {
-  Config config = Config::lan();
-  config.leaf_set = 8;
-  config.neighbourhood = 8;
-  return config;
-}
 
 // Looks up `count` random keys from random nodes and returns how many did not reach the right root.
 int wrong_lookups(Ring& ring, int count) {

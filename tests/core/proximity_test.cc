@@ -54,7 +54,7 @@ TEST_CASE("Bamboo 4: timeout is mean + 4 * deviation within its bounds") {
   for (int i = 0; i < 200; ++i) estimator.sample(100ms);
   CHECK(estimator.mean() == 100ms);
   CHECK(estimator.deviation() < 1ms);
-  CHECK(estimator.timeout(500ms, 50ms, 3s) < 105ms);
+  CHECK(estimator.timeout(500ms, 50ms, 3s) == 125ms);
   CHECK(estimator.timeout(500ms, 200ms, 3s) == 200ms);
   CHECK(estimator.timeout(500ms, 10ms, 80ms) == 80ms);
 }

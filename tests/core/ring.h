@@ -249,4 +249,25 @@ class Ring {
   Outbox out_;
 };
 
+// The profile of most tests: LAN timers, small tables.
+inline Config small_config() {
+  Config config = Config::lan();
+  config.leaf_set = 8;
+  config.neighbourhood = 8;
+  return config;
+}
+
+// A right ring of so many nodes that joined one after the other; by id.
+inline std::vector<Handle> grow(Ring& ring, std::size_t nodes) {
+  const Handle first = ring.add();
+  ring.found(first);
+  for (std::size_t i = 1; i < nodes; ++i) {
+    ring.join(ring.add(), {first});
+    ring.run(milliseconds(50));
+  }
+  ring.run(seconds(10));
+  REQUIRE(ring.wrong_neighbours() == 0);
+  return ring.live();
+}
+
 }  // namespace pastry::test

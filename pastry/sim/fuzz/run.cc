@@ -365,10 +365,10 @@ class World {
       if (load.at_rest()) continue;
       what += "\n  " + watcher_.who(node) + ": unacknowledged " +
               std::to_string(load.unacknowledged) + ", kept " + std::to_string(load.kept) +
-              ", operations " + std::to_string(load.operations) + ", probes " +
-              std::to_string(load.probes) + ", suspects " + std::to_string(load.suspects) +
-              ", joiners " + std::to_string(load.joiners) + ", reserved " +
-              std::to_string(load.reserved);
+              ", copies " + std::to_string(load.copies) + ", operations " +
+              std::to_string(load.operations) + ", probes " + std::to_string(load.probes) +
+              ", suspects " + std::to_string(load.suspects) + ", joiners " +
+              std::to_string(load.joiners) + ", reserved " + std::to_string(load.reserved);
     }
     if (!ring_right()) what += "\n" + check_ring(simulator_).text();
     watcher_.fail("at-rest", std::move(what));

@@ -188,6 +188,7 @@ void Watcher::check_load(NodeIndex node) {
   };
   within(load.unacknowledged, config.unacknowledged_max, "unacknowledged messages");
   within(load.kept, config.inactive_buffer_max, "waiting messages");
+  within(load.copies, config.inactive_buffer_max, "copies of waiting messages");
   // A batch that is given up goes back into the queue.
   within(load.joiners, config.gap_queue_max + config.gap_batch, "joiners");
   within(load.reserved, config.gap_batch, "reserved joiners");
