@@ -157,7 +157,23 @@ void Liveness::repair_leaf_set(NodeState& node, Step& step, bool was_left, bool 
   const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
   const bool nearly_complete =
       leaves.left().size() + 1 >= half && leaves.right().size() + 1 >= half;
-  if (!nearly_complete || half == 1 || leaves.knows_whole_ring()) fill_leaf_set(node, step);
+  if (!nearly_complete || half == 1 || leaves.knows_whole_ring()) return fill_leaf_set(node, step);
+  consider_nearer(node, step);
+}
+
+// After many deaths the next member may stand far around the ring: whoever the tables hold between
+// it and this node is the real neighbour.
+void Liveness::consider_nearer(NodeState& node, Step& step) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  std::vector<Handle> nearer;
+  const auto look = [&](Handle peer) {
+    const NodeId& id = node.id(peer);
+    const bool between = leaves.nearer_left(id) == 0 || leaves.nearer_right(id) == 0;
+    if (between && !leaves.contains(peer) && !suspected(peer)) nearer.push_back(peer);
+  };
+  for (const Handle peer : node.tables.neighbourhood.members()) look(peer);
+  node.tables.routing_table.for_each([&](Handle peer, Proximity) { look(peer); });
+  if (!nearer.empty()) consider_leaves(node, step, std::move(nearer));
 }
 
 void Liveness::fill_leaf_set(NodeState& node, Step& step) {

@@ -162,6 +162,7 @@ class Liveness {
 
   // leaf_repair.cc
   bool among_nearest(const NodeState& node, const NodeId& id) const;
+  void consider_nearer(NodeState& node, Step& step);
   void repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right);
 
   // relaying.cc
