@@ -15,6 +15,9 @@ void Liveness::heard(NodeState& node, Step& step, Handle from) {
   node.leases.heard(from);
   if (suspected(from)) note(*node.config, Mark::suspicion_revoked);
   doubts_.heard(from);
+  if (probing_) {
+    for (Probe& probe : probing_->probes) probe.heard |= probe.peer == from;
+  }
   // Somebody who was thought dead speaks: whether it can also be reached is for a probe to say.
   if (doubts_.remembers(from) && !doubts_.died_after(from, step.now - node.probe_time())) {
     note(*node.config, Mark::dead_peer_heard);

@@ -122,6 +122,7 @@ class Liveness {
     bool leaf = false;              // LeafProbe, otherwise Ping
     bool spread = false;            // the leaf set is told of its silence
     bool reported = false;          // somebody else found it dead: less is asked for
+    bool heard = false;             // something of it arrived since: that word counts no more
     bool relayed = false;   // the straight link is known not to work: over others from the start
     bool settling = false;  // Settling waits for it
   };

@@ -97,16 +97,17 @@ LeafProbe Liveness::leaf_probe(const NodeState& node, Time now, bool reply,
           node.upkeep.own_probe_period(*node.config)};
 }
 
-// Somebody else's word counts for one try. Who was declared dead before by mistake is given twice
-// the time, and again twice for every further time: a pair that can hardly talk must not be in and
-// out of each other's leaf sets.
+// Somebody else's word counts for one try, unless the peer was heard since. Who was declared dead
+// before by mistake is given twice the time, and again twice for every further time: a pair that
+// can hardly talk must not be in and out of each other's leaf sets.
 unsigned Liveness::tries_allowed(const NodeState& node, Time now, const Probe& probe) const {
   const auto tries = static_cast<unsigned>(node.config->probe_retries) + 1;
   const unsigned returns = doubts_.returns(probe.peer, now - node.config->flip_memory);
   if (returns > 0) note(*node.config, Mark::unsteady_peer_given_time);
   if (returns > 0) return std::min(tries << std::min(returns, 3U), 200U);
   const bool stranger = !probe.leaf && !in_tables(node, probe.peer);
-  return (probe.reported || stranger) && tries > 1 ? tries - 1 : tries;
+  const bool accused = probe.reported && !probe.heard;
+  return (accused || stranger) && tries > 1 ? tries - 1 : tries;
 }
 
 void Liveness::ping(NodeState& node, Step& step, Handle peer, bool settling) {

@@ -20,6 +20,7 @@ constexpr std::int64_t kReturnRounds = 4;
 
 // Two tries a round. One goes to a dead leaf: it stood near, so its leaf set and ours overlap. The
 // other goes over any of the remembered peers, which may have been far away, towards the own id.
+// All take their turn: perhaps only one of them still has the address that is known here.
 void Upkeep::seek_reunion(NodeState& node, Step& step) {
   seek_first_contact(node, step);
   const auto& remembered = node.liveness.remembered();
@@ -33,17 +34,18 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
   const bool doubtful = !named.empty() || small || cut_off(node) ||
                         node.liveness.mistaken(step.now - node.config->flip_memory);
   if (!doubtful && node.random.below(kRarely) != 0) return;
+  ++reunion_round_;
   if (!named.empty()) leaves = named;
   if (!leaves.empty()) {
     note(*node.config, Mark::dead_leaf_tried);
-    const Handle peer = leaves[node.random.below(leaves.size())];
+    const Handle peer = leaves[reunion_round_ % leaves.size()];
     node.liveness.tried(peer, step.now);
     node.send(step, peer, node.liveness.leaf_probe(node, step.now, false, 0));
   }
   const bool over_bootstrap = node.alone && bootstrap_ != kNoHandle;
   const std::size_t ways = remembered.size() + (over_bootstrap ? 1 : 0);
   if (ways == 0) return;
-  const std::size_t way = node.random.below(ways);
+  const std::size_t way = reunion_round_ % ways;
   if (way < remembered.size()) return seek_over(node, step, remembered[way].peer);
   note(*node.config, Mark::bootstrap_tried);
   seek_over(node, step, bootstrap_);

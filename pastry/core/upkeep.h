@@ -105,6 +105,7 @@ class Upkeep {
   Handle bootstrap_ = kNoHandle;
   std::uint16_t probe_cursor_ = 0;
   std::uint8_t gossip_round_ = 0;
+  std::uint8_t reunion_round_ = 0;
 };
 
 }  // namespace pastry

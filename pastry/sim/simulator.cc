@@ -310,6 +310,7 @@ void Simulator::note_activity(NodeIndex node, bool active) {
   if (target.active == active) return;
   target.active = active;
   if (active) {
+    target.was_member = true;
     restarted_with_.erase(node);
     active_.emplace(directory_.id(target.handle), node);
   } else {

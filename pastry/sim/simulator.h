@@ -295,6 +295,7 @@ class Simulator {
     Handle handle = kNoHandle;
     NodeStatus status = NodeStatus::added;
     bool active = false;
+    bool was_member = false;  // active once, in any of its lives: kept on its disk
   };
 
   Record& record(NodeIndex node) { return nodes_[index(node)]; }

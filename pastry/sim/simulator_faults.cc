@@ -30,11 +30,10 @@ void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
   std::vector<Handle> remembered;
   if (target.sleep) remembered = std::move(target.sleep->remembered);
   target.sleep.reset();
-  const bool remembers = !remembered.empty();
   for (const Handle peer : remembered) {
     if (std::find(handles.begin(), handles.end(), peer) == handles.end()) handles.push_back(peer);
   }
-  if (remembers) restarted_with_[node] = std::move(remembered);
+  if (!remembered.empty()) restarted_with_[node] = std::move(remembered);
 
   start(node);
   if (told_) {
@@ -43,7 +42,7 @@ void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
   if (handles.empty()) {
     begin_step(node).found(now_, outbox_);
   } else {
-    begin_step(node).join(now_, handles, remembers, outbox_);
+    begin_step(node).join(now_, handles, target.was_member, outbox_);
   }
   end_step(node);
 }
