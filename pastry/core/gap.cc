@@ -164,6 +164,7 @@ void Gap::guards_changed(NodeState& node, Step& step) {
 }
 
 bool Gap::start_batch(NodeState& node, Step& step) {
+  waits_for_guard_ = false;  // a guard that ends from now on is no reason to drop the batch
   successor_ = node.tables.leaf_set.right_neighbour();
   // While a dead neighbour may still be active in this gap, or a whole side of the leaf set is
   // gone, it is not known who else is in it.

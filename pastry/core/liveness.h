@@ -72,6 +72,8 @@ class Liveness {
   void fill_leaf_set(NodeState& node, Step& step);
   // `peer` left the tables: whatever went over it needs another way.
   void relay_lost(NodeState& node, Step& step, Handle peer);
+  // The leaf set changed: whoever it holds no more passes nothing on for this node.
+  void relays_pushed_out(NodeState& node, Step& step);
 
   bool suspected(Handle peer) const { return doubts_.suspected(peer); }
   const std::vector<Handle>& suspects() const { return doubts_.suspects(); }

@@ -89,6 +89,7 @@ void NodeState::insert_leaf(Step& step, Handle peer) {
   leases.neighbours_changed(*this, step);
   // Only now: its place in the leaf set, not a guard, bounds the keys of this node.
   leases.returned(*this, step, peer);
+  liveness.relays_pushed_out(*this, step);
   if (!active()) return;
   emit(step, LeafSetChanged{});
   for (const auto& [app_id, application] : applications) {

@@ -63,6 +63,13 @@ std::uint32_t Liveness::next_token() {
 }
 
 void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
+  const bool last = probe.tries >= tries_allowed(node, step.now, probe);
+  // A leaf is asked over others before it is declared dead, whatever the probe was begun for.
+  if (last && !probe.leaf && node.tables.leaf_set.contains(probe.peer)) {
+    note(*node.config, Mark::ping_became_leaf_probe);
+    probe.leaf = true;
+    ++probing_->leaves;
+  }
   probe.token = next_token();
   probe.sent_at = step.now;
   probe.deadline = step.now + node.config->probe_timeout;
@@ -72,7 +79,6 @@ void Liveness::send_probe(NodeState& node, Step& step, Probe& probe) {
   } else {
     node.send(step, probe.peer, Ping{probe.token});
   }
-  const bool last = probe.tries >= tries_allowed(node, step.now, probe);
   // Where an immediate neighbour or a message waits for it each further try goes over others, too:
   // perhaps only the straight link does not work.
   const bool urgent = probe.tries > 1 && (probe.spread || suspected(probe.peer));

@@ -135,4 +135,11 @@ void Liveness::relay_lost(NodeState& node, Step& step, Handle peer) {
   }
 }
 
+void Liveness::relays_pushed_out(NodeState& node, Step& step) {
+  if (doubts_.relays().empty()) return;
+  for (const Handle via : doubts_.relays().in_use()) {
+    if (!node.tables.leaf_set.contains(via)) relay_lost(node, step, via);
+  }
+}
+
 }  // namespace pastry

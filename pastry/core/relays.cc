@@ -48,6 +48,12 @@ bool Relays::erase(Handle peer) {
   return std::erase_if(routes_, [peer](const Route& route) { return route.peer == peer; }) > 0;
 }
 
+std::vector<Handle> Relays::in_use() const {
+  std::vector<Handle> relays;
+  for (const Route& route : routes_) relays.push_back(route.via);
+  return relays;
+}
+
 std::vector<Handle> Relays::lose(Handle via) {
   std::vector<Handle> peers;
   std::erase_if(routes_, [&](const Route& route) {

@@ -35,6 +35,8 @@ class Relays {
   Route* due(Time now);
   // True if there was a route to `peer`.
   bool erase(Handle peer);
+  // Over whom the routes go, straight ones too.
+  std::vector<Handle> in_use() const;
   // Erases the routes over `via` and returns whom they led to.
   std::vector<Handle> lose(Handle via);
 

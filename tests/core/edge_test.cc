@@ -122,6 +122,27 @@ TEST_CASE("joiners that die outside of the owner's leaf set do not block its gap
   CHECK(ring.wrong_neighbours() == 0);
 }
 
+TEST_CASE("a batch whose gap had to wait before is not forgotten when a guard ends") {
+  // Whoever was the owner's whole right side comes back at once: the gap waits for a neighbour, and
+  // opens for the newcomer before the guard of its first incarnation ends.
+  for (int seed = 1; seed <= 20; ++seed) {
+    Ring ring(small_config(2), static_cast<std::uint64_t>(seed));
+    const Handle owner = ring.add(place(0x1000));
+    ring.found(owner);
+    for (std::uint64_t high = 0x2000; high <= 0xa000; high += 0x1000) {
+      ring.join(ring.add(place(high)), {owner});
+    }
+    ring.run(seconds(3) + milliseconds(50 * seed));
+    const std::vector<Handle> before = ring.live();
+    ring.crash(before[1]);
+    ring.join(ring.add(ring.directory().id(before[1]), 2), {owner});
+    ring.run(seconds(20));
+    CAPTURE(seed);
+    CHECK(ring.wrong_neighbours() == 0);
+    CHECK(ring.node(owner).load().joiners == 0);
+  }
+}
+
 TEST_CASE("a peer that gets the handle of a forgotten one is not taken for it") {
   Alone alone;
   const Handle hop = alone.peer(2);

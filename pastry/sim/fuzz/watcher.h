@@ -7,7 +7,7 @@
 //  correct-delivery  a consistent message is delivered by the active node closest to its key
 //  one-root          a node takes itself for the root only of keys that it is the closest to
 //  no-false-death    no active node is declared dead
-//  one-grant         a joiner is granted its place by one owner at a time
+//  one-grant         a joiner that runs is granted its place by one owner at a time
 // Always:
 //  inactive-silent   only active nodes deliver consistent messages
 //  delivered-once    no node delivers the same message twice while it remembers it
@@ -95,6 +95,7 @@ class Watcher {
   bool sound_network() const;
   void check_hop(NodeIndex from, Handle to, const RouteHeader& header);
   void check_grant(NodeIndex from, const JoinGrant& grant, Handle joiner);
+  bool runs(Handle node) const;
   bool in_gap(NodeIndex owner, const JoinGrant& grant, Handle joiner) const;
   void check_caps(NodeIndex from, const Message& message);
 

@@ -44,11 +44,13 @@ TEST_CASE("seeds that once failed") {
   // at once. 8101: two nodes, each with one lease of the other. 1609, 9608: joiners found dead by
   // probes sent before they had a place. 3104, 4914: joiners without a place that blamed others.
   // 70: an outcome for an earlier life of the root. 1256: founded again while answers were on their
-  // way. 3248: two, of whom neither ever heard of the other.
+  // way. 3248: two, of whom neither ever heard of the other. 10898, 16335, 17064: a guard that
+  // ended reopened a gap in the middle of a batch. 12833: a relay that had been pushed out of the
+  // leaf set. 13726: a request that outlived its joiner.
   for (const std::uint64_t seed :
-       {3,    5,    7,    27,   43,   54,   79,   87,   110,  127,  136,  188,
-        202,  233,  326,  458,  689,  716,  963,  966,  1236, 1256, 1609, 3104,
-        3248, 5716, 6343, 8101, 8509, 8922, 9608, 9782, 70,   4914}) {
+       {3,    5,    7,    27,   43,   54,   79,  87,   110,   127,   136,   188,   202,
+        233,  326,  458,  689,  716,  963,  966, 1236, 1256,  1609,  3104,  3248,  5716,
+        6343, 8101, 8509, 8922, 9608, 9782, 70,  4914, 10898, 12833, 13726, 16335, 17064}) {
     CAPTURE(seed);
     RunOptions options;
     options.events_min = 3000;
