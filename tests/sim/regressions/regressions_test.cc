@@ -46,11 +46,15 @@ TEST_CASE("seeds that once failed") {
   // 70: an outcome for an earlier life of the root. 1256: founded again while answers were on their
   // way. 3248: two, of whom neither ever heard of the other. 10898, 16335, 17064: a guard that
   // ended reopened a gap in the middle of a batch. 12833: a relay that had been pushed out of the
-  // leaf set. 13726: a request that outlived its joiner.
+  // leaf set. 13726: a request that outlived its joiner. 10377,
+  // 10573, 17322, 17605, 19160: neighbours far around the ring after many deaths at once. 29594:
+  // dead on another's word while its messages came. 22115: the one remembered peer that could be
+  // reached was not tried. 23356, 30000: a founder that remembered nobody.
   for (const std::uint64_t seed :
-       {3,    5,    7,    27,   43,   54,   79,  87,   110,   127,   136,   188,   202,
-        233,  326,  458,  689,  716,  963,  966, 1236, 1256,  1609,  3104,  3248,  5716,
-        6343, 8101, 8509, 8922, 9608, 9782, 70,  4914, 10898, 12833, 13726, 16335, 17064}) {
+       {3,     5,     7,     27,    43,    54,    79,    87,    110,   127,   136,   188,
+        202,   233,   326,   458,   689,   716,   963,   966,   1236,  1256,  1609,  3104,
+        3248,  5716,  6343,  8101,  8509,  8922,  9608,  9782,  70,    4914,  10898, 12833,
+        13726, 16335, 17064, 10377, 10573, 17322, 17605, 19160, 22115, 23356, 29594, 30000}) {
     CAPTURE(seed);
     RunOptions options;
     options.events_min = 3000;
