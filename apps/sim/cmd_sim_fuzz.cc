@@ -55,6 +55,7 @@ nlohmann::json to_json(const CampaignReport& report) {
       {"failed", report.failures.size()},
       {"failures", std::move(failures)},
       {"crash_only_seeds", report.crash_only},
+      {"crash_only_excused", report.excused},
       {"events", report.events},
       {"events_least", report.events_least},
       {"fault_kinds_least", report.fault_kinds_least},
@@ -83,7 +84,7 @@ std::string to_text(const CampaignReport& report) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(1);
   text << report.seeds << " seeds, " << report.failures.size() << " failed; " << report.crash_only
-       << " crash-only\n";
+       << " crash-only (" << report.excused << " excused)\n";
   text << "events      " << report.events << ", at least " << report.events_least
        << " per seed, faults of at least " << report.fault_kinds_least << " kinds\n";
   text << "lookups     " << report.lookups << ", undelivered " << report.undelivered

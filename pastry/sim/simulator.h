@@ -217,6 +217,8 @@ class Simulator {
   NodeStatus status(NodeIndex node) const { return record(node).status; }
   bool running(NodeIndex node) const { return record(node).node.has_value(); }
   bool active(NodeIndex node) const { return record(node).active; }
+  // It was active once, in this life or an earlier one.
+  bool was_member(NodeIndex node) const { return record(node).was_member; }
   // Only while running().
   const Node& node(NodeIndex node) const { return *record(node).node; }
   // The application object of that id on a running node, or null.

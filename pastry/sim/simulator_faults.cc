@@ -9,9 +9,11 @@
 
 namespace pastry::sim {
 
-// Whom it finds on its disk when it comes back. A host writes nothing while it knows nobody, so who
-// dies before it is active again remembers what it remembered.
+// Whom it finds on its disk when it comes back. A host writes nothing before it is a member, and
+// nothing while it knows nobody, so who dies before it is active again remembers what it
+// remembered.
 std::vector<Handle> Simulator::remembered_by(NodeIndex node) {
+  if (!was_member(node)) return {};
   std::vector<Handle> peers = record(node).node->peers_to_remember(options_.remembered_peers);
   auto earlier = restarted_with_.extract(node);
   return peers.empty() && earlier ? std::move(earlier.mapped()) : peers;

@@ -54,6 +54,7 @@ class Campaign {
     const bool first = r.seeds == r.failures.size();
     ++r.seeds;
     r.crash_only += result.crash_only ? 1 : 0;
+    r.excused += result.excused ? 1 : 0;
     r.events += result.events;
     r.messages += result.messages;
     for (std::size_t i = 0; i < kMarkCount; ++i) r.marks[i] += result.marks.hits[i] > 0 ? 1 : 0;

@@ -31,6 +31,7 @@ struct FailedSeed {
 struct CampaignReport {
   std::uint64_t seeds = 0;
   std::uint64_t crash_only = 0;
+  std::uint64_t excused = 0;  // of those: rings apart of which nobody can know
   std::uint64_t events = 0;
   std::uint64_t events_least = 0;  // of any seed that did not fail
   std::uint64_t messages = 0;

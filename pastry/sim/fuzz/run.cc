@@ -61,6 +61,13 @@ class World {
     return options;
   }
 
+  // Two rings may exist from now on.
+  void excuse() {
+    if (!plan_.crash_only()) return;
+    excused_ = true;
+    watcher_.excuse();
+  }
+
   bool failed() const { return watcher_.violation().has_value(); }
 
   void say(const std::string& line) {
@@ -157,9 +164,11 @@ class World {
     const Handle handle = simulator_.handle(node);
     (simulator_.*how)(node);
     watcher_.gone(handle);
+    // Who knows nobody that lives cannot be told from who is alone.
+    if (plan_.crash_only() && rings().size() > 1) excuse();
     // As in restart(): they may have come back while somebody was active, but not in before all
     // were gone.
-    if (simulator_.active_nodes().empty() && anybody_came_back()) watcher_.excuse();
+    if (simulator_.active_nodes().empty() && anybody_came_back()) excuse();
   }
 
   void resume(NodeIndex node) {
@@ -186,9 +195,11 @@ class World {
 
   void restart(NodeIndex node, NodeIndex wanted) {
     const NodeIndex seed = running_from(wanted, node);
+    // Who never was a member needs somebody to join through.
+    if (seed == kNoNode && !simulator_.was_member(node)) return;
     seeds_[index(node)] = seed == kNoNode ? kNoHandle : simulator_.handle(seed);
     // Those that all went down and come back may found several rings, which then merge.
-    if (simulator_.active_nodes().empty()) watcher_.excuse();
+    if (simulator_.active_nodes().empty()) excuse();
     if (seed == kNoNode) {
       simulator_.restart(node);
     } else {
@@ -252,7 +263,7 @@ class World {
       const NodeIndex node{i};
       const Handle seed = seeds_[i];
       if (simulator_.status(node) != NodeStatus::up || simulator_.active(node)) continue;
-      if (seed == kNoHandle || answers(seed)) continue;
+      if (seed == kNoHandle ? simulator_.was_member(node) : answers(seed)) continue;
       const NodeIndex helper = running_from(NodeIndex{0}, node);
       if (helper == kNoNode || !simulator_.active(helper)) continue;
       say("restart n" + std::to_string(i) + ", whose seed is gone");
@@ -264,6 +275,17 @@ class World {
   // Rings of which no node remembers any of another cannot find each other: the operator restarts
   // one node of each through a node of the first.
   void join_strangers() {
+    const std::vector<NodeIndex> strangers = rings();
+    for (std::size_t i = 1; i < strangers.size(); ++i) {
+      const NodeIndex node = strangers[i];
+      say("restart n" + std::to_string(index(node)) + ", whom no other ring remembers");
+      end(node, &Simulator::crash);
+      restart(node, strangers.front());
+    }
+  }
+
+  // One node each of those sets of active nodes between which nobody knows anybody.
+  std::vector<NodeIndex> rings() const {
     std::map<NodeIndex, NodeIndex> leader;
     for (const auto& [id, node] : simulator_.active_nodes()) leader[node] = node;
     const auto find = [&](NodeIndex node) {
@@ -280,14 +302,11 @@ class World {
         if (answers(peer) && leader.contains(other)) leader[find(other)] = find(node);
       }
     }
-    if (leader.empty()) return;
-    const NodeIndex first = find(leader.begin()->first);
+    std::vector<NodeIndex> leaders;
     for (const auto& [node, above] : leader) {
-      if (above != node || node == first) continue;
-      say("restart n" + std::to_string(index(node)) + ", whom no other ring remembers");
-      end(node, &Simulator::crash);
-      restart(node, first);
+      if (above == node) leaders.push_back(node);
     }
+    return leaders;
   }
 
   // Whether what is sent to this incarnation reaches a node.
@@ -379,6 +398,7 @@ class World {
     result.violation = watcher_.violation();
     if (result.violation) result.failed_at = result.violation->at - start_;
     result.crash_only = plan_.crash_only();
+    result.excused = excused_;
     result.nodes = plan_.ids.size();
     result.fault_kinds = plan_.fault_kinds();
     result.events = simulator_.counters().events;
@@ -402,6 +422,7 @@ class World {
   Talk talk_;
   Time start_;
   Duration healing_{};
+  bool excused_ = false;
   Time strangers_join_at_ = kNever;
   std::vector<Handle> seeds_;  // through which each node came last
 };

@@ -28,6 +28,7 @@ struct RunResult {
   std::optional<Violation> violation;
   Duration failed_at{};  // after the start, if violated
   bool crash_only = false;
+  bool excused = false;  // crash-only, and its rules were given up before the end
   std::size_t nodes = 0;
   std::size_t fault_kinds = 0;
   std::uint64_t events = 0;
