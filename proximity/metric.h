@@ -2,19 +2,14 @@
 //
 // The overlay asks for a scalar that is reflexive (nobody is nearer to a node than itself),
 // symmetric and keeps the triangle inequality; it works with less, at the price of longer routes.
-// Subnet numbers, geographic distances and hop counts are such metrics. Measured round trips are
-// symmetric and may break the triangle inequality: routes of the internet often are shorter through
-// a third party. All functions are pure.
+// Subnet numbers and geographic distances (location.h) are metrics in that sense. Measured round
+// trips and hop counts are symmetric and may break the triangle inequality: ways through the
+// internet often are shorter over a third party. All functions are pure.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
-#include <string>
-#include <string_view>
-
-#include <tl/expected.hpp>
 
 #include "proximity/proximity.h"
 
@@ -29,22 +24,6 @@ std::uint64_t units_of(Proximity distance);
 // Bits of the longer address that are left when the prefix that both share is taken away: 0 for the
 // same address, 8 within the same /24 of IPv4. Addresses of different lengths share nothing.
 Proximity subnet_distance(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b);
-
-// A point on the earth, degrees: latitude -90 … 90, longitude -180 … 180.
-struct Coordinates {
-  double latitude = 0;
-  double longitude = 0;
-
-  friend bool operator==(const Coordinates&, const Coordinates&) = default;
-};
-
-// "48.137,11.575". The error says what is accepted.
-tl::expected<Coordinates, std::string> parse_coordinates(std::string_view text);
-
-// Along the great circle on a sphere of 6,371 km, in metres.
-double great_circle_m(const Coordinates& a, const Coordinates& b);
-// In units of 10 m, rounded up.
-Proximity geographic_distance(const Coordinates& a, const Coordinates& b);
 
 // What of a metric does not hold among the points 0 … count - 1; each number counts the pairs, or
 // the ordered triples of distinct points, that break a condition.

@@ -1,6 +1,8 @@
 // Metrics that are not measured, and which conditions of a metric each keeps [Pastry §2.1].
 #include "proximity/metric.h"
 
+#include "proximity/location.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
