@@ -1,7 +1,9 @@
 #include "proximity/location.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 
 #include "proximity/globe.h"
 #include "proximity/metric.h"
@@ -64,6 +66,13 @@ std::optional<Location> Location::from_steps(std::int32_t latitude, std::int32_t
 
 Coordinates Location::coordinates() const {
   return {latitude_ / kStepsPerDegree, longitude_ / kStepsPerDegree};
+}
+
+std::string location_text(const Location& location) {
+  const Coordinates at = location.coordinates();
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%.7f,%.7f", at.latitude, at.longitude);
+  return text.data();
 }
 
 }  // namespace proximity

@@ -52,4 +52,7 @@ class Location {
   std::int32_t longitude_ = 0;
 };
 
+// As parse_coordinates() takes it; only if known().
+std::string location_text(const Location& location);
+
 }  // namespace proximity
