@@ -10,8 +10,9 @@ constexpr char kBetweenLocations = ';';
 
 std::vector<proximity::Location> read_locations(std::string_view text, Reader& reader) {
   std::vector<proximity::Location> locations;
-  while (!text.empty()) {
+  for (bool more = !text.empty(); more;) {
     const std::size_t end = std::min(text.find(kBetweenLocations), text.size());
+    more = end < text.size();
     const auto coordinates = proximity::parse_coordinates(text.substr(0, end));
     if (!coordinates) {
       reader.note({ErrorCode::invalid, "--location: " + coordinates.error()});

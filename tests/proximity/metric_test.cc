@@ -143,3 +143,73 @@ TEST_CASE("units come back as they were given") {
   CHECK(from_units(7) < from_units(8));
   CHECK(from_units(~0ULL).known());
 }
+
+TEST_CASE("hop counts are reflexive and symmetric, but the quickest way has not the fewest hops") {
+  TransitStubOptions options;
+  options.seed = 6;  // in many of these networks nothing breaks
+  const auto internet = make_transit_stub(options);
+  constexpr std::uint32_t kPlaces = 150;
+  const auto hops = [&](std::uint32_t a, std::uint32_t b) {
+    return static_cast<double>(*internet->routers_between(a, b));
+  };
+  const auto found = check_metric_conditions(kPlaces, hops);
+  CHECK(found.not_reflexive == 0);
+  CHECK(found.not_symmetric == 0);
+  // Seldom and by little: messages take the shortest way in time.
+  CHECK(found.triangles_broken > 0);
+  CHECK(found.triangles_broken * 10'000 < found.triangles);
+  CHECK(found.worst_ratio < 1.2);
+  for (std::uint32_t a = 1; a < kPlaces; ++a) CHECK(hops(0, a) >= 1);
+}
+
+TEST_CASE("addresses of an emulated internet: who shares a network shares a prefix") {
+  const auto internet = make_transit_stub({});
+  std::uint64_t near_ns = 0;
+  std::uint64_t near_pairs = 0;
+  std::uint64_t far_ns = 0;
+  std::uint64_t far_pairs = 0;
+  for (std::uint32_t a = 0; a < 300; ++a) {
+    const std::uint32_t address = *internet->address(a);
+    CHECK((address >> 24) == 127);
+    CHECK((address & 0xff) != 0);
+    CHECK((address & 0xff) != 0xff);
+    for (std::uint32_t b = 0; b < a; ++b) {
+      const auto delay = static_cast<std::uint64_t>(internet->delay(a, b).count());
+      const bool near = subnets_apart(address, *internet->address(b)) <= 16;
+      (near ? near_ns : far_ns) += delay;
+      ++(near ? near_pairs : far_pairs);
+    }
+  }
+  REQUIRE(near_pairs > 100);  // at the same transit router
+  CHECK(near_ns / near_pairs * 3 < far_ns / far_pairs);
+}
+
+TEST_CASE("coordinates of a globe: as far apart as its delays are long") {
+  SphereOptions options;
+  options.base = std::chrono::nanoseconds(0);
+  const auto sphere = make_sphere(options);
+  for (std::uint32_t a = 0; a < 200; ++a) {
+    const auto here = sphere->coordinates(a);
+    const auto there = sphere->coordinates(a + 1);
+    REQUIRE(here);
+    const double share =
+        static_cast<double>(sphere->delay(a, a + 1).count()) / static_cast<double>(100'000'000);
+    CHECK(great_circle_m(*here, *there) == doctest::Approx(20'015'087 * share).epsilon(1e-6));
+    // What is kept of them is exact to some centimetres.
+    CHECK(great_circle_m(*here, Location(*here).coordinates()) < 0.02);
+  }
+  CHECK_FALSE(make_plane({})->coordinates(0));
+  CHECK_FALSE(make_plane({})->routers_between(0, 1));
+  CHECK_FALSE(make_uniform(std::chrono::nanoseconds(0))->address(0));
+}
+
+TEST_CASE("locations: steps within their limits, and as text") {
+  CHECK_FALSE(Location().known());
+  CHECK(location_text(Location({48.137, -11.575})) == "48.1370000,-11.5750000");
+  CHECK(Location(*parse_coordinates(location_text(Location({-90, 180})))) == Location({-90, 180}));
+  CHECK(Location::from_steps(900'000'000, -1'800'000'000));
+  CHECK_FALSE(Location::from_steps(900'000'001, 0));
+  CHECK_FALSE(Location::from_steps(0, 1'800'000'001));
+  REQUIRE(Location::from_steps(Location::kNone, 5));
+  CHECK(*Location::from_steps(Location::kNone, 5) == Location());
+}
