@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 
 #include "proximity/globe.h"
 #include "proximity/metric.h"
@@ -27,6 +26,14 @@ std::optional<double> degrees(std::string_view text, double most) {
 
 std::int32_t steps(double degrees) {
   return static_cast<std::int32_t>(std::lround(degrees * kStepsPerDegree));
+}
+
+std::string fixed_text(double degrees) {
+  constexpr int kDigits = 7;
+  std::array<char, 16> text{};  // "-180.0000000"
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), degrees,
+                                          std::chars_format::fixed, kDigits);
+  return {text.data(), end};
 }
 
 bool within(std::int32_t steps, std::int32_t most) { return steps >= -most && steps <= most; }
@@ -70,9 +77,7 @@ Coordinates Location::coordinates() const {
 
 std::string location_text(const Location& location) {
   const Coordinates at = location.coordinates();
-  std::array<char, 40> text{};
-  std::snprintf(text.data(), text.size(), "%.7f,%.7f", at.latitude, at.longitude);
-  return text.data();
+  return fixed_text(at.latitude) + "," + fixed_text(at.longitude);
 }
 
 }  // namespace proximity
