@@ -41,6 +41,18 @@ Result<Exit> run_scenario(cluster::Supervisor& supervisor, const sim::Scenario& 
   return report->holds() ? Exit::done : Exit::violated;
 }
 
+void take_metric(const OverlayConfig& overlay, cluster::ClusterSettings& settings, Reader& reader) {
+  for (const proximity::Location& location : overlay.metric.locations) {
+    settings.locations.push_back(proximity::location_text(location));
+  }
+  const bool by_topology =
+      overlay.metric.kind == MetricKind::geographic && settings.locations.empty();
+  if (by_topology && settings.hosts != 0 && settings.hosts < settings.nodes) {
+    reader.note({ErrorCode::invalid,
+                 "--metric geo: with several nodes in a process it needs --location LAT,LON"});
+  }
+}
+
 Result<cluster::ClusterSettings> read_settings(const Options& options) {
   Reader reader(options);
   cluster::ClusterSettings settings;
@@ -50,7 +62,7 @@ Result<cluster::ClusterSettings> read_settings(const Options& options) {
   settings.base_port = static_cast<int>(reader.integer("base-port", 0, 65535));
   settings.data_dir = options.text("data");
   settings.runtime_dir = options.text("runtime-dir");
-  read_config(options, reader);
+  take_metric(read_config(options, reader), settings, reader);
   if (settings.hosts > settings.nodes) {
     reader.note({ErrorCode::invalid, "--hosts cannot be more than --nodes"});
   }
@@ -115,6 +127,9 @@ std::vector<OptionSpec> options() {
       {"runtime-dir", 0, "DIR", "where running nodes are listed"},
       {"run", 0, "SCENARIO", "carry out a scenario file, then stop (docs/simulator.md)"},
   };
+  const auto metric = metric_options(
+      "where processes stand on the earth, in degrees; several: \"LAT,LON;LAT,LON\", in turn");
+  specs.insert(specs.end(), metric.begin(), metric.end());
   const auto overlay = overlay_options("lan");
   specs.insert(specs.end(), overlay.begin(), overlay.end());
   return specs;

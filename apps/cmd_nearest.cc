@@ -26,8 +26,12 @@ Result<Exit> run(const Invocation& invocation) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(3);
   for (const control::Json& node : answer->value("nodes", control::Json::array())) {
-    text << std::setw(9) << node.value("round_trip", 0.0) * 1000 << " ms  " << node.value("id", "")
-         << "  " << node.value("endpoint", "") << "\n";
+    if (node.contains("distance")) {
+      text << std::setw(9) << node.value("distance", std::uint64_t{0});
+    } else {
+      text << std::setw(9) << node.value("round_trip", 0.0) * 1000 << " ms";
+    }
+    text << "  " << node.value("id", "") << "  " << node.value("endpoint", "") << "\n";
   }
   return print_text(text.str());
 }
@@ -37,10 +41,13 @@ Result<Exit> run(const Invocation& invocation) {
 extern const Command kNearestCommand;
 const Command kNearestCommand{
     .name = "nearest",
-    .summary = "The nodes nearest to a node, or those within a time, by measured round trips.",
+    .summary = "The nodes nearest to a node, or those within a time.",
     .details =
-        "What the tables of the node hold, nearest first: round-trip time, id, address. It asks "
-        "nobody; nodes that it never heard of may be nearer.",
+        "What the tables of the node hold, nearest first: round-trip time, or with another "
+        "--metric "
+        "of the overlay its distance (docs/clusters.md), id, address. It asks nobody; nodes that "
+        "it "
+        "never heard of may be nearer.",
     .example = "pastry nearest --count 5 --within 20ms",
     .options = node_options(
         {{"count", 'c', "N", "at most this many", "10"},

@@ -1,4 +1,5 @@
 // pastry node: a process of one or more nodes with files and topics.
+#include <arpa/inet.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
@@ -14,6 +15,7 @@
 #include "apps/cli/output.h"
 #include "apps/node_settings.h"
 #include "apps/service/process.h"
+#include "pastry/wire/subnet_metric.h"
 #include "pastry/zmq/endpoint.h"
 
 namespace pastry::cli {
@@ -30,6 +32,46 @@ Result<std::string> control_endpoint(const std::string& text) {
     return tl::unexpected<Error>(allowed.error());
   }
   return endpoint->resolved().map([](const host::Endpoint& numeric) { return numeric.text(); });
+}
+
+// The address that peers are told must show the network, or nobody is near.
+bool tells_subnet(const ProcessSettings& settings) {
+  const auto told =
+      host::Endpoint::parse(settings.advertise.empty() ? settings.listen : settings.advertise);
+  // What is no endpoint is somebody else's error.
+  if (!told) return true;
+  in6_addr numeric{};
+  return ::inet_pton(AF_INET, told->host.c_str(), &numeric) == 1 ||
+         ::inet_pton(AF_INET6, told->host.c_str(), &numeric) == 1;
+}
+
+void set_metric(ProcessSettings& settings, const MetricChoice& choice, Reader& reader) {
+  if (choice.locations.size() > 1) {
+    reader.note({ErrorCode::invalid, "--location takes one place, since a process is at one"});
+  }
+  if (!choice.locations.empty()) settings.location = choice.locations.front();
+  switch (choice.kind) {
+    case MetricKind::round_trip:
+      break;
+    case MetricKind::subnet:
+      settings.metric = std::make_shared<wire::SubnetMetric>();
+      if (!tells_subnet(settings)) {
+        reader.note({ErrorCode::invalid,
+                     "--metric subnet needs a numeric address in --listen or --advertise"});
+      }
+      break;
+    case MetricKind::geographic:
+      settings.metric = std::make_shared<GeographicMetric>();
+      settings.location_of_topology = choice.locations.empty();
+      if (settings.location_of_topology && settings.nodes > 1) {
+        reader.note({ErrorCode::invalid,
+                     "--metric geo: with several nodes in a process it needs --location LAT,LON"});
+      }
+      break;
+    case MetricKind::hops:
+      settings.metric = std::make_shared<HopMetric>(settings.topology);
+      break;
+  }
 }
 
 Result<ProcessSettings> read_settings(const Invocation& invocation) {
@@ -50,6 +92,7 @@ Result<ProcessSettings> read_settings(const Invocation& invocation) {
   OverlayConfig overlay = read_config(options, reader);
   settings.config = overlay.config;
   settings.topology = std::move(overlay.topology);
+  set_metric(settings, overlay.metric, reader);
   settings.capacity_bytes =
       reader.error() ? 0
                      : static_cast<std::uint64_t>(reader.integer("capacity", 0, INT64_MAX)) << 20;
@@ -154,6 +197,8 @@ std::vector<OptionSpec> options() {
       {"runtime-dir", 0, "DIR", "where running nodes are listed"},
       {"cluster-pid", 0, "PID", "supervisor, if this node belongs to a test cluster", "0"},
   };
+  const auto metric = metric_options("where this process stands on the earth, in degrees");
+  specs.insert(specs.end(), metric.begin(), metric.end());
   const auto overlay = overlay_options("wan");
   specs.insert(specs.end(), overlay.begin(), overlay.end());
   return specs;

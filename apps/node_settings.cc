@@ -10,15 +10,15 @@
 namespace pastry::cli {
 namespace {
 
-constexpr std::array<const char*, 9> kNames{"profile",       "leaf-set", "digit-bits",
-                                            "neighbourhood", "overlay",  "topology",
-                                            "topology-seed", "capacity", "log-level"};
+constexpr std::array<const char*, 10> kNames{
+    "profile",  "leaf-set",      "digit-bits", "neighbourhood", "overlay",
+    "topology", "topology-seed", "capacity",   "log-level",     "metric"};
 
 }  // namespace
 
 std::vector<OptionSpec> overlay_options(const std::string& profile) {
   return {
-      {"profile", 0, "lan|wan", "periods and time-outs", profile},
+      {"profile", 0, "PROFILE", "periods and time-outs: lan, wan or test", profile},
       {"leaf-set", 'l', "L", "size of the leaf set, even", "32"},
       {"digit-bits", 'b', "B", "bits per digit", "4"},
       {"neighbourhood", 0, "M", "size of the neighbourhood set", "32"},
@@ -33,10 +33,11 @@ std::vector<OptionSpec> overlay_options(const std::string& profile) {
 }
 
 OverlayConfig read_config(const Options& options, Reader& reader) {
-  const bool wan = reader.choice("profile", {"lan", "wan"}) == 1;
+  constexpr std::array<Config (*)(), 3> kProfiles = {Config::lan, Config::wan, Config::test};
+  const std::size_t profile = reader.choice("profile", {"lan", "wan", "test"});
   OverlayConfig result;
   Config& config = result.config;
-  config = wan ? Config::wan() : Config::lan();
+  config = kProfiles[profile]();
   config.leaf_set = static_cast<int>(reader.integer("leaf-set", 2, 128));
   config.digit_bits = static_cast<int>(reader.integer("digit-bits", 1, 8));
   config.neighbourhood = static_cast<int>(reader.integer("neighbourhood", 0, 128));
@@ -58,6 +59,7 @@ OverlayConfig read_config(const Options& options, Reader& reader) {
   } else if (name != "none") {
     result.topology = std::move(*topology);
   }
+  result.metric = read_metric(options, reader, result.topology.get());
   return result;
 }
 

@@ -5,18 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/metric.h"
 #include "apps/cli/options.h"
 #include "pastry/core/config.h"
 #include "proximity/topology.h"
 
 namespace pastry::cli {
 
-// Options of the overlay's parameters; the same on every node of a ring.
+// Options of the overlay's parameters; the same on every node of a ring, but for --location.
 std::vector<OptionSpec> overlay_options(const std::string& profile);
 
 struct OverlayConfig {
   Config config;                                        // validated
   std::shared_ptr<const proximity::Topology> topology;  // null: no emulated delays
+  MetricChoice metric;                                  // not in `config` yet
 };
 
 // Reads them; notes what is wrong in the reader, the result is then not to be used.

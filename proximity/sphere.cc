@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "proximity/globe.h"
 #include "proximity/places.h"
 #include "proximity/topology.h"
 
@@ -8,38 +9,6 @@ namespace proximity {
 using std::chrono::nanoseconds;
 
 namespace {
-
-constexpr double kPi = 3.14159265358979323846;
-
-struct Point {
-  double x;
-  double y;
-  double z;
-};
-
-// Only + - * / and sqrt, which every processor rounds the same way (the room is compiled without
-// contraction to fused operations), so that delays do not depend on a mathematics library.
-// 0 <= t <= 1; error below 1e-12.
-double arc_tangent(double t) {
-  // atan(t) = 2 atan(t / (1 + sqrt(1 + t^2))), twice, leaves t < 0.2 for the series.
-  t = t / (1.0 + std::sqrt(1.0 + t * t));
-  t = t / (1.0 + std::sqrt(1.0 + t * t));
-  const double square = t * t;
-  double sum = 0;
-  for (int k = 17; k >= 1; k -= 2) sum = 1.0 / k - square * sum;
-  return 4.0 * t * sum;
-}
-
-// The angle between two points of the unit sphere as a share of the half circle [Kahan].
-double angle(const Point& a, const Point& b) {
-  const Point difference{a.x - b.x, a.y - b.y, a.z - b.z};
-  const Point sum{a.x + b.x, a.y + b.y, a.z + b.z};
-  const auto length = [](const Point& p) { return std::sqrt(p.x * p.x + p.y * p.y + p.z * p.z); };
-  const double apart = length(difference);
-  const double together = length(sum);
-  return apart <= together ? 2.0 / kPi * arc_tangent(apart / together)
-                           : 1.0 - 2.0 / kPi * arc_tangent(together / apart);
-}
 
 class Sphere final : public Topology {
  public:
@@ -50,6 +19,10 @@ class Sphere final : public Topology {
     if (from == to) return {};
     const double way = angle(point(from), point(to)) * static_cast<double>(options_.half.count());
     return options_.base + nanoseconds(static_cast<std::int64_t>(std::ceil(way)) + 1);
+  }
+
+  std::optional<Coordinates> coordinates(std::uint64_t place) const override {
+    return coordinates_of(point(place));
   }
 
   std::string description() const override {

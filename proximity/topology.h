@@ -11,10 +11,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <tl/expected.hpp>
+
+#include "proximity/location.h"
 
 namespace proximity {
 
@@ -24,6 +27,19 @@ class Topology {
 
   // One-way delay between two places; symmetric, zero from a place to itself.
   virtual std::chrono::nanoseconds delay(std::uint64_t from, std::uint64_t to) const = 0;
+
+  // Where on a globe a place lies; only of those that are one: sphere.
+  virtual std::optional<Coordinates> coordinates(std::uint64_t) const { return std::nullopt; }
+
+  // How many routers a message between two places passes, none from a place to itself; only of
+  // those that are made of routers: transit-stub.
+  virtual std::optional<std::uint32_t> routers_between(std::uint64_t, std::uint64_t) const {
+    return std::nullopt;
+  }
+
+  // An IPv4 address for a place, such that those who share a network share a prefix; only of those
+  // that are made of networks: transit-stub. All are in 127.0.0.0/8, since they lead nowhere.
+  virtual std::optional<std::uint32_t> address(std::uint64_t) const { return std::nullopt; }
 
   // For people: kind and parameters.
   virtual std::string description() const = 0;
@@ -52,7 +68,7 @@ std::unique_ptr<Topology> make_sphere(const SphereOptions& options);
 // Routers in two levels, as the generator of Georgia Tech lays them (Zegura, Calvert,
 // Bhattacharjee, INFOCOM 1996): 10 transit domains of 5 routers; at each of these 10 stub domains
 // of 10 routers. Links are random and connect every domain; a message between stub domains goes
-// through the transit routers of both. A node hangs on a random stub router. Takes about 115 KB.
+// through the transit routers of both. A node hangs on a random stub router. Takes about 170 KB.
 inline constexpr std::uint32_t kTransitStubRouters = 5050;
 struct TransitStubOptions {
   std::uint64_t seed = 1;

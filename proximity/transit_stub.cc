@@ -34,7 +34,13 @@ constexpr std::uint32_t kWithinStubDomain = kParts / 40;
 constexpr std::uint32_t kTransitLinkPercent = 40;
 constexpr std::uint32_t kStubLinkPercent = 25;
 
-constexpr std::uint32_t kUnreachable = 1U << 28;
+// A way in the graph: its delay and, below, its links, so that the shorter delay counts first.
+constexpr std::uint32_t kLinkBits = 8;
+constexpr std::uint32_t kUnreachable = 1U << 30;
+constexpr std::uint16_t parts_of(std::uint32_t way) {
+  return static_cast<std::uint16_t>(way >> kLinkBits);
+}
+constexpr std::uint8_t links_of(std::uint32_t way) { return static_cast<std::uint8_t>(way); }
 
 class Generator {
  public:
@@ -61,8 +67,8 @@ class Graph {
 
   std::uint32_t& at(std::uint32_t a, std::uint32_t b) { return ways_[std::size_t{a} * size_ + b]; }
 
-  void link(std::uint32_t a, std::uint32_t b, std::uint32_t way) {
-    at(a, b) = at(b, a) = std::min(at(a, b), way);
+  void link(std::uint32_t a, std::uint32_t b, std::uint32_t parts) {
+    at(a, b) = at(b, a) = std::min(at(a, b), parts << kLinkBits | 1);
   }
 
   // Links first … first + count - 1: a random tree, and each further pair with a chance.
@@ -96,7 +102,9 @@ class Graph {
 class TransitStub final : public Topology {
  public:
   explicit TransitStub(const TransitStubOptions& options)
-      : options_(options), within_(std::size_t{kStub} * kStubPerDomain) {
+      : options_(options),
+        within_(std::size_t{kStub} * kStubPerDomain),
+        within_links_(within_.size()) {
     Generator random(options.seed);
     lay_transit(random);
     for (std::uint32_t domain = 0; domain < kStubDomains; ++domain) lay_stub(random, domain);
@@ -105,10 +113,30 @@ class TransitStub final : public Topology {
   // Rounded up, which keeps the triangle inequality exact.
   nanoseconds delay(std::uint64_t from, std::uint64_t to) const override {
     if (from == to) return {};
-    const std::uint64_t parts = way(router(from), router(to));
+    const std::uint64_t parts = way(router(from), router(to)).parts;
     const auto core = static_cast<std::uint64_t>(options_.core_link.count());
     return 2 * options_.lan +
            nanoseconds(static_cast<std::int64_t>((parts * core + kParts - 1) / kParts));
+  }
+
+  // One more than links between them.
+  std::optional<std::uint32_t> routers_between(std::uint64_t from,
+                                               std::uint64_t to) const override {
+    if (from == to) return 0;
+    return way(router(from), router(to)).links + 1;
+  }
+
+  // A prefix for each level: transit domain (4 bits), its router (3), the stub domain there (4),
+  // its router (4); then the host, never 0 or 255.
+  std::optional<std::uint32_t> address(std::uint64_t place) const override {
+    const std::uint32_t stub = router(place);
+    const std::uint32_t domain = stub / kStubPerDomain;
+    const std::uint32_t transit = domain / kStubDomainsPerTransit;
+    const std::uint32_t above = (transit / kTransitPerDomain) << 3 | transit % kTransitPerDomain;
+    const std::uint32_t network =
+        above << 8 | (domain % kStubDomainsPerTransit) << 4 | stub % kStubPerDomain;
+    const std::uint32_t host = 1 + reduced(splitmix64(place_hash(options_.seed, place)), 254);
+    return 127U << 24 | network << 8 | host;
   }
 
   std::string description() const override {
@@ -122,13 +150,23 @@ class TransitStub final : public Topology {
     return reduced(place_hash(options_.seed, place), kStub);
   }
 
-  std::uint32_t way(std::uint32_t a, std::uint32_t b) const {
+  struct Way {
+    std::uint32_t parts;
+    std::uint32_t links;
+  };
+
+  Way way(std::uint32_t a, std::uint32_t b) const {
     const std::uint32_t domain_a = a / kStubPerDomain;
     const std::uint32_t domain_b = b / kStubPerDomain;
-    if (domain_a == domain_b) return within_[std::size_t{a} * kStubPerDomain + b % kStubPerDomain];
+    if (domain_a == domain_b) {
+      const std::size_t pair = std::size_t{a} * kStubPerDomain + b % kStubPerDomain;
+      return {within_[pair], within_links_[pair]};
+    }
     const std::uint32_t transit_a = domain_a / kStubDomainsPerTransit;
     const std::uint32_t transit_b = domain_b / kStubDomainsPerTransit;
-    return std::uint32_t{up_[a]} + between_[transit_a * kTransit + transit_b] + up_[b];
+    const std::size_t between = transit_a * kTransit + transit_b;
+    return {std::uint32_t{up_[a]} + between_[between] + up_[b],
+            std::uint32_t{up_links_[a]} + between_links_[between] + up_links_[b]};
   }
 
   void lay_transit(Generator& random) {
@@ -149,7 +187,9 @@ class TransitStub final : public Topology {
     }
     graph.close();
     for (std::uint32_t i = 0; i < kTransit * kTransit; ++i) {
-      between_[i] = static_cast<std::uint16_t>(graph.at(i / kTransit, i % kTransit));
+      const std::uint32_t way = graph.at(i / kTransit, i % kTransit);
+      between_[i] = parts_of(way);
+      between_links_[i] = links_of(way);
     }
   }
 
@@ -161,10 +201,12 @@ class TransitStub final : public Topology {
     const std::uint32_t gateway = random.below(kStubPerDomain);
     const std::uint32_t first = domain * kStubPerDomain;
     for (std::uint32_t a = 0; a < kStubPerDomain; ++a) {
-      up_[first + a] = static_cast<std::uint16_t>(graph.at(a, gateway) + link);
+      up_[first + a] = static_cast<std::uint16_t>(parts_of(graph.at(a, gateway)) + link);
+      up_links_[first + a] = static_cast<std::uint8_t>(links_of(graph.at(a, gateway)) + 1);
       for (std::uint32_t b = 0; b < kStubPerDomain; ++b) {
-        within_[std::size_t{first + a} * kStubPerDomain + b] =
-            static_cast<std::uint16_t>(graph.at(a, b));
+        const std::size_t pair = std::size_t{first + a} * kStubPerDomain + b;
+        within_[pair] = parts_of(graph.at(a, b));
+        within_links_[pair] = links_of(graph.at(a, b));
       }
     }
   }
@@ -173,6 +215,10 @@ class TransitStub final : public Topology {
   std::array<std::uint16_t, kTransit * kTransit> between_{};  // transit routers
   std::array<std::uint16_t, kStub> up_{};                     // stub router to its transit router
   std::vector<std::uint16_t> within_;                         // within stub domains
+  // The links of the same ways.
+  std::array<std::uint8_t, kTransit * kTransit> between_links_{};
+  std::array<std::uint8_t, kStub> up_links_{};
+  std::vector<std::uint8_t> within_links_;
 };
 
 }  // namespace

@@ -191,6 +191,9 @@ Result<void> Supervisor::launch(Child& child, bool create) {
                                      "--runtime-dir=" + runtime_->path(),
                                      "--timeout=0"};
   if (!child.fixed_id.empty()) arguments.push_back("--id=" + child.fixed_id);
+  if (const auto& places = settings_.locations; !places.empty()) {
+    arguments.push_back("--location=" + places[child.index % places.size()]);
+  }
   if (create) arguments.emplace_back("--create");
   if (!create) {
     for (const std::string& seed : seeds_for(child)) arguments.push_back("--join=" + seed);

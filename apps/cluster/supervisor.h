@@ -27,6 +27,7 @@ struct ClusterSettings {
   int base_port = 0;       // 0: any free ones
   std::string data_dir;    // empty: a temporary one, removed at the end
   std::string runtime_dir;
+  std::vector<std::string> locations;   // of the processes in turn; none: not given
   std::vector<std::string> node_flags;  // overlay options, passed on to each node
 };
 

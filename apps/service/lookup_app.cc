@@ -95,8 +95,8 @@ ForwardDecision LookupApplication::forward(Context context, ForwardedMessage& me
   TraceHop hop{context.self_id(), endpoint_of(context, context.self()), std::nullopt};
   if (message.previous == kNoHandle || message.previous == context.self()) {
     hop.delay = Duration::zero();
-  } else if (const auto distance = context.proximity(message.previous); distance.known()) {
-    hop.delay = distance.round_trip() / 2;
+  } else if (const auto round_trip = context.round_trip(message.previous)) {
+    hop.delay = *round_trip / 2;
   }
   // At the source the message may pass here twice: before the first hop and, as the root, before
   // delivery.

@@ -6,6 +6,7 @@
 #include "apps/service/census_json.h"
 #include "apps/service/methods.h"
 #include "apps/service/process.h"
+#include "proximity/metric.h"
 
 namespace pastry::service {
 namespace {
@@ -141,6 +142,12 @@ void census(Process& process, const std::shared_ptr<Call>& call, const Json& par
           });
 }
 
+// Seconds, or the units of a metric that counts something else.
+Json::object_t::value_type distance_json(proximity::Proximity distance, bool timed) {
+  if (!timed) return {"distance", proximity::units_of(distance)};
+  return {"round_trip", std::chrono::duration<double>(distance.round_trip()).count()};
+}
+
 // Who is near, from the node's own tables.
 void nearest(Process& process, const std::shared_ptr<Call>& call, const Json& params) {
   const auto count = params.find("count");
@@ -153,14 +160,20 @@ void nearest(Process& process, const std::shared_ptr<Call>& call, const Json& pa
   if (limited && limit == Duration::zero()) {
     return call->error({ErrorCode::invalid, "within: must be a number of seconds above 0"});
   }
+  if (limited && process.settings().config.metric != nullptr) {
+    return call->error(
+        {ErrorCode::invalid,
+         "within: the overlay has a metric other than rtt, whose distances are no times"});
+  }
   on_node(process, call, params, [call, most, limited, limit](Context context, std::size_t) {
     Json nodes = Json::array();
-    for (const Neighbour& peer : limited ? context.within(limit) : context.nearest(most)) {
+    const bool timed = context.config().metric == nullptr;
+    for (const Neighbour& peer :
+         limited ? context.within(proximity::Proximity::from(limit)) : context.nearest(most)) {
       if (nodes.size() == most) break;
-      const std::chrono::duration<double> round_trip = peer.distance.round_trip();
       nodes.push_back({{"id", context.id(peer.node).hex()},
                        {"endpoint", endpoint_json(context, peer.node)},
-                       {"round_trip", round_trip.count()}});
+                       distance_json(peer.distance, timed)});
     }
     call->result({{"node", context.self_id().hex()}, {"nodes", std::move(nodes)}});
   });

@@ -90,6 +90,12 @@ Result<void> Process::open_nodes() {
   options.transport.advertise = settings_.advertise;
   options.transport.overlay = settings_.overlay;
   options.transport.domain = settings_.domain;
+  options.transport.location = settings_.location;
+  if (settings_.location_of_topology) {
+    const auto place = settings_.topology->coordinates(started->nodes.front().id.high());
+    if (place) options.transport.location = proximity::Location(*place);
+  }
+  settings_.config.metric = settings_.metric.get();
   options.config = settings_.config;
   options.topology = settings_.topology;
   options.store = store_.get();

@@ -14,6 +14,7 @@
 #include "apps/service/peer_keeper.h"
 #include "pastry/core/config.h"
 #include "pastry/core/id.h"
+#include "pastry/core/metric.h"
 #include "pastry/identity/sha256.h"
 #include "pastry/replica/lmdb_store.h"
 #include "pastry/zmq/host.h"
@@ -33,6 +34,10 @@ struct ProcessSettings {
   std::string domain;
   std::string overlay;
   Config config;
+  std::shared_ptr<const Metric> metric;  // null: measured round trips
+  proximity::Location location;
+  // The location is where the topology, which must be a globe, places the first node.
+  bool location_of_topology = false;
   std::shared_ptr<const proximity::Topology> topology;
   std::uint64_t capacity_bytes = 0;  // 0: the store's default
   std::string runtime_dir;

@@ -1,11 +1,13 @@
 #include "apps/sim/sim_common.h"
 
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <iomanip>
 #include <sstream>
 #include <thread>
 
+#include "apps/cli/metric.h"
 #include "apps/cli/topology.h"
 
 namespace pastry::cli {
@@ -16,7 +18,7 @@ std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::str
       {"topology", 0, "T",
        "none, uniform:DELAY, plane:SIDE, sphere:HALF, transit-stub:LINK or matrix:FILE", "plane"},
       {"seed", 's', "S", "decides everything that is random", "1"},
-      {"profile", 0, "NAME", "timers: wan or lan", "wan"},
+      {"profile", 0, "NAME", "timers: wan, lan or test", "wan"},
       {"digit-bits", 'b', "B", "bits per digit, 1-8", "4"},
       {"leaf-set", 'l', "L", "size of the leaf set", std::move(leaf_set)},
       {"neighbourhood", 'm', "M", "size of the neighbourhood set", "32"},
@@ -24,6 +26,9 @@ std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::str
       report_option(),
   };
   own.insert(own.begin(), common.begin(), common.end());
+  const auto metric = metric_options(
+      "where nodes stand on the earth, in degrees; several: \"LAT,LON;LAT,LON\", in turn");
+  own.insert(own.begin() + 2, metric.begin(), metric.end());
   return own;
 }
 
@@ -78,7 +83,8 @@ double probability(Reader& reader, const Options& options, const std::string& na
 
 sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) {
   sim::SimulatorOptions simulator;
-  simulator.config = reader.choice("profile", {"wan", "lan"}) == 0 ? Config::wan() : Config::lan();
+  constexpr std::array<Config (*)(), 3> kProfiles = {Config::wan, Config::lan, Config::test};
+  simulator.config = kProfiles[reader.choice("profile", {"wan", "lan", "test"})]();
   simulator.seed = static_cast<std::uint64_t>(reader.integer("seed", 0, INT64_MAX));
   simulator.config.digit_bits = static_cast<int>(reader.integer("digit-bits", 1, 8));
   simulator.config.leaf_set = static_cast<int>(reader.integer("leaf-set", 2, 128));
@@ -89,6 +95,14 @@ sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) 
     simulator.topology = std::move(*topology);
   } else {
     reader.note({ErrorCode::invalid, "--topology: " + topology.error().message});
+  }
+  MetricChoice metric = read_metric(options, reader, simulator.topology.get());
+  simulator.metric = metric.kind;
+  simulator.locations = std::move(metric.locations);
+  const bool addressed = simulator.topology && simulator.topology->address(0);
+  if (simulator.metric == MetricKind::subnet && !addressed) {
+    reader.note({ErrorCode::invalid,
+                 "--metric subnet needs --topology transit-stub: no other gives addresses"});
   }
   if (const Result<void> valid = simulator.config.validate(); !valid) reader.note(valid.error());
   return simulator;

@@ -143,12 +143,16 @@ class Context {
   };
   Result<Range> range(Handle node, int rank) const;
 
-  // The measured distance to a peer; unknown if there was no sample yet.
+  // The distance to a peer: the measured round-trip time, or what Config::metric says; unknown if
+  // the peer did not answer yet or is not kept in the tables.
   proximity::Proximity proximity(Handle node) const;
+  // The round-trip time to a peer as it was measured; nothing if that is not known, which it never
+  // is with a metric.
+  std::optional<Duration> round_trip(Handle node) const;
   // Up to `count` peers of known distance, nearest by the proximity metric first (nearness.h).
   std::vector<Neighbour> nearest(std::size_t count) const;
   // All peers that are known to be at most this far away, nearest first.
-  std::vector<Neighbour> within(Duration round_trip) const;
+  std::vector<Neighbour> within(proximity::Proximity limit) const;
   // Whether the peer is not suspected or known to be dead.
   bool believed_alive(Handle node) const;
 

@@ -138,6 +138,29 @@ Config Config::lan() {
 
 Config Config::wan() { return Config{}; }
 
+Config Config::test() {
+  Config config = lan();
+  config.heartbeat_period = milliseconds(200);
+  config.lease = milliseconds(600);
+  config.probe_timeout = milliseconds(100);
+  config.failed_memory = seconds(5);
+  config.flip_memory = minutes(1);
+  config.rto_initial = milliseconds(100);
+  config.rto_min = milliseconds(10);
+  config.rto_max = seconds(1);
+  config.join_retry_min = milliseconds(50);
+  config.join_retry_max = seconds(1);
+  config.gap_expiry = seconds(1);
+  config.leaf_exchange_period = seconds(2);
+  config.table_upkeep_period = seconds(10);
+  config.table_settle_period = milliseconds(100);
+  config.relay_retry_period = seconds(1);
+  config.table_probe_period_max = seconds(10);
+  config.reunion_period = seconds(1);
+  config.route_deadline = seconds(10);
+  return config;
+}
+
 Duration Config::lease_renewal() const {
   const Duration latest = std::min(heartbeat_period, lease * 2 / 3);
   const Duration in_time = lease - probe_timeout * (probe_retries + 1) - probe_timeout * 2 / 3;

@@ -14,6 +14,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 struct Marks;
+class Metric;
 
 struct Config {
   // --- Geometry [Pastry §2.1]; must be the same on every node of an overlay (b, leaf_set) ---
@@ -24,6 +25,12 @@ struct Config {
   int leaf_set = 32;
   // |M|: size of the neighbourhood set, 0…128.
   int neighbourhood = 32;
+
+  // --- Proximity [Pastry §2.1]; should be the same on every node of an overlay ---
+
+  // By what the nearer of two peers is told (metric.h); null: by the measured round-trip time. Must
+  // outlive the node.
+  const Metric* metric = nullptr;
 
   // --- Failure detection [MSPastry §4.1] ---
 
@@ -136,6 +143,11 @@ struct Config {
   // Profile for wide-area networks: a lease of 12 s renewed after 8 s, T_out 1 s (the defaults
   // above).
   static Config wan();
+
+  // Profile for tests on one machine: T_ls 0.2 s, T_out 0.1 s, a lease of 0.6 s, so that a death is
+  // found out and the keys are back within a second. A machine that is busy for a tenth of a second
+  // makes live nodes look silent.
+  static Config test();
 
   // How old a lease gets before it is renewed: early enough that a silent neighbour is found dead
   // and the next one has granted a new lease when the old one ends.

@@ -139,14 +139,20 @@ proximity::Proximity Context::proximity(Handle peer) const {
   return distance_to(*node.directory, node.tables, peer);
 }
 
+std::optional<Duration> Context::round_trip(Handle peer) const {
+  const NodeState& node = *node_->state_;
+  const Duration time = known_round_trip(*node.config, *node.directory, node.tables, peer);
+  return time < Duration::zero() ? std::nullopt : std::optional(time);
+}
+
 std::vector<Neighbour> Context::nearest(std::size_t count) const {
   const NodeState& node = *node_->state_;
   return nearest_peers(*node.directory, node.tables, count);
 }
 
-std::vector<Neighbour> Context::within(Duration round_trip) const {
+std::vector<Neighbour> Context::within(proximity::Proximity limit) const {
   const NodeState& node = *node_->state_;
-  return peers_within(*node.directory, node.tables, proximity::Proximity::from(round_trip));
+  return peers_within(*node.directory, node.tables, limit);
 }
 
 bool Context::believed_alive(Handle peer) const {

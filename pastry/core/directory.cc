@@ -86,7 +86,7 @@ HostIndex Directory::intern_host(const HostInfo& host) {
   if (live_hosts_ == host_buckets_.size()) grow_host_buckets();
   std::uint32_t slot = static_cast<std::uint32_t>(hosts_.size());
   if (free_hosts_.empty()) {
-    hosts_.emplace_back();
+    hosts_.append();
     host_used_.push_back(true);
   } else {
     slot = free_hosts_.back();

@@ -10,7 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -18,6 +18,7 @@
 
 #include "pastry/core/id.h"
 #include "pastry/core/payload.h"
+#include "proximity/location.h"
 
 namespace pastry {
 
@@ -45,6 +46,8 @@ struct HostInfo {
   // Failure-domain label; copies of a file are spread over different domains. Empty means: a domain
   // of its own for this process.
   std::string domain;
+  // Where it stands on the earth, if it says so; for a metric (metric.h).
+  proximity::Location location;
 
   friend bool operator==(const HostInfo&, const HostInfo&) = default;
 };
@@ -128,6 +131,23 @@ class Directory {
     std::uint32_t next = kEndOfChain;
   };
 
+  // An array that only grows, with stable addresses, because host() returns references. In blocks
+  // of its own: those of std::deque leave a fifth of their memory unused with this record.
+  class Hosts {
+   public:
+    std::size_t size() const { return size_; }
+    Host& operator[](std::size_t slot) { return blocks_[slot / kBlock][slot % kBlock]; }
+    const Host& operator[](std::size_t slot) const { return blocks_[slot / kBlock][slot % kBlock]; }
+    void append() {
+      if (size_++ % kBlock == 0) blocks_.push_back(std::make_unique<Host[]>(kBlock));
+    }
+
+   private:
+    static constexpr std::size_t kBlock = 16;
+    std::vector<std::unique_ptr<Host[]>> blocks_;
+    std::size_t size_ = 0;
+  };
+
   static constexpr std::uint32_t kEndOfChain = 0xffffffffU;
 
   Handle find_exact(const NodeId& id, std::uint64_t incarnation, HostIndex host,
@@ -150,7 +170,7 @@ class Directory {
   std::vector<bool> twins_;
   std::vector<std::uint32_t> free_peers_;
   std::vector<std::uint32_t> peer_buckets_;  // first of each chain; a power of two of them
-  std::deque<Host> hosts_;                   // stable addresses: host() returns references
+  Hosts hosts_;
   std::vector<bool> host_used_;
   std::vector<std::uint32_t> free_hosts_;
   std::vector<std::uint32_t> host_buckets_;

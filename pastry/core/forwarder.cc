@@ -231,9 +231,9 @@ void Forwarder::send_hop(NodeState& node, Step& step, Handle next, Routed&& mess
 // only once or twice.
 Duration Forwarder::first_timeout(const NodeState& node, Handle next) {
   const Config& config = *node.config;
-  const Proximity distance = distance_to(*node.directory, node.tables, next);
-  if (!distance.known()) return config.rto_initial;
-  return std::min(std::max(distance.round_trip() * 2, config.rto_min * 2), config.rto_initial);
+  const Duration time = known_round_trip(config, *node.directory, node.tables, next);
+  if (time < Duration::zero()) return config.rto_initial;
+  return std::min(std::max(time * 2, config.rto_min * 2), config.rto_initial);
 }
 
 void Forwarder::deliver(NodeState& node, Step& step, Routed&& message, Handle previous) {

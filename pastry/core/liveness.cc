@@ -63,8 +63,10 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     note(*node.config, Mark::newcomer_probed_first);
     consider_leaf(node, step, from);
   }
-  if (probe.active && probe.round_trip >= Duration::zero() && via(from) == kNoHandle &&
-      !dead(node, step.now, from)) {
+  // A metric needs no time, only that the peer can be reached.
+  const bool timed = probe.round_trip >= Duration::zero();
+  const bool measurable = timed || (reached && node.config->metric != nullptr);
+  if (probe.active && measurable && via(from) == kNoHandle && !dead(node, step.now, from)) {
     node.measured(from, probe.round_trip);
   }
   consider_leaves(node, step, probe.leaf_set);
@@ -86,7 +88,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pon
   const Duration round_trip = answered(node, step, from, pong.token, pong.active);
   if (round_trip < Duration::zero() || via(from) != kNoHandle) return;
   // The peer learns what was measured here if it would take us into its table for it.
-  if (pong.active && node.member() && Proximity::from(round_trip) < pong.wanted) {
+  if (pong.active && node.member() && node.distance(from, round_trip) < pong.wanted) {
     node.upkeep.wanted_by(node, step, from, round_trip);
   }
 }
@@ -112,8 +114,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Leave& le
 void Liveness::announce_leaf_set(NodeState& node, Step& step) {
   LeafProbe news = leaf_probe(node, step.now, true, 0);
   for (const Handle peer : node.tables.leaf_set.members()) {
-    const Proximity distance = distance_to(*node.directory, node.tables, peer);
-    news.round_trip = distance.known() ? distance.round_trip() : Duration(-1);
+    news.round_trip = known_round_trip(*node.config, *node.directory, node.tables, peer);
     node.send(step, peer, LeafProbe(news));
   }
 }

@@ -35,6 +35,14 @@ Proximity distance_to(const Directory& directory, const Tables& tables, Handle p
   return {};
 }
 
+Duration known_round_trip(const Config& config, const Directory& directory, const Tables& tables,
+                          Handle peer) {
+  constexpr Duration kUnknown{-1};
+  if (config.metric != nullptr) return kUnknown;
+  const Proximity distance = distance_to(directory, tables, peer);
+  return distance.known() ? distance.round_trip() : kUnknown;
+}
+
 std::vector<Neighbour> nearest_peers(const Directory& directory, const Tables& tables,
                                      std::size_t count) {
   std::vector<Neighbour> peers = measured_peers(directory, tables);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "pastry/core/config.h"
 #include "pastry/core/routing.h"
 
 namespace pastry {
@@ -17,8 +18,14 @@ struct Neighbour {
   Proximity distance;  // known
 };
 
-// The distance to a peer; unknown if it was not measured or is not kept any more.
+// The distance to a peer; unknown if it never answered, if a metric cannot tell it, or if it is not
+// kept any more.
 Proximity distance_to(const Directory& directory, const Tables& tables, Handle peer);
+
+// The round-trip time to a peer as it was measured; negative if that is not known, which it never
+// is where a metric decides: the tables hold one distance for each peer.
+Duration known_round_trip(const Config& config, const Directory& directory, const Tables& tables,
+                          Handle peer);
 
 // Up to `count` peers of known distance, nearest first; at the same distance in the order of ids.
 std::vector<Neighbour> nearest_peers(const Directory& directory, const Tables& tables,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pastry/core/metric.h"
 #include "pastry/core/nearness.h"
 
 namespace pastry {
@@ -132,10 +133,18 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
 
 void NodeState::measured(Handle peer, Duration round_trip) {
   if (peer == self || id(peer) == self_id() || liveness.inactive(peer)) return;
-  const Proximity known =
-      proximity::filtered(distance_to(*directory, tables, peer), Proximity::from(round_trip));
+  Proximity known = distance(peer, round_trip);
+  // Times vary with the load of the network; what a metric says does not.
+  if (config->metric == nullptr) {
+    known = proximity::filtered(distance_to(*directory, tables, peer), known);
+  }
   tables.routing_table.consider(peer, known);
   tables.neighbourhood.consider(peer, known);
+}
+
+Proximity NodeState::distance(Handle peer, Duration round_trip) const {
+  if (config->metric == nullptr) return Proximity::from(round_trip);
+  return config->metric->distance(*directory, self, peer);
 }
 
 void NodeState::go_on_alone_if_so(Step& step) {

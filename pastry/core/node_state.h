@@ -81,7 +81,11 @@ struct NodeState {
   // Insertion into and removal from the tables, with everything that follows from it.
   void insert_leaf(Step& step, Handle peer);
   void remove_peer(Step& step, Handle peer, Departure how);
+  // The peer answered after `round_trip`: it may stand in the tables, as far away as that or as the
+  // metric says.
   void measured(Handle peer, Duration round_trip);
+  // How far that is; without a metric the round trip itself.
+  Proximity distance(Handle peer, Duration round_trip) const;
   // Everybody this node knew is dead or gone.
   void go_on_alone_if_so(Step& step);
   // A joiner's probes are answered and its neighbours granted leases, or a suspended node has both

@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "pastry/core/hex.h"
 #include "pastry/identity/files.h"
@@ -15,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
+using proximity::Location;
 
 constexpr std::size_t kNodesMax = 100'000;
 constexpr std::size_t kFileMax = 16U << 20;
@@ -64,6 +66,20 @@ Json to_json(const NodeIdentity& node) {
   return {{"id", node.id.hex()}, {"incarnation", node.incarnation}};
 }
 
+// Most have none, which is no error; nothing if it is damaged.
+std::optional<Location> location_from(const Json& json) {
+  const auto* steps = array_of(json, "location");
+  if (steps == nullptr) return Location();
+  if (steps->size() != 2 || !(*steps)[0].is_number_integer() || !(*steps)[1].is_number_integer())
+    return std::nullopt;
+  const auto latitude = (*steps)[0].get<std::int64_t>();
+  const auto longitude = (*steps)[1].get<std::int64_t>();
+  if (!std::in_range<std::int32_t>(latitude) || !std::in_range<std::int32_t>(longitude))
+    return std::nullopt;
+  return Location::from_steps(static_cast<std::int32_t>(latitude),
+                              static_cast<std::int32_t>(longitude));
+}
+
 std::optional<PeerInfo> peer_from(const Json& json) {
   const auto node = node_from(json);
   if (!node) return std::nullopt;
@@ -76,6 +92,9 @@ std::optional<PeerInfo> peer_from(const Json& json) {
       !from_hex(*key, peer.host.transport_key.bytes))
     return std::nullopt;
   peer.host.domain = *domain;
+  const auto location = location_from(json);
+  if (!location) return std::nullopt;
+  peer.host.location = *location;
   peer.signature.resize(signature->size() / 2);
   if (!from_hex(*signature, peer.signature)) return std::nullopt;
   for (const Json& address : *addresses) {
@@ -90,6 +109,9 @@ Json to_json(const PeerInfo& peer) {
   json["transport_key"] = to_hex(peer.host.transport_key.bytes);
   json["addresses"] = peer.host.addresses;
   json["domain"] = peer.host.domain;
+  if (const Location& location = peer.host.location; location.known()) {
+    json["location"] = {location.latitude_steps(), location.longitude_steps()};
+  }
   json["signature"] = to_hex(peer.signature);
   return json;
 }

@@ -11,9 +11,10 @@ namespace {
 // tell more about load than about distance.
 constexpr Duration kNearSlack = std::chrono::milliseconds(1);
 
-bool as_near(const proximity::Proximity& distance, const proximity::Proximity& nearest) {
+bool as_near(const proximity::Proximity& distance, const proximity::Proximity& nearest,
+             Duration slack) {
   if (!nearest.known() || !distance.known()) return !nearest.known();
-  return distance.round_trip() <= 2 * nearest.round_trip() + kNearSlack;
+  return distance.round_trip() <= 2 * nearest.round_trip() + slack;
 }
 
 // Itself first, then by measured distance, then the unmeasured in ring order. Those that are about
@@ -27,8 +28,9 @@ void nearest_first(Context context, const StoreName& name, std::vector<Handle>& 
                    [&](Handle a, Handle b) { return distance(a) < distance(b); });
   if (others == nodes.end()) return;
   const proximity::Proximity nearest = distance(*others);
-  const auto end = std::find_if_not(others, nodes.end(),
-                                    [&](Handle node) { return as_near(distance(node), nearest); });
+  const Duration slack = context.config().metric == nullptr ? kNearSlack : Duration::zero();
+  const auto end = std::find_if_not(
+      others, nodes.end(), [&](Handle node) { return as_near(distance(node), nearest, slack); });
   std::rotate(others, others + name.bytes.back() % (end - others), end);
 }
 

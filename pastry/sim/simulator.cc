@@ -7,6 +7,8 @@
 #include "pastry/core/message_handles.h"
 #include "pastry/sim/simulator_trace.h"
 #include "pastry/sim/traced_application.h"
+#include "pastry/wire/address.h"
+#include "pastry/wire/subnet_metric.h"
 
 namespace pastry::sim {
 
@@ -24,10 +26,30 @@ constexpr std::uint64_t kNodeStream = 3;
 // So many descriptions beside two per node are worth a collection.
 constexpr std::size_t kCollectAbove = 256;
 
+// Of every simulated address: there is one process at each.
+constexpr std::uint16_t kSimulatedPort = 4000;
+
 std::shared_ptr<const proximity::Topology> or_default(
     std::shared_ptr<const proximity::Topology> topology) {
   if (topology) return topology;
   return proximity::make_uniform(milliseconds(10));
+}
+
+// What the metric asks of a description, from the place of the node. Nothing without one: it would
+// travel in every message.
+void locate(const SimulatorOptions& options, std::uint64_t place, HostInfo& host) {
+  if (options.metric == MetricKind::geographic && !options.locations.empty()) {
+    host.location = options.locations[place % options.locations.size()];
+  } else if (options.metric == MetricKind::geographic && options.topology) {
+    const auto coordinates = options.topology->coordinates(place);
+    if (coordinates) host.location = proximity::Location(*coordinates);
+  } else if (options.metric == MetricKind::subnet && options.topology) {
+    const auto address = options.topology->address(place);
+    if (address) {
+      host.addresses.push_back(
+          wire::format_address({wire::Address::Kind::ipv4, 0, *address, kSimulatedPort, {}}));
+    }
+  }
 }
 
 }  // namespace
@@ -40,10 +62,12 @@ std::string_view name(DropCause cause) {
 
 Simulator::Simulator(SimulatorOptions options)
     : options_(std::move(options)),
+      metric_(make_metric()),
       network_(or_default(options_.topology), derive(options_.seed, kNetworkStream),
                options_.network),
       random_(derive(options_.seed, kExperimentStream)),
       now_(options_.start) {
+  if (metric_) options_.config.metric = metric_.get();
   if (options_.encode) {
     wire::CodecOptions codec;
     codec.overlay_tag = wire::overlay_tag("simulation");
@@ -65,12 +89,13 @@ NodeIndex Simulator::add_node() { return add_node(random_.id()); }
 
 NodeIndex Simulator::add_node(const NodeId& id, std::string domain) {
   const NodeIndex node{static_cast<std::uint32_t>(nodes_.size())};
-  assign_handle(nodes_.append(), node, {id, 1, make_host(index(node), std::move(domain)), {}});
+  assign_handle(nodes_.append(), node,
+                {id, 1, make_host(node, index(node), std::move(domain)), {}});
   return node;
 }
 
 // A process of its own: its transport key follows from the seed and `stream`.
-HostInfo Simulator::make_host(std::uint64_t stream, std::string domain) const {
+HostInfo Simulator::make_host(NodeIndex node, std::uint64_t stream, std::string domain) const {
   HostInfo host;
   Random key(derive(options_.seed, kNodeStream, ~stream));
   for (std::size_t i = 0; i < host.transport_key.bytes.size(); i += 8) {
@@ -80,7 +105,23 @@ HostInfo Simulator::make_host(std::uint64_t stream, std::string domain) const {
     }
   }
   host.domain = std::move(domain);
+  locate(options_, index(node), host);
   return host;
+}
+
+std::unique_ptr<const Metric> Simulator::make_metric() const {
+  switch (options_.metric) {
+    case MetricKind::round_trip:
+      break;
+    case MetricKind::subnet:
+      return std::make_unique<wire::SubnetMetric>();
+    case MetricKind::geographic:
+      return std::make_unique<GeographicMetric>();
+    case MetricKind::hops:
+      return std::make_unique<HopMetric>(or_default(options_.topology),
+                                         [this](Handle node) { return index(node_of(node)); });
+  }
+  return nullptr;
 }
 
 void Simulator::assign_handle(Record& record, NodeIndex node, const PeerInfo& info) {

@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "pastry/core/hash.h"
+#include "pastry/core/metric.h"
 #include "pastry/core/node.h"
 #include "pastry/core/random.h"
 #include "pastry/core/verifier.h"
@@ -77,6 +78,12 @@ struct SimulatorOptions {
   Config config;
   // Null: 10 ms between any two nodes.
   std::shared_ptr<const proximity::Topology> topology;
+  // What nodes take for near. With subnet each gets the address that the topology gives its place,
+  // which must give some (transit-stub); with geographic a location of `locations` in turn, or
+  // where the topology places it (sphere); hops needs a topology that counts routers
+  // (transit-stub). round_trip: measured, or Config::metric, which then must outlive the simulator.
+  MetricKind metric = MetricKind::round_trip;
+  std::vector<proximity::Location> locations;
   // Faults of the network from the start; crashes, pauses, partitions and the like are calls.
   NetworkOptions network;
   // Encode and decode every message; off only for speed.
@@ -303,7 +310,8 @@ class Simulator {
   Record& record(NodeIndex node) { return nodes_[index(node)]; }
   const Record& record(NodeIndex node) const { return nodes_[index(node)]; }
 
-  HostInfo make_host(std::uint64_t stream, std::string domain) const;
+  std::unique_ptr<const Metric> make_metric() const;
+  HostInfo make_host(NodeIndex node, std::uint64_t stream, std::string domain) const;
   void assign_handle(Record& record, NodeIndex node, const PeerInfo& info);
   void start(NodeIndex node);
   void stop(NodeIndex node);
@@ -334,6 +342,7 @@ class Simulator {
   void trace(std::uint64_t what, NodeIndex node, std::uint64_t detail);
 
   SimulatorOptions options_;
+  std::unique_ptr<const Metric> metric_;
   Directory directory_;
   InsecureLoopbackVerifier verifier_;
   Network network_;

@@ -106,7 +106,7 @@ void Simulator::replace(NodeIndex node) { replace(node, random_.id()); }
 void Simulator::replace(NodeIndex node, const NodeId& id) {
   Record& target = record(node);
   assert(target.status == NodeStatus::down);
-  HostInfo host = make_host(index(node) ^ id.low(), directory_.host(target.handle).domain);
+  HostInfo host = make_host(node, index(node) ^ id.low(), directory_.host(target.handle).domain);
   target.sleep.reset();
   target.store.reset();
   target.status = NodeStatus::added;

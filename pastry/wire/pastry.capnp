@@ -44,8 +44,9 @@
 # A peer travels as Data holding a Peer: an unpacked, single-segment Cap'n Proto message without the
 # segment table. As Data it is passed on, compared and cached byte for byte by hops that need not
 # parse it. Writers write a Peer in one way only: Peer, addresses (names behind the list), domain,
-# signature, in this order, absent parts as null pointers. A peer that a reader did not know is
-# verified before anything else is done with it. Empty Data stands for "no peer" where that is allowed.
+# signature, in this order, absent parts as null pointers; a Host without location ends before it, with
+# four words of data. A peer that a reader did not know is verified before anything else is done with
+# it. Empty Data stands for "no peer" where that is allowed.
 #
 # WHO IS KNOWN
 #
@@ -145,6 +146,11 @@ struct Host {
 
   domain @5 :Text;
   # Failure-domain label; absent: a domain of its own.
+
+  latitude @6 :Int32 = -2147483648;
+  longitude @7 :Int32;
+  # Where it stands on the earth, in steps of 1e-7 degrees: -90 ... 90 and -180 ... 180 degrees. With
+  # the default latitude there is no location.
 }
 
 struct Address {

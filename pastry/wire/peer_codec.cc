@@ -1,5 +1,7 @@
 #include "pastry/wire/peer_codec.h"
 
+#include <capnp/any.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -75,6 +77,16 @@ bool printable(std::string_view text, std::size_t max) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
+schema::Host::Builder init_host(schema::Peer::Builder peer, const HostInfo& host) {
+  if (host.location.known()) return peer.initHost();
+  constexpr std::uint16_t kWordsBefore = 4;
+  constexpr std::uint16_t kPointers = 2;
+  return capnp::toAny(peer)
+      .getPointerSection()[0]
+      .initAsAnyStruct(kWordsBefore, kPointers)
+      .as<schema::Host>();
+}
+
 Result<void> write_host(const HostInfo& host, schema::Host::Builder out) {
   if (host.addresses.size() > kAddressesMax)
     return fail(ErrorCode::too_large, "host.addresses: more than 4");
@@ -90,6 +102,10 @@ Result<void> write_host(const HostInfo& host, schema::Host::Builder out) {
       if (auto written = write_address(host.addresses[i], list[i]); !written) return written;
   }
   if (!host.domain.empty()) out.setDomain(as_text(host.domain));
+  if (host.location.known()) {
+    out.setLatitude(host.location.latitude_steps());
+    out.setLongitude(host.location.longitude_steps());
+  }
   return {};
 }
 
@@ -100,6 +116,9 @@ Result<HostInfo> read_host(schema::Host::Reader in) {
   const auto domain = as_view(in.getDomain());
   if (!printable(domain, kDomainBytesMax))
     return fail(ErrorCode::invalid, "host.domain: over 64 bytes or not printable");
+
+  const auto location = proximity::Location::from_steps(in.getLatitude(), in.getLongitude());
+  if (!location) return fail(ErrorCode::invalid, "host.latitude, host.longitude: not on the earth");
 
   HostInfo host;
   put_key_word(host.transport_key, 0, in.getKey0());
@@ -113,6 +132,7 @@ Result<HostInfo> read_host(schema::Host::Reader in) {
     host.addresses.push_back(std::move(*address));
   }
   host.domain = domain;
+  host.location = *location;
   return host;
 }
 
@@ -184,7 +204,7 @@ Result<ByteView> PeerCodec::build(Handle peer) {
   out.setIdHigh(directory_.id(peer).high());
   out.setIdLow(directory_.id(peer).low());
   out.setIncarnation(directory_.incarnation(peer));
-  if (auto written = write_host(host, out.initHost()); !written)
+  if (auto written = write_host(host, init_host(out, host)); !written)
     return tl::unexpected<Error>(std::move(written.error()));
   if (!signature.empty()) out.setSignature(as_data(signature));
   const auto segments = message.getSegmentsForOutput();

@@ -13,7 +13,12 @@
 
 namespace pastry::wire {
 
-// Result names the field that is out of bounds.
+// Where `host` goes in a Peer, as long as it needs to be: a location is the last part of a Host,
+// and most have none.
+schema::Host::Builder init_host(schema::Peer::Builder peer, const HostInfo& host);
+
+// Result names the field that is out of bounds. `out` must have room for a location if the host has
+// one.
 Result<void> write_host(const HostInfo& host, schema::Host::Builder out);
 Result<HostInfo> read_host(schema::Host::Reader in);
 

@@ -12,6 +12,7 @@
 #include "pastry/core/id.h"
 #include "pastry/core/storage.h"
 #include "pastry/core/timestamp.h"
+#include "proximity/location.h"
 #include "proximity/topology.h"
 
 namespace pastry::host {
@@ -43,6 +44,8 @@ struct TransportOptions {
   Security security = Security::insecure;
   // Failure-domain label of this process; empty: a domain of its own.
   std::string domain;
+  // Where this process stands on the earth, for metrics that ask; told to its peers.
+  proximity::Location location;
 
   // --- Bounds ---
 

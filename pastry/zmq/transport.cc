@@ -63,6 +63,7 @@ Result<std::unique_ptr<Transport>> Transport::open(const TransportOptions& optio
   fill_random(self.transport_key.bytes);
   self.addresses.push_back(advertised.text());
   self.domain = options.domain;
+  self.location = options.location;
   return std::unique_ptr<Transport>(new Transport(options, directory, verifier, events,
                                                   std::move(context), std::move(*listeners),
                                                   std::move(self)));

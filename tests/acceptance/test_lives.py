@@ -118,3 +118,34 @@ def test_a_member_is_one_for_good_when_it_says_that_it_is_ready(space):
     # All went down: whoever was a member founds the ring again, also if its peers stay away.
     second, _ = lone_node(space, "--data", space.path / "b")
     assert stop(second) == 0
+
+
+def test_a_cluster_prefers_who_is_near_on_the_earth(space):
+    places = ["48.137,11.575", "52.52,13.405", "-33.868,151.209"]
+    cluster = Cluster(space, 6, "--leaf-set", 8, "--profile", "test", "--metric", "geo",
+                      "--location", ";".join(places))
+    near = check(space.json("nearest", "--node", cluster.ids[0]), "nearest")["nodes"]
+    distances = [peer["distance"] for peer in near]
+    assert distances == sorted(distances)
+    # 10 m each: the other one in Munich, then Berlin; Sydney is 16,318 km away.
+    assert near[0]["id"] == cluster.ids[3] and distances[0] == 0
+    assert all(distance == 0 or 50_000 < distance < 51_000 or 1_600_000 < distance < 1_660_000
+               for distance in distances)
+    refused = space.pastry("nearest", "--within", "1s", "--json")
+    assert refused.code == 2
+    assert check(json.loads(refused.err), "error")["code"] == "invalid"
+    # The profile finds a death out and restores the ring at once.
+    cluster.kill(cluster.ids[1])
+    cluster.wait_healthy(10)
+    # Who comes back remembers where its peers are.
+    cluster.restart()
+    cluster.wait_healthy(10)
+    assert cluster.stop() == 0
+
+
+def test_a_cluster_on_a_globe_needs_no_locations(space):
+    cluster = Cluster(space, 4, "--leaf-set", 8, "--metric", "geo", "--topology", "sphere:5ms",
+                      "--seed", 3)
+    near = check(space.json("nearest", "--node", cluster.ids[0]), "nearest")["nodes"]
+    assert all(0 < peer["distance"] <= 2_003_000 for peer in near)
+    assert cluster.stop() == 0

@@ -33,6 +33,7 @@ TEST_CASE("directory: exactly the same peer is the same handle, anything else an
   differs([](PeerInfo& p) { p.signature = {1, 2, 4}; });
   differs([](PeerInfo& p) { p.signature.clear(); });
   differs([](PeerInfo& p) { p.host.domain = "other"; });
+  differs([](PeerInfo& p) { p.host.location = proximity::Location({1, 2}); });
   differs([](PeerInfo& p) { p.host.addresses.pop_back(); });
   differs([](PeerInfo& p) { std::swap(p.host.addresses[0], p.host.addresses[1]); });
   differs([](PeerInfo& p) { p.host.transport_key.bytes[31] = 1; });

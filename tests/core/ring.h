@@ -68,10 +68,11 @@ class Ring {
 
   explicit Ring(Config config, std::uint64_t seed = 1) : config_(config), random_(seed) {}
 
-  Handle add(const NodeId& id, std::uint64_t incarnation = 1) {
+  Handle add(const NodeId& id, std::uint64_t incarnation = 1, proximity::Location location = {}) {
     PeerInfo info;
     info.id = id;
     info.incarnation = incarnation;
+    info.host.location = location;
     info.host.transport_key.bytes[0] = static_cast<std::uint8_t>(members_.size());
     info.host.transport_key.bytes[1] = static_cast<std::uint8_t>(members_.size() >> 8);
     const Handle handle = directory_.intern(info);

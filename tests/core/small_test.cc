@@ -58,9 +58,16 @@ TEST_CASE("random: durations stay within their bounds, both of which occur") {
   CHECK(random.jittered(std::chrono::hours(24 * 365 * 100), 100) >= Duration());
 }
 
-TEST_CASE("config: both profiles are valid; LAN detects a death within 5 s") {
-  CHECK(Config::lan().validate());
-  CHECK(Config::wan().validate());
+TEST_CASE("config: all profiles are valid; LAN detects a death within 5 s, test within 1 s") {
+  for (const Config& config : {Config::lan(), Config::wan(), Config::test()}) {
+    CHECK(config.validate());
+    // A death is found out and the next neighbour has granted before the old lease ends.
+    CHECK(config.lease > config.probe_timeout * (config.probe_retries + 2));
+    CHECK(config.lease_renewal() < config.lease);
+  }
+  const Config test = Config::test();
+  CHECK(test.heartbeat_period + (test.probe_retries + 2) * test.probe_timeout <= seconds(1));
+  CHECK(test.lease < seconds(1));
   const Config lan = Config::lan();
   CHECK(lan.heartbeat_period + (lan.probe_retries + 2) * lan.probe_timeout <= seconds(5));
   CHECK(Config::wan().heartbeat_period == seconds(30));

@@ -92,6 +92,7 @@ PeerInfo some_peer(std::uint64_t n) {
   peer.host.transport_key.bytes[3] = static_cast<std::uint8_t>(n);
   peer.host.addresses = {"tcp://127.0.0.1:5000", "tcp://[::1]:5001"};
   peer.host.domain = "rack \"7\"";
+  if (n % 2 == 0) peer.host.location = proximity::Location({48.137, -11.575});
   peer.signature = Bytes(n % 65, 0xab);
   return peer;
 }

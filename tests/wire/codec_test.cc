@@ -112,6 +112,23 @@ TEST_CASE("what the codec remembers of peers goes when the directory forgets the
   CHECK(third->destination == b.id);
 }
 
+TEST_CASE("a location survives the way; who has none is described without it") {
+  Pair pair(6, 0);
+  PeerInfo info = plain_peer(pair.random);
+  Frames frames;
+  std::size_t sizes[2] = {};
+  for (const bool located : {false, true}) {
+    if (located) info.host.location = proximity::Location({-33.868, 151.209});
+    const Handle peer = pair.here.intern(info);
+    REQUIRE(pair.sender.encode(peer, peer, Ping{1}, frames));
+    sizes[located ? 1 : 0] = frames.header.size();
+    const auto decoded = pair.receiver.decode(frames.header);
+    REQUIRE(decoded);
+    CHECK(pair.there.info(decoded->from) == info);
+  }
+  CHECK(sizes[1] == sizes[0] + 8);
+}
+
 TEST_CASE("two descriptions of one incarnation are two peers") {
   Pair pair(5, 2);
   PeerInfo info = random_peer(pair.random);

@@ -140,7 +140,8 @@ class Describer {
     out_ << info.id.hex() << '/' << info.incarnation << '[';
     for (const int byte : info.host.transport_key.bytes) out_ << byte << ',';
     for (const auto& address : info.host.addresses) out_ << address << ' ';
-    out_ << '|' << info.host.domain << '|';
+    out_ << '|' << info.host.domain << '|' << info.host.location.latitude_steps() << ','
+         << info.host.location.longitude_steps() << '|';
     for (const int byte : info.signature) out_ << byte << ',';
     out_ << "] ";
   }

@@ -54,6 +54,10 @@ inline PeerInfo random_peer(Random& random) {
   for (std::uint64_t i = random.below(kAddressesMax + 1); i > 0; --i)
     peer.host.addresses.push_back(random_address(random));
   if (random.below(2) == 0) peer.host.domain = random_text(random, kDomainBytesMax);
+  if (random.below(2) == 0) {
+    const double latitude = static_cast<double>(random.below(181)) - 90;
+    peer.host.location = proximity::Location({latitude, static_cast<double>(random.below(181))});
+  }
   if (random.below(2) == 0) peer.signature = random_bytes(random, kSignatureBytesMax);
   return peer;
 }

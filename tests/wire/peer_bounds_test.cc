@@ -42,6 +42,18 @@ TEST_CASE("peers: bounds") {
   CHECK_REFUSED(domain(std::string(65, 'a')), "host.domain", ErrorCode::invalid);
   CHECK_REFUSED(domain("a\n"), "host.domain", ErrorCode::invalid);
   CHECK_REFUSED(domain("\xc3\xa4"), "host.domain", ErrorCode::invalid);
+  const auto location = [&](std::int32_t latitude, std::int32_t longitude) {
+    return peer([&](Peer out) {
+      auto host = out.initHost();
+      host.setLatitude(latitude);
+      host.setLongitude(longitude);
+    });
+  };
+  CHECK(location(900'000'000, -1'800'000'000) == "");
+  CHECK(location(INT32_MIN, INT32_MAX) == "");  // none
+  for (const auto& [latitude, longitude] :
+       {std::pair{900'000'001, 0}, {-900'000'001, 0}, {0, 1'800'000'001}, {0, INT32_MIN}})
+    CHECK_REFUSED(location(latitude, longitude), "host.latitude", ErrorCode::invalid);
   CHECK(peer([](Peer out) { out.setSignature(data(Bytes(128))); }) == "");
   CHECK_REFUSED(peer([](Peer out) { out.setSignature(data(Bytes(129))); }), "peer.signature",
                 ErrorCode::too_large);

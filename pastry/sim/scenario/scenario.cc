@@ -12,8 +12,9 @@ namespace pastry::sim {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kSettings = {
-    "nodes", "seed", "profile", "leaf-set", "digit-bits", "neighbourhood", "topology", "hosts"};
+constexpr std::array<std::string_view, 10> kSettings = {
+    "nodes",         "seed",     "profile", "leaf-set", "digit-bits",
+    "neighbourhood", "topology", "hosts",   "metric",   "location"};
 constexpr std::array<std::string_view, 2> kNetworkTimes = {"reordering-delay", "slow-processing"};
 constexpr std::size_t kStepsMax = 100'000;
 constexpr std::size_t kNodesMax = 1'000'000;
