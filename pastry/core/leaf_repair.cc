@@ -161,6 +161,18 @@ void Liveness::repair_leaf_set(NodeState& node, Step& step, bool was_left, bool 
   consider_nearer(node, step);
 }
 
+bool Liveness::tries_between(const NodeState& node, Handle peer, bool right) const {
+  const auto distance = [&](Handle other) {
+    return right ? clockwise_distance(node.self_id(), node.id(other))
+                 : clockwise_distance(node.id(other), node.self_id());
+  };
+  const std::span<const Probe> running = probes();
+  return std::any_of(running.begin(), running.end(), [&](const Probe& probe) {
+    return probe.leaf && probe.tries == 1 && !probe.reported &&
+           !node.tables.leaf_set.contains(probe.peer) && distance(probe.peer) < distance(peer);
+  });
+}
+
 // After many deaths the next member may stand far around the ring: whoever the tables hold between
 // it and this node is the real neighbour.
 void Liveness::consider_nearer(NodeState& node, Step& step) {

@@ -131,6 +131,12 @@ bool Leases::may_grant(const NodeState& node, Side side, Handle peer, Time now) 
          now - unsettled_->asked_around < 2 * round_period(node);
 }
 
+// After many deaths the next leaf may stand far around the ring. While this node asks somebody
+// nearer for the first time, the two are not neighbours.
+bool Leases::somebody_between(const NodeState& node, Side side, Handle peer) const {
+  return node.member() && node.liveness.tries_between(node, peer, side == kRight);
+}
+
 void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t request) {
   Lease reply;
   reply.grant = request;
@@ -139,7 +145,7 @@ void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t requ
   for (const Side side : kSides) {
     if (neighbour_[side] != from) continue;
     ours = true;
-    if (!may_grant(node, side, from, step.now)) continue;
+    if (!may_grant(node, side, from, step.now) || somebody_between(node, side, from)) continue;
     given_until_[side] = step.now + node.config->lease + margin(*node.config);
     (side == kLeft ? reply.left : reply.right) = true;
     if (wants(node, side, step.now)) reply.request = token(step.now);
@@ -164,6 +170,7 @@ bool Leases::accept(NodeState& node, Step& step, Handle from, const Lease& lease
   for (const Side side : kSides) {
     const Time asked = asked_at(side);
     if (neighbour_[side] != from || asked == kNone || token(asked) != lease.grant) continue;
+    if (somebody_between(node, side, from)) continue;
     // Who takes this node for its right neighbour is the left one of this node.
     if (!(side == kLeft ? lease.right : lease.left)) {
       if (lease.active) unsettled_->refused_at = step.now;

@@ -127,6 +127,7 @@ class Leases {
   Handle find_neighbour(const NodeState& node, Side side) const;
   Time renew_at(const NodeState& node, Side side) const;
   bool may_grant(const NodeState& node, Side side, Handle peer, Time now) const;
+  bool somebody_between(const NodeState& node, Side side, Handle peer) const;
   bool wants(const NodeState& node, Side side, Time now) const;
   std::uint32_t note_request(const NodeState& node, Handle peer, Time now);
   void ask(NodeState& node, Step& step, Side side);

@@ -78,6 +78,9 @@ class Liveness {
   bool suspected(Handle peer) const { return doubts_.suspected(peer); }
   const std::vector<Handle>& suspects() const { return doubts_.suspects(); }
   bool dead(NodeState& node, Time now, Handle peer) const;
+  // Whether somebody who is no leaf, but would stand between this node and `peer` on that side, was
+  // asked once and may still answer.
+  bool tries_between(const NodeState& node, Handle peer, bool right) const;
   bool probing_leaves() const { return probing_ && probing_->leaves > 0; }
   bool probing(Handle peer) const;
   std::size_t probing_count() const { return probes().size(); }

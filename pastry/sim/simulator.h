@@ -224,6 +224,9 @@ class Simulator {
   NodeStatus status(NodeIndex node) const { return record(node).status; }
   bool running(NodeIndex node) const { return record(node).node.has_value(); }
   bool active(NodeIndex node) const { return record(node).active; }
+  // Whom a running node may turn to: its tables, the dead that it remembers, and with whom it came
+  // back if it is not active yet.
+  std::vector<Handle> peers_known_to(NodeIndex node) const;
   // It was active once, in this life or an earlier one.
   bool was_member(NodeIndex node) const { return record(node).was_member; }
   // Only while running().

@@ -19,6 +19,16 @@ std::vector<Handle> Simulator::remembered_by(NodeIndex node) {
   return peers.empty() && earlier ? std::move(earlier.mapped()) : peers;
 }
 
+std::vector<Handle> Simulator::peers_known_to(NodeIndex node) const {
+  const Node& known_by = this->node(node);
+  std::vector<Handle> known = known_by.peers_to_remember(SIZE_MAX);
+  known_by.tables().routing_table.for_each([&](Handle peer, Proximity) { known.push_back(peer); });
+  if (const auto back = restarted_with_.find(node); back != restarted_with_.end()) {
+    known.insert(known.end(), back->second.begin(), back->second.end());
+  }
+  return known;
+}
+
 void Simulator::restart(NodeIndex node, std::span<const NodeIndex> seeds) {
   Record& target = record(node);
   assert(target.status == NodeStatus::down);

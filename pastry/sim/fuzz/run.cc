@@ -164,8 +164,7 @@ class World {
     const Handle handle = simulator_.handle(node);
     (simulator_.*how)(node);
     watcher_.gone(handle);
-    // Who knows nobody that lives cannot be told from who is alone.
-    if (plan_.crash_only() && rings().size() > 1) excuse();
+    excuse_if_cut();
     // As in restart(): they may have come back while somebody was active, but not in before all
     // were gone.
     if (simulator_.active_nodes().empty() && anybody_came_back()) excuse();
@@ -205,6 +204,20 @@ class World {
     } else {
       simulator_.restart(node, std::span(&seed, 1));
     }
+    excuse_if_cut();
+  }
+
+  // Who knows nobody that lives cannot tell that from being alone, and two parts of which neither
+  // knows of the other are two rings.
+  void excuse_if_cut() {
+    if (!plan_.crash_only() || excused_) return;
+    const std::vector<NodeIndex> ring = members();
+    if (ring.size() < 2) return;
+    const bool lonely = std::any_of(ring.begin(), ring.end(), [&](NodeIndex node) {
+      const std::vector<Handle> known = simulator_.peers_known_to(node);
+      return std::none_of(known.begin(), known.end(), [&](Handle peer) { return answers(peer); });
+    });
+    if (lonely || strangers(ring).size() > 1) excuse();
   }
 
   // --- Healing and rest ---
@@ -275,29 +288,37 @@ class World {
   // Rings of which no node remembers any of another cannot find each other: the operator restarts
   // one node of each through a node of the first.
   void join_strangers() {
-    const std::vector<NodeIndex> strangers = rings();
-    for (std::size_t i = 1; i < strangers.size(); ++i) {
-      const NodeIndex node = strangers[i];
-      say("restart n" + std::to_string(index(node)) + ", whom no other ring remembers");
-      end(node, &Simulator::crash);
-      restart(node, strangers.front());
+    std::vector<NodeIndex> active;
+    for (const auto& [id, node] : simulator_.active_nodes()) active.push_back(node);
+    const std::vector<NodeIndex> rings = strangers(active);
+    for (std::size_t i = 1; i < rings.size(); ++i) {
+      say("restart n" + std::to_string(index(rings[i])) + ", whom no other ring remembers");
+      end(rings[i], &Simulator::crash);
+      restart(rings[i], rings.front());
     }
   }
 
-  // One node each of those sets of active nodes between which nobody knows anybody.
-  std::vector<NodeIndex> rings() const {
+  // Those that run and were in a ring once: who comes back may found it again.
+  std::vector<NodeIndex> members() const {
+    std::vector<NodeIndex> found;
+    for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
+      const NodeIndex node{i};
+      const bool up = simulator_.status(node) == NodeStatus::up;
+      if (up && simulator_.was_member(node)) found.push_back(node);
+    }
+    return found;
+  }
+
+  // One node each of those sets of `nodes` between which nobody knows anybody.
+  std::vector<NodeIndex> strangers(const std::vector<NodeIndex>& nodes) const {
     std::map<NodeIndex, NodeIndex> leader;
-    for (const auto& [id, node] : simulator_.active_nodes()) leader[node] = node;
+    for (const NodeIndex node : nodes) leader[node] = node;
     const auto find = [&](NodeIndex node) {
       while (leader[node] != node) node = leader[node];
       return node;
     };
-    for (const auto& [id, node] : simulator_.active_nodes()) {
-      const Node& known_by = simulator_.node(node);
-      std::vector<Handle> known = known_by.peers_to_remember(SIZE_MAX);
-      known_by.tables().routing_table.for_each(
-          [&](Handle peer, Proximity) { known.push_back(peer); });
-      for (const Handle peer : known) {
+    for (const NodeIndex node : nodes) {
+      for (const Handle peer : simulator_.peers_known_to(node)) {
         const NodeIndex other = simulator_.node_of(peer);
         if (answers(peer) && leader.contains(other)) leader[find(other)] = find(node);
       }
