@@ -20,6 +20,14 @@ struct Frontier {
   bool admits(const NodeId& self, const NodeId& id) const {
     return !up || id - self <= *up || !down || self - id <= *down;
   }
+  // How far away `id` is in the directions in which it would be admitted: who is too far on one
+  // side is on the other one farther than all between, however near it is as the crow flies.
+  Id distance(const NodeId& self, const NodeId& id) const {
+    const bool upwards = !up || id - self <= *up;
+    const bool downwards = !down || self - id <= *down;
+    if (upwards == downwards) return ring_distance(self, id);
+    return upwards ? id - self : self - id;
+  }
 };
 
 // The half-th smallest, beyond which no place is left; nothing if there are fewer.
@@ -106,7 +114,6 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
            });
   });
   if (peers.empty()) return;
-  node.sort_nearest_first(peers);
   const auto candidates = [this] {
     std::vector<Handle> result;
     for (const Probe& probe : probes()) {
@@ -115,6 +122,12 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
     return result;
   };
   Frontier reach = frontier(node, candidates());
+  const NodeId& self = node.self_id();
+  std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
+    const Id da = reach.distance(self, node.id(a));
+    const Id db = reach.distance(self, node.id(b));
+    return da != db ? da < db : index(a) < index(b);
+  });
   for (const Handle peer : peers) {
     if (!reach.admits(node.self_id(), node.id(peer)) && !directory.has_twins(peer)) continue;
     const std::uint32_t token = last_token_;
