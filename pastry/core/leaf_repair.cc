@@ -137,6 +137,29 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
   }
 }
 
+// Whoever accuses a leaf names in the same message who would take its place: the nearest beyond the
+// end of that side. Not in a small ring, where both sides may have a place for the same node.
+void Liveness::note_beyond(NodeState& node, Time now, const std::vector<Handle>& listed) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  if (!probing_ || !leaves.complete() || leaves.knows_whole_ring()) return;
+  const NodeId& self = node.self_id();
+  for (Probe& probe : probes()) {
+    if (!probe.leaf || (!probe.reported && probe.tries <= 1)) continue;
+    const bool right = holds(leaves.right(), probe.peer);
+    if (!right && !holds(leaves.left(), probe.peer)) continue;
+    const auto distance = [&](Handle peer) {
+      return right ? node.id(peer) - self : self - node.id(peer);
+    };
+    const Id end = distance(right ? leaves.right().back() : leaves.left().back());
+    for (const Handle peer : listed) {
+      const Id away = distance(peer);
+      if (away <= end || away != ring_distance(self, node.id(peer))) continue;
+      if (probe.beyond != kNoHandle && away >= distance(probe.beyond)) continue;
+      if (!dead(node, now, peer)) probe.beyond = peer;
+    }
+  }
+}
+
 // --- Death --------------------------------------------------------------------------------------
 
 void Liveness::remember_dead(NodeState& node, Time now, Handle peer, bool leaf) {
@@ -146,7 +169,7 @@ void Liveness::remember_dead(NodeState& node, Time now, Handle peer, bool leaf) 
   doubts_.set_dead(peer, now, leaf, dead_max);
 }
 
-void Liveness::declare_dead(NodeState& node, Step& step, Handle peer) {
+void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, Handle beyond) {
   const LeafSet& leaves = node.tables.leaf_set;
   const bool was_left = holds(leaves.left(), peer);
   const bool was_right = holds(leaves.right(), peer);
@@ -158,7 +181,15 @@ void Liveness::declare_dead(NodeState& node, Step& step, Handle peer) {
   node.remove_peer(step, peer, how);
   note(*node.config, was_left || was_right ? Mark::leaf_died : Mark::other_peer_died);
   if (!was_left && !was_right) return;
+  if (was_left != was_right && fill_place(node, step, beyond)) return;
   repair_leaf_set(node, step, was_left, was_right);
+}
+
+// Its answer shows whether somebody stands still nearer.
+bool Liveness::fill_place(NodeState& node, Step& step, Handle beyond) {
+  if (beyond == kNoHandle || probing(beyond) || node.tables.leaf_set.contains(beyond)) return false;
+  consider_leaf(node, step, beyond);
+  return probing(beyond);
 }
 
 void Liveness::repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right) {

@@ -65,6 +65,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     node.measured(from, probe.round_trip);
   }
   consider_leaves(node, step, probe.leaf_set);
+  note_beyond(node, step.now, probe.leaf_set);
   node.activate_if_ready(step);
 }
 
@@ -172,7 +173,10 @@ void Liveness::advance(NodeState& node, Step& step) {
 }
 
 void Liveness::mark_handles(Directory& directory) const {
-  for (const Probe& probe : probes()) directory.mark(probe.peer);
+  for (const Probe& probe : probes()) {
+    directory.mark(probe.peer);
+    if (probe.beyond != kNoHandle) directory.mark(probe.beyond);
+  }
   doubts_.mark_handles(directory);
 }
 

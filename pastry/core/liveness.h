@@ -64,7 +64,8 @@ class Liveness {
   // To all of the leaf set, unanswered: "I am active".
   void announce_leaf_set(NodeState& node, Step& step);
 
-  void declare_dead(NodeState& node, Step& step, Handle peer);
+  // `beyond`: who comes next where a leaf leaves a place free, if that is known.
+  void declare_dead(NodeState& node, Step& step, Handle peer, Handle beyond = kNoHandle);
   // A higher incarnation of the same id showed itself.
   void replace_older(NodeState& node, Step& step, Handle newer);
   // Looks for nodes on a side of the leaf set that is not full although the ring is larger: the
@@ -124,6 +125,7 @@ class Liveness {
     bool reported = false;          // somebody else found it dead: less is asked for
     bool relayed = false;   // the straight link is known not to work: over others from the start
     bool settling = false;  // Settling waits for it
+    Handle beyond = kNoHandle;  // who would take its place among the leaves
   };
   struct Probing {
     std::vector<Probe> probes;
@@ -156,12 +158,15 @@ class Liveness {
   // Whether others are told that the peer may be dead, once it was silent.
   bool accuses(const NodeState& node, const Probe& probe) const;
   void accuse(NodeState& node, Step& step, Handle peer);
+  void tell_doubts(NodeState& node, Step& step, const std::vector<Handle>& members);
   // A member or candidate whose probe went unanswered once and is repeated.
   bool silent(Handle peer) const;
   void first_silence(NodeState& node, Step& step, const std::vector<Handle>& peers);
 
   // leaf_repair.cc
   bool among_nearest(const NodeState& node, const NodeId& id) const;
+  void note_beyond(NodeState& node, Time now, const std::vector<Handle>& listed);
+  bool fill_place(NodeState& node, Step& step, Handle beyond);
   void repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right);
 
   // relaying.cc

@@ -58,7 +58,7 @@ void Upkeep::mark_handles(Directory& directory) const {
 }
 
 Time Upkeep::deadline() const {
-  return std::min({leaf_exchange_at_, gossip_at_, probe_at_, reunion_at_,
+  return std::min({leaf_exchange_at_, leaf_repair_at_, gossip_at_, probe_at_, reunion_at_,
                    settling_ ? settling_->deadline() : kNever});
 }
 
@@ -74,6 +74,9 @@ void Upkeep::advance(NodeState& node, Step& step) {
     exchange_leaf_sets(node, step);
     node.liveness.tidy(node, step.now);
     node.tables.routing_table.shrink();  // it has grown by then, as far as it will soon
+  } else if (leaf_repair_at_ <= step.now) {
+    leaf_repair_at_ = kNever;
+    if (!node.tables.leaf_set.complete()) exchange_leaf_sets(node, step);
   }
   if (gossip_at_ <= step.now) {
     if (gossip_period(config) < config.table_upkeep_period) ++gossip_round_;

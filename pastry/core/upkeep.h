@@ -49,7 +49,7 @@ class Upkeep {
   void repair(NodeState& node, Step& step, int row, const NodeId& dead);
 
   // The leaf set lacks nodes: it is looked after at `at`.
-  void hurry(Time at) { leaf_exchange_at_ = std::min(leaf_exchange_at_, at); }
+  void hurry(Time at) { leaf_repair_at_ = std::min(leaf_repair_at_, at); }
   // A node that was in a table was found dead.
   void failed(NodeState& node, Time now);
   // Asks over one of those known for the own place in the ring.
@@ -96,6 +96,7 @@ class Upkeep {
   static bool cut_off(const NodeState& node);
 
   Time leaf_exchange_at_ = kNever;
+  Time leaf_repair_at_ = kNever;  // the leaf set lacked nodes: looked after then, if it still does
   Time gossip_at_ = kNever;
   Time probe_at_ = kNever;
   Time reunion_at_ = kNever;
