@@ -47,6 +47,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   if (!probe.reply) {
     node.send(step, from, leaf_probe(node, step.now, true, probe.token));
   }
+  if (probe.token != 0 && probe.active) node.upkeep.leaf_sets_exchanged();
   // Who answered us, or has us in its own leaf set, was reached by us, and still is unless we found
   // it dead since. Everybody else has to be, before it enters; a joiner announces itself when it is
   // active.
@@ -70,7 +71,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Ping& ping) {
-  node.upkeep.pinged_by(*node.config, from, step.now);
+  node.upkeep.seen_alive(*node.config, from, step.now);
   node.send(step, from, Pong{ping.token, node.member(), node.upkeep.wanted(node, from)});
 }
 

@@ -1,6 +1,7 @@
 #include "pastry/core/upkeep.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "pastry/core/node_state.h"
 
@@ -71,7 +72,9 @@ void Upkeep::advance(NodeState& node, Step& step) {
   release_settled();
   if (leaf_exchange_at_ <= step.now) {
     leaf_exchange_at_ = again(config.leaf_exchange_period);
-    exchange_leaf_sets(node, step);
+    if (!std::exchange(leaf_sets_exchanged_, false) || !node.tables.leaf_set.complete()) {
+      exchange_leaf_sets(node, step);
+    }
     node.liveness.tidy(node, step.now);
     node.tables.routing_table.shrink();  // it has grown by then, as far as it will soon
   } else if (leaf_repair_at_ <= step.now) {
