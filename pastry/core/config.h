@@ -53,7 +53,7 @@ struct Config {
   // adds a sixteenth. The keys of a crashed root wait up to so long. Longer than probe_timeout *
   // (probe_retries + 3), or each death of a neighbour suspends a node for a moment. Shorter ones
   // cost messages (three for each lease_renewal()), longer ones let lookups wait.
-  Duration lease = seconds(16);
+  Duration lease = seconds(14);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 
@@ -133,7 +133,7 @@ struct Config {
 
   // Profile for local networks and tests: T_ls 1 s, T_out 0.5 s, detection within 5 s.
   static Config lan();
-  // Profile for wide-area networks: a lease of 16 s renewed after 12 s, T_out 1 s (the defaults
+  // Profile for wide-area networks: a lease of 14 s renewed after 10 s, T_out 1 s (the defaults
   // above).
   static Config wan();
 

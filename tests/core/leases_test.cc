@@ -339,7 +339,7 @@ TEST_CASE("what a lost neighbour was closer to waits until the next one agrees")
 }
 
 TEST_CASE("a message that waited for a guard goes to the node that is back") {
-  Ring ring(small_config(), 9);
+  Ring ring(small_config(), 23);
   const std::vector<Handle> nodes = grow(ring, 6);
   cut_off(ring, nodes[2]);
   for (int i = 0; i < 1000 && ring.node(nodes[1]).tables().leaf_set.contains(nodes[2]); ++i) {
