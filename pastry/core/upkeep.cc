@@ -72,7 +72,11 @@ void Upkeep::advance(NodeState& node, Step& step) {
   release_settled();
   if (leaf_exchange_at_ <= step.now) {
     leaf_exchange_at_ = again(config.leaf_exchange_period);
-    if (!std::exchange(leaf_sets_exchanged_, false) || !node.tables.leaf_set.complete()) {
+    const bool exchanged = std::exchange(leaf_sets_exchanged_, false);
+    // After many deaths at once, or a mistaken one, rings may have to be brought together.
+    const bool doubtful = cut_off(node) || node.tables.leaf_set.knows_whole_ring() ||
+                          node.liveness.mistaken(step.now - node.config->flip_memory);
+    if (!exchanged || doubtful || !node.tables.leaf_set.complete()) {
       exchange_leaf_sets(node, step);
     }
     node.liveness.tidy(node, step.now);
