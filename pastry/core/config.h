@@ -57,10 +57,10 @@ struct Config {
   // --- Consistency [MSPastry §3.1, TR05-456] ---
 
   // What a node needs from both immediate neighbours to be active, on its own clock; the grantor
-  // adds a sixteenth. The keys of a crashed root wait this long. Longer than probe_timeout *
+  // adds a sixteenth. The keys of a crashed root wait up to so long. Longer than probe_timeout *
   // (probe_retries + 3), or each death of a neighbour suspends a node for a moment. Shorter ones
   // cost messages (three for each lease_renewal()), longer ones let lookups wait.
-  Duration lease = seconds(12);
+  Duration lease = seconds(14);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 
@@ -140,7 +140,7 @@ struct Config {
 
   // Profile for local networks and tests: T_ls 1 s, T_out 0.5 s, detection within 5 s.
   static Config lan();
-  // Profile for wide-area networks: a lease of 12 s renewed after 8 s, T_out 1 s (the defaults
+  // Profile for wide-area networks: a lease of 14 s renewed after 10 s, T_out 1 s (the defaults
   // above).
   static Config wan();
 

@@ -114,6 +114,10 @@ std::vector<Handle> Joiner::other_seeds(const NodeState& node) const {
   return others;
 }
 
+bool Joiner::has_seeds_enough(std::size_t asked) const {
+  return (admitted_ || active_seed_ != kNoHandle) && asked >= kOtherSeedsMax;
+}
+
 // Rings that were founded side by side, when all had been down, find each other over those who
 // answered from one and came into the other. The seed that was asked is in the same ring, even if
 // too far away for the leaf set.

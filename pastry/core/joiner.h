@@ -49,6 +49,9 @@ class Joiner {
   // another ring than the one that was joined. None for others.
   std::vector<Handle> other_seeds(const NodeState& node) const;
 
+  // Whether further peers than `asked` of those that a seed named are worth a message.
+  bool has_seeds_enough(std::size_t asked) const;
+
   Time deadline() const { return retry_at_; }
   void advance(NodeState& node, Step& step);
   void mark_handles(Directory& directory) const;

@@ -20,6 +20,14 @@ struct Frontier {
   bool admits(const NodeId& self, const NodeId& id) const {
     return !up || id - self <= *up || !down || self - id <= *down;
   }
+  // How far away `id` is in the directions in which it would be admitted: who is too far on one
+  // side is on the other one farther than all between, however near it is as the crow flies.
+  Id distance(const NodeId& self, const NodeId& id) const {
+    const bool upwards = !up || id - self <= *up;
+    const bool downwards = !down || self - id <= *down;
+    if (upwards == downwards) return ring_distance(self, id);
+    return upwards ? id - self : self - id;
+  }
 };
 
 // The half-th smallest, beyond which no place is left; nothing if there are fewer.
@@ -106,7 +114,6 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
            });
   });
   if (peers.empty()) return;
-  node.sort_nearest_first(peers);
   const auto candidates = [this] {
     std::vector<Handle> result;
     for (const Probe& probe : probes()) {
@@ -115,12 +122,41 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> 
     return result;
   };
   Frontier reach = frontier(node, candidates());
+  const NodeId& self = node.self_id();
+  std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
+    const Id da = reach.distance(self, node.id(a));
+    const Id db = reach.distance(self, node.id(b));
+    return da != db ? da < db : index(a) < index(b);
+  });
   for (const Handle peer : peers) {
     if (!reach.admits(node.self_id(), node.id(peer)) && !directory.has_twins(peer)) continue;
     const std::uint32_t token = last_token_;
     consider_leaf(node, step, peer);
     if (last_token_ != token)
       reach = frontier(node, candidates());  // it is probed now and takes a place
+  }
+}
+
+// Whoever accuses a leaf names in the same message who would take its place: the nearest beyond the
+// end of that side. Not in a small ring, where both sides may have a place for the same node.
+void Liveness::note_beyond(NodeState& node, Time now, const std::vector<Handle>& listed) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  if (!probing_ || !leaves.complete() || leaves.knows_whole_ring()) return;
+  const NodeId& self = node.self_id();
+  for (Probe& probe : probes()) {
+    if (!probe.leaf || (!probe.reported && probe.tries <= 1)) continue;
+    const bool right = holds(leaves.right(), probe.peer);
+    if (!right && !holds(leaves.left(), probe.peer)) continue;
+    const auto distance = [&](Handle peer) {
+      return right ? node.id(peer) - self : self - node.id(peer);
+    };
+    const Id end = distance(right ? leaves.right().back() : leaves.left().back());
+    for (const Handle peer : listed) {
+      const Id away = distance(peer);
+      if (away <= end || away != ring_distance(self, node.id(peer))) continue;
+      if (probe.beyond != kNoHandle && away >= distance(probe.beyond)) continue;
+      if (!dead(node, now, peer)) probe.beyond = peer;
+    }
   }
 }
 
@@ -133,7 +169,7 @@ void Liveness::remember_dead(NodeState& node, Time now, Handle peer, bool leaf) 
   doubts_.set_dead(peer, now, leaf, dead_max);
 }
 
-void Liveness::declare_dead(NodeState& node, Step& step, Handle peer) {
+void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, Handle beyond) {
   const LeafSet& leaves = node.tables.leaf_set;
   const bool was_left = holds(leaves.left(), peer);
   const bool was_right = holds(leaves.right(), peer);
@@ -145,7 +181,15 @@ void Liveness::declare_dead(NodeState& node, Step& step, Handle peer) {
   node.remove_peer(step, peer, how);
   note(*node.config, was_left || was_right ? Mark::leaf_died : Mark::other_peer_died);
   if (!was_left && !was_right) return;
+  if (was_left != was_right && fill_place(node, step, beyond)) return consider_nearer(node, step);
   repair_leaf_set(node, step, was_left, was_right);
+}
+
+// Its answer shows whether somebody stands still nearer.
+bool Liveness::fill_place(NodeState& node, Step& step, Handle beyond) {
+  if (beyond == kNoHandle || probing(beyond) || node.tables.leaf_set.contains(beyond)) return false;
+  consider_leaf(node, step, beyond);
+  return probing(beyond);
 }
 
 void Liveness::repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right) {

@@ -50,6 +50,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   if (!probe.reply) {
     node.send(step, from, leaf_probe(node, step.now, true, probe.token));
   }
+  if (probe.token != 0 && probe.active) node.upkeep.leaf_sets_exchanged();
   // Who answered us, or has us in its own leaf set, was reached by us, and still is unless we found
   // it dead since. Everybody else has to be, before it enters; a joiner announces itself when it is
   // active.
@@ -70,11 +71,12 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     node.measured(from, probe.round_trip);
   }
   consider_leaves(node, step, probe.leaf_set);
+  note_beyond(node, step.now, probe.leaf_set);
   node.activate_if_ready(step);
 }
 
 void Liveness::receive(NodeState& node, Step& step, Handle from, const Ping& ping) {
-  node.upkeep.pinged_by(*node.config, from, step.now);
+  node.upkeep.seen_alive(*node.config, from, step.now);
   node.send(step, from, Pong{ping.token, node.member(), node.upkeep.wanted(node, from)});
 }
 
@@ -176,7 +178,10 @@ void Liveness::advance(NodeState& node, Step& step) {
 }
 
 void Liveness::mark_handles(Directory& directory) const {
-  for (const Probe& probe : probes()) directory.mark(probe.peer);
+  for (const Probe& probe : probes()) {
+    directory.mark(probe.peer);
+    if (probe.beyond != kNoHandle) directory.mark(probe.beyond);
+  }
   doubts_.mark_handles(directory);
 }
 

@@ -64,7 +64,8 @@ class Liveness {
   // To all of the leaf set, unanswered: "I am active".
   void announce_leaf_set(NodeState& node, Step& step);
 
-  void declare_dead(NodeState& node, Step& step, Handle peer);
+  // `beyond`: who comes next where a leaf leaves a place free, if that is known.
+  void declare_dead(NodeState& node, Step& step, Handle peer, Handle beyond = kNoHandle);
   // A higher incarnation of the same id showed itself.
   void replace_older(NodeState& node, Step& step, Handle newer);
   // Looks for nodes on a side of the leaf set that is not full although the ring is larger: the
@@ -130,6 +131,7 @@ class Liveness {
     bool heard = false;             // something of it arrived since: that word counts no more
     bool relayed = false;   // the straight link is known not to work: over others from the start
     bool settling = false;  // Settling waits for it
+    Handle beyond = kNoHandle;  // who would take its place among the leaves
   };
   struct Probing {
     std::vector<Probe> probes;
@@ -162,6 +164,7 @@ class Liveness {
   // Whether others are told that the peer may be dead, once it was silent.
   bool accuses(const NodeState& node, const Probe& probe) const;
   void accuse(NodeState& node, Step& step, Handle peer);
+  void tell_doubts(NodeState& node, Step& step, const std::vector<Handle>& members);
   // A member or candidate whose probe went unanswered once and is repeated.
   bool silent(Handle peer) const;
   void first_silence(NodeState& node, Step& step, const std::vector<Handle>& peers);
@@ -169,6 +172,8 @@ class Liveness {
   // leaf_repair.cc
   bool among_nearest(const NodeState& node, const NodeId& id) const;
   void consider_nearer(NodeState& node, Step& step);
+  void note_beyond(NodeState& node, Time now, const std::vector<Handle>& listed);
+  bool fill_place(NodeState& node, Step& step, Handle beyond);
   void repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right);
 
   // relaying.cc

@@ -7,7 +7,7 @@ namespace pastry {
 namespace {
 
 constexpr std::size_t kHeardMax = 15;
-constexpr std::size_t kPingedMax = 256;
+constexpr std::size_t kSeenMax = 256;
 
 double in_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -100,19 +100,19 @@ bool ProbeTuner::calm(Duration max) const {
                                     [max](const Heard& heard) { return heard.period >= max; });
 }
 
-void ProbeTuner::pinged_by(Handle peer, Time now, Duration within) {
-  std::erase_if(pinged_, [&](const Pinged& p) { return p.peer == peer || now - p.at > within; });
-  if (pinged_.size() < kPingedMax) pinged_.push_back({peer, now});
+void ProbeTuner::seen_alive(Handle peer, Time now, Duration within) {
+  std::erase_if(seen_, [&](const Seen& p) { return p.peer == peer || now - p.at > within; });
+  if (seen_.size() < kSeenMax) seen_.push_back({peer, now});
 }
 
-bool ProbeTuner::pinged_since(Handle peer, Time since) const {
-  return std::any_of(pinged_.begin(), pinged_.end(),
-                     [&](const Pinged& p) { return p.peer == peer && p.at >= since; });
+bool ProbeTuner::alive_since(Handle peer, Time since) const {
+  return std::any_of(seen_.begin(), seen_.end(),
+                     [&](const Seen& p) { return p.peer == peer && p.at >= since; });
 }
 
 void ProbeTuner::mark_handles(Directory& directory) const {
   for (const Heard& heard : heard_) directory.mark(heard.from);
-  for (const Pinged& pinged : pinged_) directory.mark(pinged.peer);
+  for (const Seen& pinged : seen_) directory.mark(pinged.peer);
 }
 
 }  // namespace pastry

@@ -71,9 +71,9 @@ class ProbeTuner {
   // Nothing but the longest period was seen or heard for a while.
   bool calm(Duration max) const;
 
-  // Proof of life other than acknowledged traffic: the peer pinged this node.
-  void pinged_by(Handle peer, Time now, Duration within);
-  bool pinged_since(Handle peer, Time since) const;
+  // Proof of life other than acknowledged traffic: the peer pinged this node, or sent it rows.
+  void seen_alive(Handle peer, Time now, Duration within);
+  bool alive_since(Handle peer, Time since) const;
   void mark_handles(Directory& directory) const;
 
  private:
@@ -81,7 +81,7 @@ class ProbeTuner {
     Handle from;
     Duration period;
   };
-  struct Pinged {
+  struct Seen {
     Handle peer;
     Time at;
   };
@@ -90,7 +90,7 @@ class ProbeTuner {
   Duration own_;
   std::vector<Heard> heard_;  // of different neighbours; the next one to make room
   std::size_t next_heard_ = 0;
-  std::vector<Pinged> pinged_;
+  std::vector<Seen> seen_;
 };
 
 }  // namespace pastry

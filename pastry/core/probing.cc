@@ -214,7 +214,7 @@ void Liveness::drop_probe(Handle peer) {
 
 void Liveness::probe_failed(NodeState& node, Step& step, const Probe& probe) {
   if (in_tables(node, probe.peer) || suspected(probe.peer)) {
-    declare_dead(node, step, probe.peer);
+    declare_dead(node, step, probe.peer, probe.beyond);
   } else {
     note(*node.config, Mark::stranger_did_not_answer);
     // Joiners of a batch need not stand in the owner's leaf set, and the gap waits for each.
@@ -255,24 +255,33 @@ bool Liveness::accuses(const NodeState& node, const Probe& probe) const {
 void Liveness::accuse(NodeState& node, Step& step, Handle peer) {
   const LeafSet& leaves = node.tables.leaf_set;
   const std::span<const Handle> right = leaves.right();
+  const auto is_heard = [this](Handle member) { return !silent(member); };
   if (peer == leaves.right_neighbour()) {
     note(*node.config, Mark::death_spread);
-    for (const Handle member : leaves.members()) exchange(node, step, member);
+    const auto edge = std::find_if(right.begin(), right.end(), is_heard);
+    if (edge != right.end()) exchange(node, step, *edge);
+    tell_doubts(node, step, leaves.members());
   } else if (peer == leaves.left_neighbour()) {
     const auto gone =
         static_cast<std::size_t>(std::count_if(leaves.left().begin(), leaves.left().end(),
                                                [this](Handle member) { return silent(member); }));
     const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
-    const auto edge = std::find_if(leaves.left().begin(), leaves.left().end(),
-                                   [this](Handle member) { return !silent(member); });
+    const auto edge = std::find_if(leaves.left().begin(), leaves.left().end(), is_heard);
     if (edge != leaves.left().end()) exchange(node, step, *edge);
     const std::size_t end = std::min(right.size(), half - 1);
     const std::size_t begin = half - 1 - std::min(half - 1, std::max<std::size_t>(gone, 1));
-    for (std::size_t i = begin; i < end; ++i) exchange(node, step, right[i]);
+    tell_doubts(node, step, {right.begin() + std::min(begin, end), right.begin() + end});
   } else {
-    const auto edge =
-        std::find_if(right.begin(), right.end(), [this](Handle member) { return !silent(member); });
+    const auto edge = std::find_if(right.begin(), right.end(), is_heard);
     if (edge != right.end()) exchange(node, step, *edge);
+  }
+}
+
+// They need not answer: what they know and this node does not, they tell when they fill the place.
+void Liveness::tell_doubts(NodeState& node, Step& step, const std::vector<Handle>& members) {
+  const LeafProbe doubts = leaf_probe(node, step.now, true, 0);
+  for (const Handle member : members) {
+    if (!probing(member)) node.send(step, member, LeafProbe(doubts));
   }
 }
 

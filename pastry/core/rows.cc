@@ -78,6 +78,7 @@ void Upkeep::wanted_by(NodeState& node, Step& step, Handle peer, Duration round_
 
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const Announce& announce) {
   node.liveness.set_active(node, step, from, true);
+  seen_alive(*node.config, from, step.now);
   if (!node.placed()) return;
   node.liveness.replace_older(node, step, from);
   if (announce.round_trip >= Duration::zero() && node.liveness.via(from) == kNoHandle) {
@@ -93,6 +94,7 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowRequest&
     ++node.counters.refused;
     return;
   }
+  seen_alive(*node.config, from, step.now);
   RowReply reply{located_rows(node, request.first, request.last, from)};
   const NeighbourhoodSet& near = node.tables.neighbourhood;
   for (std::size_t rank = 0; rank < std::min(near.size(), kNearInReply); ++rank) {
@@ -105,6 +107,7 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowRequest&
 }
 
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowReply& reply) {
+  seen_alive(*node.config, from, step.now);
   if (settling_ && !settling_->done()) {
     settling_->receive(node, step, from, reply);
     release_settled();
@@ -122,10 +125,12 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const Neighbourho
   node.send(step, from, std::move(reply));
 }
 
-// Who cannot be nearer than the farthest member is not measured.
+// Who cannot be nearer than the farthest member is not measured. A joiner that found a ring needs
+// only a few more to ask.
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const NeighbourhoodReply& reply) {
   const NeighbourhoodSet& near = node.tables.neighbourhood;
   const Proximity to_sender = distance_to(*node.directory, node.tables, from);
+  std::size_t asked = 0;
   for (const Located& member : reply.members) {
     if (near.contains(member.peer)) continue;
     const bool bounded = near.full() && to_sender.known() && member.distance.known();
@@ -134,6 +139,7 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const Neighbourho
         !promising(to_sender.round_trip(), member.distance.round_trip(), farthest.round_trip())) {
       continue;
     }
+    if (node.joiner && node.joiner->has_seeds_enough(asked++)) break;
     node.liveness.measure(node, step, member.peer);
   }
 }

@@ -98,8 +98,8 @@ void Leases::advance_suspension(NodeState& node, Step& step) {
   if (resign_at(node) <= step.now) {
     Unsettled& u = *unsettled_;
     const bool refused = u.refused_at != kNone && step.now - u.refused_at < node.config->lease;
+    u.suspended_at = step.now;  // who knows nobody to join goes on waiting
     if (refused) return node.resign(step, "suspended for long, and refused by active neighbours");
-    u.suspended_at = step.now;
   }
   // Each may end the suspension, and with it what is unsettled.
   if (unsettled_->next_round <= step.now) look_around(node, step);

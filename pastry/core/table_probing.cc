@@ -35,16 +35,18 @@ void Upkeep::update_tuner(NodeState& node, Time now) {
                  node.tables.leaf_set.mean_spacing());
 }
 
-void Upkeep::pinged_by(const Config& config, Handle peer, Time now) {
-  if (tuner_) tuner_->pinged_by(peer, now, probe_period(config));
+void Upkeep::seen_alive(const Config& config, Handle peer, Time now) {
+  if (tuner_) tuner_->seen_alive(peer, now, probe_period(config));
 }
 
-// Leaves are watched by their neighbours, and traffic or a ping shows others to be alive.
+// Leaves are watched by their neighbours; traffic, a ping or rows show others to be alive. The
+// answer to this node's own ping does not count: it would put off the next one to the round after
+// it.
 bool Upkeep::known_alive(const NodeState& node, Time now, Handle peer) const {
   if (node.tables.leaf_set.contains(peer)) return true;
   const Time since = now - probe_period(*node.config);
   return node.forwarder.acknowledged_since(peer, since) ||
-         (tuner_ && tuner_->pinged_since(peer, since));
+         (tuner_ && tuner_->alive_since(peer, since));
 }
 
 void Upkeep::probe_next_entry(NodeState& node, Step& step) {

@@ -1,6 +1,7 @@
 #include "pastry/core/upkeep.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "pastry/core/node_state.h"
 
@@ -59,7 +60,7 @@ void Upkeep::mark_handles(Directory& directory) const {
 }
 
 Time Upkeep::deadline() const {
-  return std::min({leaf_exchange_at_, gossip_at_, probe_at_, reunion_at_,
+  return std::min({leaf_exchange_at_, leaf_repair_at_, gossip_at_, probe_at_, reunion_at_,
                    settling_ ? settling_->deadline() : kNever});
 }
 
@@ -72,9 +73,18 @@ void Upkeep::advance(NodeState& node, Step& step) {
   release_settled();
   if (leaf_exchange_at_ <= step.now) {
     leaf_exchange_at_ = again(config.leaf_exchange_period);
-    exchange_leaf_sets(node, step);
+    const bool exchanged = std::exchange(leaf_sets_exchanged_, false);
+    // After many deaths at once, or a mistaken one, rings may have to be brought together.
+    const bool doubtful = cut_off(node) || node.tables.leaf_set.knows_whole_ring() ||
+                          node.liveness.mistaken(step.now - node.config->flip_memory);
+    if (!exchanged || doubtful || !node.tables.leaf_set.complete()) {
+      exchange_leaf_sets(node, step);
+    }
     node.liveness.tidy(node, step.now);
     node.tables.routing_table.shrink();  // it has grown by then, as far as it will soon
+  } else if (leaf_repair_at_ <= step.now) {
+    leaf_repair_at_ = kNever;
+    if (!node.tables.leaf_set.complete()) exchange_leaf_sets(node, step);
   }
   if (gossip_at_ <= step.now) {
     if (gossip_period(config) < config.table_upkeep_period) ++gossip_round_;

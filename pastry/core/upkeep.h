@@ -48,8 +48,10 @@ class Upkeep {
   // The entry of this row died: ask another of the row, or of the next one, for theirs.
   void repair(NodeState& node, Step& step, int row, const NodeId& dead);
 
+  // Somebody asked or answered with its leaf set, and has this node's: nobody need be asked soon.
+  void leaf_sets_exchanged() { leaf_sets_exchanged_ = true; }
   // The leaf set lacks nodes: it is looked after at `at`.
-  void hurry(Time at) { leaf_exchange_at_ = std::min(leaf_exchange_at_, at); }
+  void hurry(Time at) { leaf_repair_at_ = std::min(leaf_repair_at_, at); }
   // A node that was in a table was found dead.
   void failed(NodeState& node, Time now);
   // Asks over one of those known for the own place in the ring.
@@ -60,7 +62,7 @@ class Upkeep {
   Duration own_probe_period(const Config& config) const;
   // T_rt in use.
   Duration probe_period(const Config& config) const;
-  void pinged_by(const Config& config, Handle peer, Time now);
+  void seen_alive(const Config& config, Handle peer, Time now);
   // A peer that answered while this node joined, perhaps of another ring: tried while this node is
   // alone and, if it came back, for some rounds.
   void set_bootstrap(Handle peer) { bootstrap_ = peer; }
@@ -96,6 +98,7 @@ class Upkeep {
   static bool cut_off(const NodeState& node);
 
   Time leaf_exchange_at_ = kNever;
+  Time leaf_repair_at_ = kNever;  // the leaf set lacked nodes: looked after then, if it still does
   Time gossip_at_ = kNever;
   Time probe_at_ = kNever;
   Time reunion_at_ = kNever;
@@ -106,6 +109,7 @@ class Upkeep {
   std::uint16_t probe_cursor_ = 0;
   std::uint8_t gossip_round_ = 0;
   std::uint8_t reunion_round_ = 0;
+  bool leaf_sets_exchanged_ = false;  // since the last period began
 };
 
 }  // namespace pastry

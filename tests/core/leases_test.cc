@@ -339,7 +339,7 @@ TEST_CASE("what a lost neighbour was closer to waits until the next one agrees")
 }
 
 TEST_CASE("a message that waited for a guard goes to the node that is back") {
-  Ring ring(small_config(), 9);
+  Ring ring(small_config(), 23);
   const std::vector<Handle> nodes = grow(ring, 6);
   cut_off(ring, nodes[2]);
   for (int i = 0; i < 1000 && ring.node(nodes[1]).tables().leaf_set.contains(nodes[2]); ++i) {
@@ -357,7 +357,7 @@ TEST_CASE("a message that waited for a guard goes to the node that is back") {
   ring.at(nodes[2], [&](Context context) {
     static_cast<void>(context.route(ring.directory().id(nodes[1]), Payload(), {}));
   });
-  ring.run(milliseconds(100));
+  ring.run(milliseconds(500));
   REQUIRE(ring.delivered.size() == 2);
   for (const Ring::Delivered& delivery : ring.delivered) {
     CHECK(delivery.at == (delivery.key == key ? nodes[2] : nodes[1]));
