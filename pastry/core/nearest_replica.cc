@@ -47,13 +47,27 @@ Id reach(const LeafSet& leaves, int k) {
   return {sum.high() >> 1, sum.high() << 63 | sum.low() >> 1};
 }
 
+// The side of the leaf set on which the key lies.
+std::span<const Handle> towards(const Directory& directory, const Tables& tables, const Key& key) {
+  const std::span<const Handle> right = tables.leaf_set.right();
+  const bool here =
+      !right.empty() && key - tables.self() <= directory.id(right.back()) - tables.self();
+  return here ? right : tables.leaf_set.left();
+}
+
+// The members of the key's side have the key in their own leaf set's range: so few others are
+// between. One of the other side, nearer to the key the other way around, need not: it would send
+// the message to whoever has the longer prefix, perhaps back.
 Handle nearest_leaf(const Directory& directory, const Tables& tables, Handle self, const Key& key,
                     int k, std::span<const Handle> excluded) {
   Nearest nearest(directory, key, excluded);
+  const bool any_side = tables.leaf_set.knows_whole_ring();
+  const std::span<const Handle> side = towards(directory, tables, key);
   for (const Handle member : replica_set(directory, tables, self, key, k)) {
     // This node may be one of the k itself, but is not sure of it: the root is.
     if (member == self) return kNoHandle;
     if (!closer(key, directory.id(member), tables.self())) continue;
+    if (!any_side && std::find(side.begin(), side.end(), member) == side.end()) continue;
     nearest.consider(member, distance_to(directory, tables, member));
   }
   return nearest.peer();

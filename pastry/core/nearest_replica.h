@@ -17,7 +17,8 @@ namespace pastry {
 // the routing table and the neighbourhood set the nearest peer that is, or by the density of the
 // leaf set seems to be, in the replica set of `key` (k >= 1); never one of `excluded`. Keeps the
 // progress of ordinary hops: the peer is closer to the key than this node, and outside of the leaf
-// set's range shares as long a prefix with it. `self` is this node's own handle.
+// set's range shares as long a prefix with it, within it has the key in its own leaf set's range.
+// `self` is this node's own handle.
 Handle nearest_replica(const Directory& directory, const Tables& tables, Handle self,
                        const Key& key, int k, std::span<const Handle> excluded);
 

@@ -121,6 +121,7 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
     if (!tables.leaf_set.complete()) upkeep.hurry(step.now + probe_time());
   }
   liveness.relay_lost(*this, step, peer);
+  if (entry) refill(id(peer));
   forwarder.peer_gone(*this, step, peer);
   if (gap) gap->peer_gone(*this, step, peer);
   operations.peer_gone(*this, step, peer);
@@ -129,6 +130,21 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
     if (leaf && active()) application->update(context(step, app_id), peer, PeerChange::left);
     application->peer_gone(context(step, app_id), peer);
   }
+}
+
+// Whom this node knows need not be named by others: those that hold somebody nearer in that slot
+// name nobody else, and who names a known one of the neighbourhood set tells nothing new.
+void NodeState::refill(const NodeId& gone) {
+  const int row = shared_prefix(self_id(), gone, config->digit_bits);
+  const auto consider = [&](Handle peer) {
+    if (shared_prefix(gone, id(peer), config->digit_bits) <= row) return;
+    if (liveness.inactive(peer) || liveness.via(peer) != kNoHandle) return;
+    const bool measured = config->metric == nullptr;
+    tables.routing_table.consider(
+        peer, measured ? distance_to(*directory, tables, peer) : distance(peer, {}));
+  };
+  for (const Handle peer : tables.neighbourhood.members()) consider(peer);
+  for (const Handle peer : tables.leaf_set.members()) consider(peer);
 }
 
 void NodeState::measured(Handle peer, Duration round_trip) {

@@ -99,6 +99,8 @@ struct NodeState {
 
  private:
   void suspend(Step& step);
+  // Who is known and has the digits takes the place of an entry that was removed.
+  void refill(const NodeId& gone);
   void report_active(Step& step);
   void tell_applications(Step& step, bool active);
 };

@@ -233,3 +233,22 @@ TEST_CASE("peers named unasked do not make a node ping without end") {
   CHECK(pings >= 1000);
   CHECK(pings <= 1100);
 }
+
+TEST_CASE("what a joiner was asked before it had a place is not held against it") {
+  Alone alone;
+  const Handle joiner = alone.peer(3);
+  LeafProbe named{false, true, 1, {joiner}, {}, {}};
+  alone.receive(alone.peer(2), std::move(named));
+  const auto asked = [&] {
+    return std::count_if(alone.out.sends.begin(), alone.out.sends.end(), [&](const Send& send) {
+      const auto* probe = std::get_if<LeafProbe>(&send.message);
+      return send.to == joiner && probe != nullptr && !probe->reply;
+    });
+  };
+  alone.run(alone.config.probe_time() - milliseconds(1));
+  const auto before = asked();
+  REQUIRE(before == alone.config.probe_retries + 1);
+  alone.receive(joiner, LeafProbe{true, false, 0, {}, {}, {}});
+  alone.run(alone.config.probe_timeout);
+  CHECK(asked() > before);
+}

@@ -60,6 +60,28 @@ TEST_CASE("Pastry 2.5: replica lookups come to one of the k, each hop nearer to 
   CHECK(prefix_would_differ > 300);
 }
 
+TEST_CASE(
+    "Pastry 2.5: in a ring hardly larger than the leaf set no replica lookup goes in circles") {
+  constexpr int kReplicas = 3;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    PerfectRing ring(random_ids(6 + seed % 8, seed), 1, 4, 3, seed);
+    for (int i = 0; i < 200; ++i) {
+      const Key key = ring.random().id();
+      const std::set<std::size_t> holders = closest(ring, key, kReplicas);
+      std::size_t here = ring.random().below(ring.size());
+      for (int hops = 0; !holders.contains(here); ++hops) {
+        REQUIRE(hops < 12);
+        const Tables& tables = ring.tables(here);
+        Handle next =
+            nearest_replica(ring.directory(), tables, ring.handle(here), key, kReplicas, {});
+        if (next == kNoHandle) next = next_hop(ring.directory(), tables, key).node;
+        here = ring.position(next);
+      }
+    }
+  }
+}
+
 TEST_CASE("Pastry 2.5: the nearest of the replica set is taken unless it is excluded") {
   Directory directory;
   Tables tables(directory, Id(1000, 0), 4, 8, 8);

@@ -188,6 +188,24 @@ TEST_CASE("[Pastry 2.4] a dead routing-table entry is replaced by one from anoth
   CHECK(missing <= static_cast<int>(alive.size()) / 10);
 }
 
+TEST_CASE("a leaf that has the digits takes the place of a lost entry before anybody is asked") {
+  Config config = config_with(16);
+  config.digit_bits = 2;
+  Ring ring(config);
+  const auto live = grow(ring, 16);
+  for (std::size_t i = 0; i < 8; ++i) {
+    ring.leave(live[i * 2]);
+    ring.run(milliseconds(1));  // the farewells arrive, and no answer to anybody
+    const auto left = ring.live();
+    for (const Handle node : left) {
+      const RoutingTable& table = ring.node(node).tables().routing_table;
+      for (const Handle other : left) {
+        if (other != node) CHECK(table.slot_of(ring.directory().id(other)).node != kNoHandle);
+      }
+    }
+  }
+}
+
 TEST_CASE("[MSPastry 4.2] a lost acknowledgement does not make the root deliver twice") {
   Ring ring(config_with(8));
   const auto live = grow(ring, 30);
