@@ -279,7 +279,9 @@ TEST_CASE(
     CHECK(most > 0);
     CHECK(most <= static_cast<std::uint64_t>(lost));
     CHECK(lacking() == 0);
-    world->run_until([&] { return total().settled; }, world->now() + seconds(30));
+    // Who was not concerned by the deaths may find out at its next scan only.
+    world->run_until([&] { return total().settled && total().under_replicated == 0; },
+                     world->now() + seconds(70));
     CHECK(total().settled);
     CHECK(total().under_replicated == 0);
     // What it says of entries is as old as a node's last scan.

@@ -1,11 +1,11 @@
 #include "pastry/sim/fuzz/run.h"
 
 #include <algorithm>
-#include <map>
 #include <memory>
 
 #include "pastry/sim/checkers.h"
 #include "pastry/sim/fuzz/narration.h"
+#include "pastry/sim/fuzz/strangers.h"
 #include "pastry/sim/fuzz/talker.h"
 
 namespace pastry::sim::fuzz {
@@ -211,13 +211,12 @@ class World {
   // knows of the other are two rings.
   void excuse_if_cut() {
     if (!plan_.crash_only() || excused_) return;
-    const std::vector<NodeIndex> ring = members();
+    const std::vector<NodeIndex> ring = members(simulator_);
     if (ring.size() < 2) return;
-    const bool lonely = std::any_of(ring.begin(), ring.end(), [&](NodeIndex node) {
-      const std::vector<Handle> known = simulator_.peers_known_to(node);
-      return std::none_of(known.begin(), known.end(), [&](Handle peer) { return answers(peer); });
+    const bool lonely = std::any_of(ring.begin(), ring.end(), [this](NodeIndex node) {
+      return knows_nobody(simulator_, node);
     });
-    if (lonely || strangers(ring).size() > 1) excuse();
+    if (lonely || strangers(simulator_, ring).size() > 1) excuse();
   }
 
   // --- Healing and rest ---
@@ -290,7 +289,7 @@ class World {
   void join_strangers() {
     std::vector<NodeIndex> active;
     for (const auto& [id, node] : simulator_.active_nodes()) active.push_back(node);
-    const std::vector<NodeIndex> rings = strangers(active);
+    const std::vector<NodeIndex> rings = strangers(simulator_, active);
     for (std::size_t i = 1; i < rings.size(); ++i) {
       say("restart n" + std::to_string(index(rings[i])) + ", whom no other ring remembers");
       end(rings[i], &Simulator::crash);
@@ -298,44 +297,7 @@ class World {
     }
   }
 
-  // Those that run and were in a ring once: who comes back may found it again.
-  std::vector<NodeIndex> members() const {
-    std::vector<NodeIndex> found;
-    for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
-      const NodeIndex node{i};
-      const bool up = simulator_.status(node) == NodeStatus::up;
-      if (up && simulator_.was_member(node)) found.push_back(node);
-    }
-    return found;
-  }
-
-  // One node each of those sets of `nodes` between which nobody knows anybody.
-  std::vector<NodeIndex> strangers(const std::vector<NodeIndex>& nodes) const {
-    std::map<NodeIndex, NodeIndex> leader;
-    for (const NodeIndex node : nodes) leader[node] = node;
-    const auto find = [&](NodeIndex node) {
-      while (leader[node] != node) node = leader[node];
-      return node;
-    };
-    for (const NodeIndex node : nodes) {
-      for (const Handle peer : simulator_.peers_known_to(node)) {
-        const NodeIndex other = simulator_.node_of(peer);
-        if (answers(peer) && leader.contains(other)) leader[find(other)] = find(node);
-      }
-    }
-    std::vector<NodeIndex> leaders;
-    for (const auto& [node, above] : leader) {
-      if (above == node) leaders.push_back(node);
-    }
-    return leaders;
-  }
-
-  // Whether what is sent to this incarnation reaches a node.
-  bool answers(Handle peer) const {
-    const NodeIndex node = simulator_.node_of(peer);
-    if (simulator_.status(node) != NodeStatus::up) return false;
-    return simulator_.handle(node) == peer || simulator_.options().address_survives_restart;
-  }
+  bool answers(Handle peer) const { return fuzz::answers(simulator_, peer); }
 
   bool ring_right() const {
     if (simulator_.active_nodes().empty()) return nobody_up();
