@@ -282,6 +282,8 @@ void Liveness::replace_older(NodeState& node, Step& step, Handle newer) {
     drop_probe(peer);
     node.remove_peer(step, peer, Departure::replaced);
   }
+  // The newer one comes back to its place later, and who was behind it may be dead, too.
+  if (holds(replaced, leaf)) consider_nearer(node, step);
   if (node.tables.leaf_set.find(id) == kNoHandle) node.leases.returned(node, step, newer);
 }
 

@@ -97,6 +97,24 @@ TEST_CASE("the replica set is not sure where a whole side of the leaf set died")
           [&](Context context) { CHECK_FALSE(context.knows_replica_set(context.self_id(), 2)); });
 }
 
+TEST_CASE("where a side of the leaf set restarts who is known behind it is probed at once") {
+  Config config = small_config(4);
+  config.neighbourhood = 16;
+  Ring ring(config);
+  const std::vector<Handle> live = pastry::test::grow(ring, 10);
+  const Handle node = live[5];
+  Outbox out;
+  for (const std::size_t place : {3U, 4U}) {
+    ring.crash(live[place]);
+    const Handle restarted = ring.add(ring.directory().id(live[place]), 2);
+    ring.node(node).receive(ring.now(), restarted, JoinRequest{restarted, 1, 0, {}}, out);
+  }
+  REQUIRE(ring.node(node).tables().leaf_set.left().empty());
+  CHECK(std::any_of(out.sends.begin(), out.sends.end(), [&](const Send& send) {
+    return send.to == live[2] && std::holds_alternative<LeafProbe>(send.message);
+  }));
+}
+
 TEST_CASE("joiners that die outside of the owner's leaf set do not block its gap") {
   Ring ring(small_config(4));
   const Handle first = ring.add(place(0x1000));
