@@ -101,7 +101,9 @@ void Forwarder::hold(NodeState& node, Step& step, Handle peer, Unacknowledged& e
   });
   // Without a copy the message is as safe as if nobody kept one. No peer takes all places.
   const std::size_t places = node.config->inactive_buffer_max;
-  if (t.held.size() >= places || of_peer > places / 4 || entry.held_until <= step.now) return;
+  if (t.held.size() >= places || of_peer >= std::max<std::size_t>(places / 4, 1) ||
+      entry.held_until <= step.now)
+    return;
   note(*node.config, Mark::copy_held);
   const Duration pause = node.random.jittered(node.config->lease / 2, node.config->jitter_percent);
   const Time ask_at = std::min(step.now + pause, entry.held_until);

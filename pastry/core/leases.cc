@@ -132,9 +132,12 @@ bool Leases::may_grant(const NodeState& node, Side side, Handle peer, Time now) 
 }
 
 // After many deaths the next leaf may stand far around the ring. While this node asks somebody
-// nearer for the first time, the two are not neighbours.
+// nearer for the first time, the two are not neighbours. Who has a lease of this node keeps it:
+// what peers name must not part neighbours.
 bool Leases::somebody_between(const NodeState& node, Side side, Handle peer) const {
-  return node.member() && node.liveness.tries_between(node, peer, side == kRight);
+  const bool granted_before = given_until_[side] != kNone;
+  return node.member() && !granted_before &&
+         node.liveness.tries_between(node, peer, side == kRight);
 }
 
 void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t request) {

@@ -50,7 +50,6 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   if (!probe.reply) {
     node.send(step, from, leaf_probe(node, step.now, true, probe.token));
   }
-  if (probe.token != 0 && probe.active) node.upkeep.leaf_sets_exchanged();
   // Who answered us, or has us in its own leaf set, was reached by us, and still is unless we found
   // it dead since. Everybody else has to be, before it enters; a joiner announces itself when it is
   // active.
@@ -58,6 +57,10 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
                        (holds(probe.leaf_set, node.self) && !dead(node, step.now, from));
   if (reached) {
     node.insert_leaf(step, from);
+    // An exchange with a leaf, in both directions: the next periodic one has nothing to mend.
+    if (probe.token != 0 && probe.active && node.tables.leaf_set.contains(from)) {
+      node.upkeep.leaf_sets_exchanged();
+    }
   } else if (probe.active && dead(node, step.now, from)) {
     if (node.tables.leaf_set.would_admit(node.id(from))) exchange(node, step, from);
   } else if (probe.active) {
@@ -90,7 +93,8 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const Pong& pon
   const Duration round_trip = answered(node, step, from, pong.token, pong.active);
   if (round_trip < Duration::zero() || via(from) != kNoHandle) return;
   // The peer learns what was measured here if it would take us into its table for it.
-  if (pong.active && node.member() && node.distance(from, round_trip) < pong.wanted) {
+  const bool wanted = !pong.wanted.known() || node.distance(from, round_trip) < pong.wanted;
+  if (pong.active && node.member() && wanted) {
     node.upkeep.wanted_by(node, step, from, round_trip);
   }
 }

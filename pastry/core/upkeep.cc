@@ -21,7 +21,7 @@ void Upkeep::start(NodeState& node, Step& step) {
   reunion_at_ = first(node.config->reunion_period);
   active_since_s_ = static_cast<std::uint32_t>(
       std::chrono::duration_cast<seconds>(step.now.time_since_epoch()).count());
-  reunion_round_ = static_cast<std::uint8_t>(node.random.below(256));
+  reunion_round_ = static_cast<std::uint16_t>(node.random.below(1U << 16U));
   if (settling_) settling_->start(node, step);
   release_settled();
 }

@@ -108,7 +108,7 @@ class Upkeep {
   Handle bootstrap_ = kNoHandle;
   std::uint16_t probe_cursor_ = 0;
   std::uint8_t gossip_round_ = 0;
-  std::uint8_t reunion_round_ = 0;
+  std::uint16_t reunion_round_ = 0;
   bool leaf_sets_exchanged_ = false;  // since the last period began
 };
 

@@ -51,5 +51,5 @@ TEST_CASE("memory: a peer on a process of its own takes at most 200 bytes of the
   CAPTURE(per_peer);
   CHECK(directory->size() == kPeers);
   CHECK(per_peer <= 200);
-  CHECK(per_peer > 50);
+  CHECK(per_peer > 30);
 }

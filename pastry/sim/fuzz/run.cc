@@ -214,9 +214,9 @@ class World {
     const std::vector<NodeIndex> ring = members(simulator_);
     if (ring.size() < 2) return;
     const bool lonely = std::any_of(ring.begin(), ring.end(), [this](NodeIndex node) {
-      return knows_nobody(simulator_, node);
+      return knows_nobody(simulator_, node, seeds_);
     });
-    if (lonely || strangers(simulator_, ring).size() > 1) excuse();
+    if (lonely || strangers(simulator_, ring, seeds_).size() > 1) excuse();
   }
 
   // --- Healing and rest ---
@@ -289,7 +289,7 @@ class World {
   void join_strangers() {
     std::vector<NodeIndex> active;
     for (const auto& [id, node] : simulator_.active_nodes()) active.push_back(node);
-    const std::vector<NodeIndex> rings = strangers(simulator_, active);
+    const std::vector<NodeIndex> rings = strangers(simulator_, active, seeds_);
     for (std::size_t i = 1; i < rings.size(); ++i) {
       say("restart n" + std::to_string(index(rings[i])) + ", whom no other ring remembers");
       end(rings[i], &Simulator::crash);

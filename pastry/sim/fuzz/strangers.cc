@@ -21,13 +21,26 @@ std::vector<NodeIndex> members(const Simulator& simulator) {
   return found;
 }
 
-bool knows_nobody(const Simulator& simulator, NodeIndex node) {
-  const std::vector<Handle> known = simulator.peers_known_to(node);
+namespace {
+
+std::vector<Handle> known_to(const Simulator& simulator, NodeIndex node,
+                             std::span<const Handle> seeds) {
+  std::vector<Handle> known = simulator.peers_known_to(node);
+  const Handle seed = seeds[index(node)];
+  if (seed != kNoHandle && !simulator.active(node)) known.push_back(seed);
+  return known;
+}
+
+}  // namespace
+
+bool knows_nobody(const Simulator& simulator, NodeIndex node, std::span<const Handle> seeds) {
+  const std::vector<Handle> known = known_to(simulator, node, seeds);
   return std::none_of(known.begin(), known.end(),
                       [&](Handle peer) { return answers(simulator, peer); });
 }
 
-std::vector<NodeIndex> strangers(const Simulator& simulator, std::span<const NodeIndex> nodes) {
+std::vector<NodeIndex> strangers(const Simulator& simulator, std::span<const NodeIndex> nodes,
+                                 std::span<const Handle> seeds) {
   std::map<NodeIndex, NodeIndex> leader;
   for (const NodeIndex node : nodes) leader[node] = node;
   const auto find = [&](NodeIndex node) {
@@ -35,7 +48,7 @@ std::vector<NodeIndex> strangers(const Simulator& simulator, std::span<const Nod
     return node;
   };
   for (const NodeIndex node : nodes) {
-    for (const Handle peer : simulator.peers_known_to(node)) {
+    for (const Handle peer : known_to(simulator, node, seeds)) {
       const NodeIndex other = simulator.node_of(peer);
       if (answers(simulator, peer) && leader.contains(other)) leader[find(other)] = find(node);
     }
