@@ -57,9 +57,9 @@ struct Config {
   // --- Consistency [MSPastry §3.1, TR05-456] ---
 
   // What a node needs from both immediate neighbours to be active, on its own clock; the grantor
-  // adds a sixteenth. The keys of a crashed root wait up to so long. Longer than probe_timeout *
-  // (probe_retries + 3), or each death of a neighbour suspends a node for a moment. Shorter ones
-  // cost messages (three for each lease_renewal()), longer ones let lookups wait.
+  // adds a sixteenth. The keys of a crashed root wait up to so long. Better longer than
+  // probe_timeout * (probe_retries + 3), or each death of a neighbour suspends a node for a moment.
+  // Shorter ones cost messages (three for each lease_renewal()), longer ones let lookups wait.
   Duration lease = seconds(14);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---

@@ -152,8 +152,8 @@ void Gap::take(NodeState& node, Step& step, JoinRequest&& request) {
 void Gap::pump(NodeState& node, Step& step) {
   if (phase_ != Phase::open || queue_.empty()) return;
   if (!node.active() && !PASTRY_BUG(inactive_owner_grants)) return;
-  if (deadline_ != kNever && deadline_ > step.now)
-    return;  // the successor asked to wait, or a guard
+  const bool told_to_wait = deadline_ != kNever && deadline_ > step.now;  // by successor or guard
+  if (told_to_wait) return;
   if (start_batch(node, step)) return;
   deadline_ = kNever;
 }

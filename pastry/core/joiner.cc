@@ -186,7 +186,7 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, JoinGrant&& grant
   candidates.insert(candidates.end(), grant.batch_joiners.begin(), grant.batch_joiners.end());
   candidates.push_back(from);
   if (successor_ != kNoHandle) candidates.push_back(successor_);
-  node.liveness.consider_leaves(node, step, std::move(candidates));
+  node.liveness.consider_leaves(node, step, candidates);
   node.upkeep.keep_rows(node, grant.rows);
   if (PASTRY_BUG(activation_before_probes)) return node.activate(step);
   node.activate_if_ready(step);

@@ -1,6 +1,5 @@
 // Death, and what fills the place in the leaf set [MSPastry §3.1, §4.1].
 #include <algorithm>
-#include <optional>
 
 #include "pastry/core/liveness.h"
 #include "pastry/core/marks.h"
@@ -8,157 +7,6 @@
 #include "pastry/core/planted_bugs.h"
 
 namespace pastry {
-
-namespace {
-
-// How far away a leaf candidate may be in each direction to be among the l/2 nearest members and
-// outstanding candidates; unset: any distance.
-struct Frontier {
-  std::optional<Id> up;
-  std::optional<Id> down;
-
-  bool admits(const NodeId& self, const NodeId& id) const {
-    return !up || id - self <= *up || !down || self - id <= *down;
-  }
-  // How far away `id` is in the directions in which it would be admitted: who is too far on one
-  // side is on the other one farther than all between, however near it is as the crow flies.
-  Id distance(const NodeId& self, const NodeId& id) const {
-    const bool upwards = !up || id - self <= *up;
-    const bool downwards = !down || self - id <= *down;
-    if (upwards == downwards) return ring_distance(self, id);
-    return upwards ? id - self : self - id;
-  }
-};
-
-// The half-th smallest, beyond which no place is left; nothing if there are fewer.
-std::optional<Id> limit(std::vector<Id>& distances, std::size_t half) {
-  if (distances.size() < half) return std::nullopt;
-  const auto last = distances.begin() + static_cast<std::ptrdiff_t>(half) - 1;
-  std::nth_element(distances.begin(), last, distances.end());
-  return *last;
-}
-
-// `candidates`: those being probed for the leaf set.
-Frontier frontier(const NodeState& node, const std::vector<Handle>& candidates) {
-  const NodeId& self = node.self_id();
-  const LeafSet& leaves = node.tables.leaf_set;
-  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
-  std::vector<Id> up;
-  std::vector<Id> down;
-  for (const Handle peer : leaves.right()) up.push_back(clockwise_distance(self, node.id(peer)));
-  for (const Handle peer : leaves.left()) down.push_back(clockwise_distance(node.id(peer), self));
-  for (const Handle peer : candidates) {
-    if (leaves.contains(peer)) continue;
-    up.push_back(clockwise_distance(self, node.id(peer)));
-    down.push_back(clockwise_distance(node.id(peer), self));
-  }
-  return {limit(up, half), limit(down, half)};
-}
-
-}  // namespace
-
-// --- Candidates ---------------------------------------------------------------------------------
-
-bool Liveness::among_nearest(const NodeState& node, const NodeId& id) const {
-  // Counts members and outstanding candidates that are nearer on each side: more than l/2 of them
-  // leave no place for this one, so probing it would be wasted.
-  const NodeId& self = node.self_id();
-  const LeafSet& leaves = node.tables.leaf_set;
-  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
-  const Id up = clockwise_distance(self, id);
-  const Id down = clockwise_distance(id, self);
-  std::size_t nearer_up = leaves.nearer_right(id);
-  std::size_t nearer_down = leaves.nearer_left(id);
-  for (const Probe& probe : probes()) {
-    if (!probe.leaf || probe.tries > 1 || leaves.contains(probe.peer)) continue;
-    if (clockwise_distance(self, node.id(probe.peer)) < up) ++nearer_up;
-    if (clockwise_distance(node.id(probe.peer), self) < down) ++nearer_down;
-  }
-  return nearer_up < half || nearer_down < half;
-}
-
-void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
-  const NodeId& id = node.id(peer);
-  if (id == node.self_id() || !node.placed()) return;  // no answer counts without a place
-  // Who lacks a lease asks also for those that it found dead, if somebody else knows them between
-  // it and its neighbours.
-  const bool between = node.suspended() && node.leases.nearer_than_neighbours(node, id);
-  if (!between && dead(node, step.now, peer)) {
-    // Where everybody else should know by now: perhaps the mistake is here.
-    doubts_.set_named(peer, step.now - node.config->lease, true);
-    return;
-  }
-  const Handle known = node.tables.leaf_set.find(id);
-  if (known != kNoHandle &&
-      node.directory->incarnation(known) >= node.directory->incarnation(peer)) {
-    return;
-  }
-  if (known == kNoHandle && (!node.tables.leaf_set.would_admit(id) || !among_nearest(node, id))) {
-    return;
-  }
-  if (PASTRY_BUG(gossiped_leaf_unprobed)) return node.insert_leaf(step, peer);
-  start_probe(node, step, {.peer = peer, .leaf = true});
-}
-
-void Liveness::consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers) {
-  // Most are members, are being probed already, or are too far away: only the others are worth an
-  // order.
-  if (!node.placed()) return;
-  const LeafSet& leaves = node.tables.leaf_set;
-  const Directory& directory = *node.directory;
-  std::erase_if(peers, [&](Handle peer) {
-    return leaves.contains(peer) ||
-           (!leaves.within_reach(node.id(peer)) && !directory.has_twins(peer)) ||
-           std::any_of(probes().begin(), probes().end(), [peer](const Probe& probe) {
-             return probe.peer == peer && probe.leaf && !probe.reported;
-           });
-  });
-  if (peers.empty()) return;
-  const auto candidates = [this] {
-    std::vector<Handle> result;
-    for (const Probe& probe : probes()) {
-      if (probe.leaf && probe.tries <= 1) result.push_back(probe.peer);
-    }
-    return result;
-  };
-  Frontier reach = frontier(node, candidates());
-  const NodeId& self = node.self_id();
-  std::sort(peers.begin(), peers.end(), [&](Handle a, Handle b) {
-    const Id da = reach.distance(self, node.id(a));
-    const Id db = reach.distance(self, node.id(b));
-    return da != db ? da < db : index(a) < index(b);
-  });
-  for (const Handle peer : peers) {
-    if (!reach.admits(node.self_id(), node.id(peer)) && !directory.has_twins(peer)) continue;
-    const std::uint32_t token = last_token_;
-    consider_leaf(node, step, peer);
-    if (last_token_ != token)
-      reach = frontier(node, candidates());  // it is probed now and takes a place
-  }
-}
-
-// Whoever accuses a leaf names in the same message who would take its place: the nearest beyond the
-// end of that side. Not in a small ring, where both sides may have a place for the same node.
-void Liveness::note_beyond(NodeState& node, Time now, const std::vector<Handle>& listed) {
-  const LeafSet& leaves = node.tables.leaf_set;
-  if (!probing_ || !leaves.complete() || leaves.knows_whole_ring()) return;
-  const NodeId& self = node.self_id();
-  for (Probe& probe : probes()) {
-    if (!probe.leaf || (!probe.reported && probe.tries <= 1)) continue;
-    const bool right = holds(leaves.right(), probe.peer);
-    if (!right && !holds(leaves.left(), probe.peer)) continue;
-    const auto distance = [&](Handle peer) {
-      return right ? node.id(peer) - self : self - node.id(peer);
-    };
-    const Id end = distance(right ? leaves.right().back() : leaves.left().back());
-    for (const Handle peer : listed) {
-      const Id away = distance(peer);
-      if (away <= end || away != ring_distance(self, node.id(peer))) continue;
-      if (probe.beyond != kNoHandle && away >= distance(probe.beyond)) continue;
-      if (!dead(node, now, peer)) probe.beyond = peer;
-    }
-  }
-}
 
 // --- Death --------------------------------------------------------------------------------------
 
@@ -227,9 +75,8 @@ void Liveness::consider_nearer(NodeState& node, Step& step) {
     const bool between = leaves.nearer_left(id) == 0 || leaves.nearer_right(id) == 0;
     if (between && !leaves.contains(peer) && !suspected(peer)) nearer.push_back(peer);
   };
-  for (const Handle peer : node.tables.neighbourhood.members()) look(peer);
-  node.tables.routing_table.for_each([&](Handle peer, Proximity) { look(peer); });
-  if (!nearer.empty()) consider_leaves(node, step, std::move(nearer));
+  node.tables.for_each_beyond_leaves(look);
+  if (!nearer.empty()) consider_leaves(node, step, nearer);
 }
 
 void Liveness::fill_leaf_set(NodeState& node, Step& step) {
@@ -238,12 +85,11 @@ void Liveness::fill_leaf_set(NodeState& node, Step& step) {
   if (!node.placed() || (leaves.complete() && !leaves.knows_whole_ring())) return;
   // In a small ring the sides overlap, and after many deaths they seem to: whoever is known beyond
   // them tells.
-  std::vector<Handle> known = node.tables.neighbourhood.members();
-  node.tables.routing_table.for_each([&](Handle peer, Proximity) {
-    if (!holds(known, peer)) known.push_back(peer);
+  std::vector<Handle> known;
+  node.tables.for_each_beyond_leaves([&](Handle peer) {
+    if (!suspected(peer)) known.push_back(peer);
   });
-  std::erase_if(known, [this](Handle peer) { return suspected(peer); });
-  consider_leaves(node, step, std::move(known));
+  consider_leaves(node, step, known);
   if (leaves.knows_whole_ring()) return;
   // The nearest on a side knows those nearer still, the farthest those beyond.
   // Where a whole side is gone the far end of the other one leads around the ring.

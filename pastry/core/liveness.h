@@ -7,7 +7,8 @@
 // member if it answers that way (relays.h).
 //
 // Parts: liveness.cc messages and views, probing.cc probes and their end, watch.cc silent
-// neighbours, leaf_repair.cc death and what fills its place, relaying.cc links over a third node.
+// neighbours, leaf_candidates.cc who may become a leaf, leaf_repair.cc death and what fills its
+// place, relaying.cc links over a third node.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,7 @@ class Liveness {
 
   // Probes `peer` with a leaf-set exchange if it may belong into the leaf set and is not known.
   void consider_leaf(NodeState& node, Step& step, Handle peer);
-  void consider_leaves(NodeState& node, Step& step, std::vector<Handle> peers);
+  void consider_leaves(NodeState& node, Step& step, std::span<const Handle> peers);
   // Pings `peer` to measure the distance; on the answer it is considered for R and M.
   void measure(NodeState& node, Step& step, Handle peer) { ping(node, step, peer, false); }
   // The same for Settling, which is told when the last such probe has ended.
@@ -169,10 +170,12 @@ class Liveness {
   bool silent(Handle peer) const;
   void first_silence(NodeState& node, Step& step, const std::vector<Handle>& peers);
 
-  // leaf_repair.cc
+  // leaf_candidates.cc
   bool among_nearest(const NodeState& node, const NodeId& id) const;
-  void consider_nearer(NodeState& node, Step& step);
   void note_beyond(NodeState& node, Time now, const std::vector<Handle>& listed);
+
+  // leaf_repair.cc
+  void consider_nearer(NodeState& node, Step& step);
   bool fill_place(NodeState& node, Step& step, Handle beyond);
   void repair_leaf_set(NodeState& node, Step& step, bool was_left, bool was_right);
 

@@ -112,7 +112,7 @@ bool ProbeTuner::alive_since(Handle peer, Time since) const {
 
 void ProbeTuner::mark_handles(Directory& directory) const {
   for (const Heard& heard : heard_) directory.mark(heard.from);
-  for (const Seen& pinged : seen_) directory.mark(pinged.peer);
+  for (const Seen& seen : seen_) directory.mark(seen.peer);
 }
 
 }  // namespace pastry

@@ -315,8 +315,10 @@ void Liveness::check_probes(NodeState& node, Step& step) {
     } else if (probe.tries < tries_allowed(node, step.now, probe) ||
                PASTRY_BUG(never_declared_dead)) {
       note(*node.config, Mark::probe_repeated);
-      if (++probe.tries == 2 && probe.leaf) unheard.push_back(probe.peer);
-      send_probe(node, step, probe);
+      const bool was_leaf = probe.leaf;
+      ++probe.tries;
+      send_probe(node, step, probe);  // a ping of a leaf may become a leaf probe
+      if (probe.leaf && (probe.tries == 2 || !was_leaf)) unheard.push_back(probe.peer);
       ++i;
     } else {
       failed.push_back(probe);

@@ -83,8 +83,8 @@ bool Upkeep::cut_off(const NodeState& node) {
 }
 
 void Upkeep::seek_place(NodeState& node, Step& step) {
-  std::vector<Handle> known = node.tables.neighbourhood.members();
-  node.tables.routing_table.for_each([&](Handle peer, Proximity) { known.push_back(peer); });
+  std::vector<Handle> known;
+  node.tables.for_each_beyond_leaves([&](Handle peer) { known.push_back(peer); });
   if (!known.empty()) seek_over(node, step, known[node.random.below(known.size())]);
 }
 

@@ -23,6 +23,17 @@ struct Tables {
   Tables& operator=(const Tables&) = delete;
 
   const NodeId& self() const { return leaf_set.self(); }
+
+  // Everybody in the neighbourhood set or the routing table, each once.
+  template <typename Function>
+  void for_each_beyond_leaves(Function&& function) const {
+    for (std::size_t rank = 0; rank < neighbourhood.size(); ++rank) {
+      function(neighbourhood.at(rank));
+    }
+    routing_table.for_each([&](Handle peer, Proximity) {
+      if (!neighbourhood.contains(peer)) function(peer);
+    });
+  }
 };
 
 enum class RoutingRule : unsigned char {

@@ -99,10 +99,22 @@ std::vector<Handle> RoutingTable::row(int index) const {
 
 std::size_t RoutingTable::position(int row, int column) const {
   const int slot = row * 256 + column;
-  const auto found = std::partition_point(
-      entries_.begin(), entries_.end(),
-      [slot](const Entry& entry) { return entry.row * 256 + entry.column < slot; });
-  return static_cast<std::size_t>(found - entries_.begin());
+  const auto slot_at = [this](std::size_t at) {
+    return entries_[at].row * 256 + entries_[at].column;
+  };
+  // The upper rows are mostly full: then the slot says where it stands, but for the own column.
+  const int others = (1 << digit_bits_) - 1;
+  const auto guess = static_cast<std::size_t>(row * others + column);
+  for (const std::size_t at : {guess, guess - 1}) {
+    if (at < entries_.size() && slot_at(at) == slot) return at;
+  }
+  std::size_t first = 0;
+  for (std::size_t count = entries_.size(); count > 0;) {  // without branches to mispredict
+    const std::size_t half = (count + 1) / 2;
+    first += slot_at(first + half - 1) < slot ? half : 0;
+    count -= half;
+  }
+  return first;
 }
 
 const RoutingTable::Entry* RoutingTable::entry_at(int row, int column) const {

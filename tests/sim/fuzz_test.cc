@@ -68,6 +68,9 @@ TEST_CASE("the rules hold for a few seeds, on several threads, and rare paths ar
     FAIL_CHECK("seed " << failure.seed << " broke " << failure.result.violation->rule << ": "
                        << failure.result.violation->what);
   }
+  // The rules of those with crashes alone are mostly examined to the end.
+  CHECK(report.crash_only > 15);
+  CHECK(report.excused * 2 < report.crash_only);
   CHECK(report.marks[static_cast<std::size_t>(Mark::leaf_died)] > 10);
   CHECK(report.marks[static_cast<std::size_t>(Mark::batch_of_several)] > 10);
   options.jobs = 1;

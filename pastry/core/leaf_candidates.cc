@@ -1,0 +1,172 @@
+// Who may belong into the leaf set, and is probed for it [MSPastry §3.1].
+#include <algorithm>
+#include <utility>
+
+#include "pastry/core/liveness.h"
+#include "pastry/core/marks.h"
+#include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
+
+namespace pastry {
+
+namespace {
+
+// The l/2 smallest of many distances, as a heap with the greatest in front.
+class Nearest {
+ public:
+  Nearest(const NodeState& node, std::span<const Handle> side, bool right)
+      : half_(static_cast<std::size_t>(node.tables.leaf_set.capacity() / 2)) {
+    for (const Handle peer : side) {
+      distances_.push_back(right ? node.id(peer) - node.self_id() : node.self_id() - node.id(peer));
+    }
+    std::reverse(distances_.begin(), distances_.end());  // a side is sorted: this is a heap
+  }
+
+  void add(const Id& distance) {
+    if (distances_.size() == half_) {
+      if (distances_.front() <= distance) return;
+      std::pop_heap(distances_.begin(), distances_.end());
+      distances_.pop_back();
+    }
+    distances_.push_back(distance);
+    std::push_heap(distances_.begin(), distances_.end());
+  }
+  bool admits(const Id& distance) const {
+    return distances_.size() < half_ || distance <= distances_.front();
+  }
+
+ private:
+  std::size_t half_;
+  std::vector<Id> distances_;
+};
+
+// How far away a leaf candidate may be in each direction to be among the l/2 nearest members and
+// outstanding candidates.
+class Frontier {
+ public:
+  explicit Frontier(const NodeState& node)
+      : self_(node.self_id()),
+        up_(node, node.tables.leaf_set.right(), true),
+        down_(node, node.tables.leaf_set.left(), false) {}
+
+  void add(const NodeId& candidate) {
+    up_.add(candidate - self_);
+    down_.add(self_ - candidate);
+  }
+  bool admits(const NodeId& id) const { return up_.admits(id - self_) || down_.admits(self_ - id); }
+  // How far away `id` is in the directions in which it would be admitted: who is too far on one
+  // side is on the other one farther than all between, however near it is as the crow flies.
+  Id distance(const NodeId& id) const {
+    const bool upwards = up_.admits(id - self_);
+    const bool downwards = down_.admits(self_ - id);
+    if (upwards == downwards) return ring_distance(self_, id);
+    return upwards ? id - self_ : self_ - id;
+  }
+
+ private:
+  NodeId self_;
+  Nearest up_;
+  Nearest down_;
+};
+
+}  // namespace
+
+bool Liveness::among_nearest(const NodeState& node, const NodeId& id) const {
+  // Counts members and outstanding candidates that are nearer on each side: more than l/2 of them
+  // leave no place for this one, so probing it would be wasted.
+  const NodeId& self = node.self_id();
+  const LeafSet& leaves = node.tables.leaf_set;
+  const auto half = static_cast<std::size_t>(leaves.capacity() / 2);
+  const Id up = clockwise_distance(self, id);
+  const Id down = clockwise_distance(id, self);
+  std::size_t nearer_up = leaves.nearer_right(id);
+  std::size_t nearer_down = leaves.nearer_left(id);
+  for (const Probe& probe : probes()) {
+    if (!probe.leaf || probe.tries > 1 || leaves.contains(probe.peer)) continue;
+    if (clockwise_distance(self, node.id(probe.peer)) < up) ++nearer_up;
+    if (clockwise_distance(node.id(probe.peer), self) < down) ++nearer_down;
+  }
+  return nearer_up < half || nearer_down < half;
+}
+
+void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
+  const NodeId& id = node.id(peer);
+  if (id == node.self_id() || !node.placed()) return;  // no answer counts without a place
+  // Who lacks a lease asks also for those that it found dead, if somebody else knows them between
+  // it and its neighbours.
+  const bool between = node.suspended() && node.leases.nearer_than_neighbours(node, id);
+  if (!between && dead(node, step.now, peer)) {
+    // Where everybody else should know by now: perhaps the mistake is here.
+    doubts_.set_named(peer, step.now - node.config->lease, true);
+    return;
+  }
+  const Handle known = node.tables.leaf_set.find(id);
+  if (known != kNoHandle &&
+      node.directory->incarnation(known) >= node.directory->incarnation(peer)) {
+    return;
+  }
+  if (known == kNoHandle && (!node.tables.leaf_set.would_admit(id) || !among_nearest(node, id))) {
+    return;
+  }
+  if (PASTRY_BUG(gossiped_leaf_unprobed)) return node.insert_leaf(step, peer);
+  start_probe(node, step, {.peer = peer, .leaf = true});
+}
+
+void Liveness::consider_leaves(NodeState& node, Step& step, std::span<const Handle> peers) {
+  if (!node.placed()) return;
+  const LeafSet& leaves = node.tables.leaf_set;
+  const Directory& directory = *node.directory;
+  // Most are members, are being probed already, or are too far away: only the others are worth an
+  // order.
+  std::vector<Handle> possible;
+  for (const Handle peer : peers) {
+    if (leaves.contains(peer)) continue;
+    if (!leaves.within_reach(node.id(peer)) && !directory.has_twins(peer)) continue;
+    const bool asked = std::any_of(probes().begin(), probes().end(), [peer](const Probe& probe) {
+      return probe.peer == peer && probe.leaf && !probe.reported;
+    });
+    if (!asked) possible.push_back(peer);
+  }
+  if (possible.empty()) return;
+  Frontier reach(node);
+  for (const Probe& probe : probes()) {
+    const bool candidate = probe.leaf && probe.tries <= 1 && !leaves.contains(probe.peer);
+    if (candidate) reach.add(node.id(probe.peer));
+  }
+  std::vector<std::pair<Id, Handle>> nearest_first;
+  for (const Handle peer : possible) {
+    nearest_first.emplace_back(reach.distance(node.id(peer)), peer);
+  }
+  std::sort(nearest_first.begin(), nearest_first.end());
+  for (const auto& [distance, peer] : nearest_first) {
+    if (!reach.admits(node.id(peer)) && !directory.has_twins(peer)) continue;
+    const std::uint32_t token = last_token_;
+    consider_leaf(node, step, peer);
+    if (last_token_ != token) reach.add(node.id(peer));  // it is probed now and takes a place
+  }
+}
+
+// Whoever accuses a leaf names in the same message who would take its place: the nearest beyond the
+// end of that side. Not in a small ring, where both sides may have a place for the same node.
+void Liveness::note_beyond(NodeState& node, Time now, const std::vector<Handle>& listed) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  if (!probing_ || !leaves.complete() || leaves.knows_whole_ring()) return;
+  const NodeId& self = node.self_id();
+  for (Probe& probe : probes()) {
+    if (!probe.leaf || (!probe.reported && probe.tries <= 1)) continue;
+    const bool right = holds(leaves.right(), probe.peer);
+    if (!right && !holds(leaves.left(), probe.peer)) continue;
+    const auto distance = [&](Handle peer) {
+      return right ? node.id(peer) - self : self - node.id(peer);
+    };
+    const Id end = distance(right ? leaves.right().back() : leaves.left().back());
+    for (const Handle peer : listed) {
+      const Id away = distance(peer);
+      if (away <= end || away != ring_distance(self, node.id(peer))) continue;
+      if (probe.beyond != kNoHandle && away >= distance(probe.beyond)) continue;
+      if (!dead(node, now, peer)) probe.beyond = peer;
+    }
+  }
+}
+
+}  // namespace pastry
