@@ -39,7 +39,8 @@ class Doorkeeper {
   // Something that no honest peer sends came over this connection.
   void expel(int fd);
 
-  void* handle() { return monitor_.handle(); }
+  // Has news whenever observe() has something to note.
+  zmq::socket_t& socket() { return monitor_.socket(); }
   void detach(zmq::socket_t& socket) { monitor_.detach(socket); }
 
  private:

@@ -67,7 +67,7 @@ Greeter::~Greeter() {
 }
 
 void Greeter::greet(const Endpoint& to, const wire::Hello& hello, Time now, Done done) {
-  Greeting greeting{to, hello, std::move(done), {}, std::nullopt, std::nullopt};
+  Greeting greeting{to, hello, std::move(done), {}, std::nullopt, std::nullopt, true};
   fill_random(greeting.hello.challenge);
   if (open_.size() < kConcurrent) {
     start(std::move(greeting), now);
@@ -80,40 +80,47 @@ void Greeter::greet(const Endpoint& to, const wire::Hello& hello, Time now, Done
 
 void Greeter::start(Greeting greeting, Time now) {
   greeting.deadline = now + options_.handshake_timeout;
+  open_.push_back(std::move(greeting));
+  auto dialled = dial(open_.back());
+  if (dialled) return;
+  close(open_.back());
+  const Greeting failed = std::move(open_.back());
+  open_.pop_back();
+  failed.done(
+      fail(ErrorCode::failed, "cannot greet " + failed.to.text() + ": " + dialled.error().message));
+}
+
+Result<void> Greeter::dial(Greeting& greeting) {
   const Endpoint dialled = greeting.to.dialled();
   const SocketRequest request{zmq::socket_type::dealer, 2, wire::kHelloBytesMax,
                               dialled.needs_ipv6()};
-  auto socket = make_socket(context_, request, options_);
   auto bytes = wire::encode(greeting.hello);
-  std::string failure;
-  if (!socket) failure = socket.error().message;
-  if (!bytes) failure = bytes.error().message;
-  if (failure.empty()) {
-    greeting.socket = std::move(*socket);
-    if (auto monitor = Monitor::attach(context_, *greeting.socket))
-      greeting.monitor = std::move(*monitor);
-    else
-      failure = monitor.error().message;
-  }
-  if (failure.empty() &&
-      (zmq_connect(greeting.socket->handle(), dialled.text().c_str()) != 0 ||
-       zmq_send(greeting.socket->handle(), bytes->data(), bytes->size(), ZMQ_DONTWAIT) < 0))
-    failure = zmq_strerror(zmq_errno());
-  if (failure.empty()) {
-    open_.push_back(std::move(greeting));
-    return;
-  }
-  close(greeting);
-  greeting.done(fail(ErrorCode::failed, "cannot greet " + greeting.to.text() + ": " + failure));
+  if (!bytes) return tl::unexpected<Error>(std::move(bytes.error()));
+  auto socket = make_socket(context_, request, options_);
+  if (!socket) return tl::unexpected<Error>(std::move(socket.error()));
+  greeting.socket = std::move(*socket);
+  auto monitor = Monitor::attach(context_, *greeting.socket);
+  if (!monitor) return tl::unexpected<Error>(std::move(monitor.error()));
+  greeting.monitor = std::move(*monitor);
+  for (zmq::socket_t* watched : {&*greeting.socket, &greeting.monitor->socket()})
+    if (auto added = readiness_.add(*watched, &greeting); !added) return added;
+  if (zmq_connect(greeting.socket->handle(), dialled.text().c_str()) != 0 ||
+      zmq_send(greeting.socket->handle(), bytes->data(), bytes->size(), ZMQ_DONTWAIT) < 0)
+    return fail(ErrorCode::failed, zmq_strerror(zmq_errno()));
+  return {};
 }
 
 void Greeter::close(Greeting& greeting) {
-  if (greeting.monitor && greeting.socket) greeting.monitor->detach(*greeting.socket);
+  if (greeting.monitor) {
+    readiness_.remove(greeting.monitor->socket());
+    greeting.monitor->detach(*greeting.socket);
+  }
+  if (greeting.socket) readiness_.remove(*greeting.socket);
   greeting.monitor.reset();
   greeting.socket.reset();
 }
 
-std::optional<Result<wire::HelloAccepted>> Greeter::check(Greeting& greeting, Time now) {
+std::optional<Result<wire::HelloAccepted>> Greeter::read(Greeting& greeting) {
   zmq::message_t frame;
   if (zmq_msg_recv(frame.handle(), greeting.socket->handle(), ZMQ_DONTWAIT) >= 0) {
     if (frame.more())
@@ -127,14 +134,18 @@ std::optional<Result<wire::HelloAccepted>> Greeter::check(Greeting& greeting, Ti
   if (down)
     return fail(ErrorCode::unavailable, "no pastry process reachable at " + greeting.to.text() +
                                             " (connection refused or closed)");
-  if (now >= greeting.deadline)
-    return fail(ErrorCode::timed_out, "no answer from " + greeting.to.text());
   return std::nullopt;
 }
 
 void Greeter::work(Time now) {
+  if (!busy()) return;
+  const std::vector<void*> told = readiness_.take();
   for (auto it = open_.begin(); it != open_.end();) {
-    auto outcome = check(*it, now);
+    const bool news =
+        std::exchange(it->fresh, false) || std::find(told.begin(), told.end(), &*it) != told.end();
+    auto outcome = news ? read(*it) : std::nullopt;
+    if (!outcome && now >= it->deadline)
+      outcome = fail(ErrorCode::timed_out, "no answer from " + it->to.text());
     if (!outcome) {
       ++it;
       continue;
@@ -148,13 +159,6 @@ void Greeter::work(Time now) {
     Greeting next = std::move(waiting_.front());
     waiting_.pop_front();
     start(std::move(next), now);
-  }
-}
-
-void Greeter::add_poll_items(std::vector<zmq_pollitem_t>& items) {
-  for (Greeting& greeting : open_) {
-    items.push_back({greeting.socket->handle(), 0, ZMQ_POLLIN, 0});
-    items.push_back({greeting.monitor->handle(), 0, ZMQ_POLLIN, 0});
   }
 }
 

@@ -13,6 +13,7 @@
 #include "pastry/core/error.h"
 #include "pastry/wire/hello.h"
 #include "pastry/zmq/endpoint.h"
+#include "pastry/zmq/readiness.h"
 #include "pastry/zmq/sockets.h"
 
 namespace pastry::host {
@@ -23,8 +24,8 @@ class Greeter {
   // unavailable (nobody answers there), timed_out.
   using Done = std::function<void(Result<wire::HelloAccepted>)>;
 
-  Greeter(zmq::context_t& context, const TransportOptions& options)
-      : context_(context), options_(options) {}
+  Greeter(zmq::context_t& context, const TransportOptions& options, Readiness readiness)
+      : context_(context), options_(options), readiness_(std::move(readiness)) {}
   ~Greeter();
   Greeter(const Greeter&) = delete;
   Greeter& operator=(const Greeter&) = delete;
@@ -37,7 +38,8 @@ class Greeter {
   void work(Time now);
   bool busy() const { return !open_.empty() || !waiting_.empty(); }
 
-  void add_poll_items(std::vector<zmq_pollitem_t>& items);
+  // Readable when work() has something to do.
+  int descriptor() const { return readiness_.descriptor(); }
 
  private:
   static constexpr std::size_t kConcurrent = 32;
@@ -49,15 +51,18 @@ class Greeter {
     Time deadline{};
     std::optional<zmq::socket_t> socket;
     std::optional<Monitor> monitor;
+    bool fresh = true;  // not looked at yet
   };
 
   void start(Greeting greeting, Time now);
-  std::optional<Result<wire::HelloAccepted>> check(Greeting& greeting, Time now);
-  static void close(Greeting& greeting);
+  Result<void> dial(Greeting& greeting);
+  std::optional<Result<wire::HelloAccepted>> read(Greeting& greeting);
+  void close(Greeting& greeting);
 
   zmq::context_t& context_;
   const TransportOptions& options_;
-  std::list<Greeting> open_;
+  Readiness readiness_;
+  std::list<Greeting> open_;  // their addresses are the tags
   std::deque<Greeting> waiting_;
 };
 

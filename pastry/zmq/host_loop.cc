@@ -19,7 +19,7 @@ Time Host::Impl::next_deadline() const {
   if (!touched_.empty() || !deferred_.empty() || !completions_.empty() || !unreachable_.empty() ||
       !events_.empty())
     return Time::min();
-  Time next = std::min(transport_->next_deadline(), next_collection_);
+  Time next = std::min(transport_->next_deadline(!inbox_.full()), next_collection_);
   for (const LocalNode& local : nodes_) {
     next = std::min(next, local.deadline);
     if (local.seeker) next = std::min(next, local.seeker->deadline());
@@ -41,7 +41,7 @@ void Host::Impl::advance_seekers() {
 void Host::Impl::turn() {
   items_.clear();
   const bool reading = !inbox_.full();
-  transport_->add_poll_items(items_, reading);
+  transport_->add_poll_items(items_);
   loop_->wait(items_, now_, next_deadline(), inbox_.deadline());
 
   const Time started = read_clock();
@@ -135,7 +135,7 @@ void Host::Impl::shut_down() {
     transport_->tick(now_);
     if (transport_->drained()) break;
     items_.clear();
-    transport_->add_poll_items(items_, false);
+    transport_->add_poll_items(items_);
     loop_->wait(items_, now_, std::min(now_ + milliseconds(5), deadline), kNever);
     transport_->receive(false, [this] { return read_clock(); });
   } while (now_ < deadline);

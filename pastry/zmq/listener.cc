@@ -42,7 +42,7 @@ Result<zmq::socket_t> bind(zmq::context_t& context, const Endpoint& endpoint, Ch
 Result<std::array<zmq::socket_t, 3>> bind_all(zmq::context_t& context, const Endpoint& endpoint,
                                               const TransportOptions& options) {
   std::array<zmq::socket_t, 3> sockets;
-  for (const Channel channel : {Channel::admission, Channel::data, Channel::bulk}) {
+  for (const Channel channel : kChannels) {
     auto socket = bind(context, endpoint, channel, options);
     if (!socket) return tl::unexpected<Error>(std::move(socket.error()));
     sockets[static_cast<std::size_t>(channel)] = std::move(*socket);
@@ -98,7 +98,7 @@ Result<Listeners> Listeners::open(zmq::context_t& context, const Endpoint& wante
 }
 
 void Listeners::close() {
-  for (const Channel channel : {Channel::admission, Channel::data, Channel::bulk}) {
+  for (const Channel channel : kChannels) {
     Listener& listener = at(channel);
     listener.doorkeeper.detach(listener.socket);
     listener.socket.close();

@@ -1,6 +1,8 @@
 // The three listening sockets of a process on consecutive ports.
 #pragma once
 
+#include <array>
+
 #include "pastry/zmq/doorkeeper.h"
 #include "pastry/zmq/endpoint.h"
 #include "pastry/zmq/options.h"
@@ -8,9 +10,14 @@
 
 namespace pastry::host {
 
+inline constexpr std::array kChannels{Channel::admission, Channel::data, Channel::bulk};
+
 struct Listener {
   zmq::socket_t socket;
   Doorkeeper doorkeeper;
+  // Whether there may be something to read.
+  bool frames_pending = true;
+  bool connections_pending = true;
 };
 
 struct Listeners {

@@ -23,18 +23,24 @@ zmq::message_t payload_message(Payload payload) {
 
 Result<Connection> Connection::open(zmq::context_t& context, const std::string& to, bool ipv6,
                                     int high_water_mark, const TransportOptions& options,
-                                    Time now) {
+                                    Readiness& readiness, void* tag, Time now) {
   const SocketRequest request{zmq::socket_type::push, high_water_mark, options.frame_max, ipv6};
   auto socket = make_socket(context, request, options);
   if (!socket) return tl::unexpected<Error>(std::move(socket.error()));
   auto monitor = Monitor::attach(context, *socket);
   if (!monitor) return tl::unexpected<Error>(std::move(monitor.error()));
-  if (zmq_connect(socket->handle(), to.c_str()) != 0) {
-    const int number = zmq_errno();
+  if (auto added = readiness.add(monitor->socket(), tag); !added) {
     monitor->detach(*socket);
+    return tl::unexpected<Error>(std::move(added.error()));
+  }
+  Connection connection(std::move(*socket), std::move(*monitor), readiness, now);
+  if (zmq_connect(connection.socket_.handle(), to.c_str()) != 0) {
+    const int number = zmq_errno();
+    connection.close({});
     return socket_error("cannot connect to " + to, number);
   }
-  return Connection(std::move(*socket), std::move(*monitor), now);
+  connection.read();
+  return connection;
 }
 
 Connection::Sent Connection::send(Batch& batch, SessionToken token) {
@@ -59,17 +65,16 @@ Connection::Sent Connection::send(Batch& batch, SessionToken token) {
                                                                             : Sent::yes;
 }
 
-bool Connection::check(Time now, Duration handshake_timeout) {
-  bool down = false;
+void Connection::read() {
   while (const auto event = monitor_.next()) {
     if (event->kind == Monitor::Kind::up) up_ = true;
-    if (event->kind == Monitor::Kind::down) down = true;
+    if (event->kind == Monitor::Kind::down) down_ = true;
   }
-  return !down && (up_ || now - opened_ <= handshake_timeout);
 }
 
 void Connection::close(Duration linger) {
   const auto whole = std::chrono::duration_cast<milliseconds>(linger).count();
+  readiness_->remove(monitor_.socket());
   monitor_.detach(socket_);
   if (whole > 0 && up_) socket_.set(zmq::sockopt::linger, static_cast<int>(whole));
   socket_.close();

@@ -14,6 +14,7 @@
 #include "pastry/core/directory.h"
 #include "pastry/zmq/endpoint.h"
 #include "pastry/zmq/frame.h"
+#include "pastry/zmq/readiness.h"
 #include "pastry/zmq/send_queue.h"
 #include "pastry/zmq/sockets.h"
 
@@ -22,28 +23,40 @@ namespace pastry::host {
 // A PUSH socket connected to one of the remote process's two PULL sockets.
 class Connection {
  public:
+  // `readiness` reports `tag` when there is news about the connection for read(); it must outlive
+  // the connection.
   static Result<Connection> open(zmq::context_t& context, const std::string& to, bool ipv6,
-                                 int high_water_mark, const TransportOptions& options, Time now);
+                                 int high_water_mark, const TransportOptions& options,
+                                 Readiness& readiness, void* tag, Time now);
 
   enum class Sent : std::uint8_t { yes, blocked, broken };
   // Hands the batch to ZeroMQ; only with `yes` are its frame and payload gone.
   Sent send(Batch& batch, SessionToken token);
 
-  // Reads the monitor. False: the connection is gone or was never made.
-  bool check(Time now, Duration handshake_timeout);
+  // Takes note of what happened to the connection.
+  void read();
+  // False: it is gone, or was not made in time.
+  bool works(Time now, Duration handshake_timeout) const {
+    return !down_ && (up_ || now - opened_ <= handshake_timeout);
+  }
   bool up() const { return up_; }
   Time opened() const { return opened_; }
 
   void close(Duration linger);
 
  private:
-  Connection(zmq::socket_t socket, Monitor monitor, Time opened)
-      : socket_(std::move(socket)), monitor_(std::move(monitor)), opened_(opened) {}
+  Connection(zmq::socket_t socket, Monitor monitor, Readiness& readiness, Time opened)
+      : socket_(std::move(socket)),
+        monitor_(std::move(monitor)),
+        readiness_(&readiness),
+        opened_(opened) {}
 
   zmq::socket_t socket_;
   Monitor monitor_;
+  Readiness* readiness_;
   Time opened_;
   bool up_ = false;
+  bool down_ = false;
 };
 
 struct Peer {

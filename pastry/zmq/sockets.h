@@ -43,8 +43,8 @@ class Monitor {
 
   // The next event, without waiting.
   std::optional<Event> next();
-  // For poll sets.
-  void* handle() { return pair_.handle(); }
+  // Has news whenever next() has something new to tell.
+  zmq::socket_t& socket() { return pair_; }
   // Ends the reports; `socket` is the one attached to.
   void detach(zmq::socket_t& socket);
 

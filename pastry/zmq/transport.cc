@@ -59,19 +59,25 @@ Result<std::unique_ptr<Transport>> Transport::open(const TransportOptions& optio
   if (!listeners) return tl::unexpected<Error>(listeners.error());
   if (options.advertise.empty() || advertised.port == 0) advertised.port = listeners->endpoint.port;
 
+  auto watches = Watches::make();
+  if (!watches) return tl::unexpected<Error>(watches.error());
+
   HostInfo self;
   fill_random(self.transport_key.bytes);
   self.addresses.push_back(advertised.text());
   self.domain = options.domain;
   self.location = options.location;
-  return std::unique_ptr<Transport>(new Transport(options, directory, verifier, events,
-                                                  std::move(context), std::move(*listeners),
-                                                  std::move(self)));
+  std::unique_ptr<Transport> transport(new Transport(options, directory, verifier, events,
+                                                     std::move(context), std::move(*listeners),
+                                                     std::move(*watches), std::move(self)));
+  if (auto watched = transport->watch_listeners(); !watched)
+    return tl::unexpected<Error>(std::move(watched.error()));
+  return transport;
 }
 
 Transport::Transport(const TransportOptions& options, Directory& directory,
                      const Verifier& verifier, TransportEvents& events, zmq::context_t context,
-                     Listeners listeners, HostInfo self)
+                     Listeners listeners, Watches watches, HostInfo self)
     : options_(options),
       directory_(directory),
       events_(events),
@@ -79,7 +85,8 @@ Transport::Transport(const TransportOptions& options, Directory& directory,
       listeners_(std::move(listeners)),
       self_(std::move(self)),
       admission_(directory, verifier, options_),
-      greeter_(context_, options_),
+      watches_(std::move(watches)),
+      greeter_(context_, options_, std::move(watches_.greetings)),
       loss_(options.loss_seed),
       jitter_(load_u64(self_.transport_key.bytes.data())),
       send_rate_(options.send_rate_max),
@@ -105,58 +112,83 @@ void Transport::greet(const Endpoint& to, Time now, Greeter::Done done) {
   greeter_.greet(to, admission_.hello(), now, std::move(done));
 }
 
-void Transport::add_poll_items(std::vector<zmq_pollitem_t>& items, bool reading) {
-  items.push_back({listeners_.admission.socket.handle(), 0, ZMQ_POLLIN, 0});
-  if (reading && receive_rate_.allows(now_) && total_rate_.allows(now_)) {
-    items.push_back({listeners_.data.socket.handle(), 0, ZMQ_POLLIN, 0});
-    items.push_back({listeners_.bulk.socket.handle(), 0, ZMQ_POLLIN, 0});
+Result<Transport::Watches> Transport::Watches::make() {
+  auto listeners = Readiness::make();
+  if (!listeners) return tl::unexpected<Error>(listeners.error());
+  auto peers = Readiness::make();
+  if (!peers) return tl::unexpected<Error>(peers.error());
+  auto greetings = Readiness::make();
+  if (!greetings) return tl::unexpected<Error>(greetings.error());
+  return Watches{std::move(*listeners), std::move(*peers), std::move(*greetings)};
+}
+
+Result<void> Transport::watch_listeners() {
+  for (const Channel channel : kChannels) {
+    Listener& listener = listeners_.at(channel);
+    if (auto added = watches_.listeners.add(listener.socket, &listener.frames_pending); !added)
+      return added;
+    auto added =
+        watches_.listeners.add(listener.doorkeeper.socket(), &listener.connections_pending);
+    if (!added) return added;
   }
-  for (const Channel channel : {Channel::admission, Channel::data, Channel::bulk})
-    items.push_back({listeners_.at(channel).doorkeeper.handle(), 0, ZMQ_POLLIN, 0});
-  greeter_.add_poll_items(items);
+  return {};
+}
+
+void Transport::add_poll_items(std::vector<zmq_pollitem_t>& items) {
+  for (const int descriptor :
+       {watches_.listeners.descriptor(), watches_.peers.descriptor(), greeter_.descriptor()})
+    items.push_back({nullptr, descriptor, ZMQ_POLLIN, 0});
 }
 
 bool Transport::strangers() {
-  for (const Channel channel : {Channel::admission, Channel::data, Channel::bulk})
+  for (const Channel channel : kChannels)
     if (listeners_.at(channel).doorkeeper.has_unproven()) return true;
   return false;
 }
 
 void Transport::tick(Time now) {
   now_ = now;
+  greeter_.work(now);
+  for (void* const tag : watches_.peers.take()) {
+    auto& peer = *static_cast<Peer*>(tag);
+    if (peer.data) peer.data->read();
+    if (peer.bulk) peer.bulk->read();
+    look_after(peer, now);
+  }
   if (now >= next_sweep_) {
-    greeter_.work(now);
-    for (const Channel channel : {Channel::admission, Channel::data, Channel::bulk})
-      listeners_.at(channel).doorkeeper.sweep(now);
+    for (const Channel channel : kChannels) listeners_.at(channel).doorkeeper.sweep(now);
     next_sweep_ = now + (strangers() ? kStrangersTick : kTick);
   }
   if (now < next_tick_) return;
   next_tick_ = now + kTick;
-  for (auto& [key, owned] : peers_) {
-    Peer& peer = *owned;
-    if (peer.data && !peer.data->check(now, options_.handshake_timeout)) {
-      connection_lost(peer, now);
-    } else if (peer.bulk && !peer.bulk->check(now, options_.handshake_timeout)) {
-      peer.bulk->close({});
-      peer.bulk.reset();
-      if (!peer.queue.empty(Priority::bulk)) schedule(peer);
-    } else if (peer.bulk && peer.queue.empty(Priority::bulk) &&
-               now - peer.last_bulk > options_.idle_timeout / 4) {
-      peer.bulk->close(options_.handshake_timeout);
-      peer.bulk.reset();
-    } else if (peer.data && peer.queue.empty() && now - peer.last_used > options_.idle_timeout) {
-      drop_connections(peer, options_.handshake_timeout);
-      peer.state = Peer::State::idle;
-    }
-  }
+  for (auto& [key, peer] : peers_) look_after(*peer, now);
   admission_.expire(now);
 }
 
-Time Transport::next_deadline() const {
+void Transport::look_after(Peer& peer, Time now) {
+  if (peer.data && !peer.data->works(now, options_.handshake_timeout)) {
+    connection_lost(peer, now);
+  } else if (peer.bulk && !peer.bulk->works(now, options_.handshake_timeout)) {
+    peer.bulk->close({});
+    peer.bulk.reset();
+    if (!peer.queue.empty(Priority::bulk)) schedule(peer);
+  } else if (peer.bulk && peer.queue.empty(Priority::bulk) &&
+             now - peer.last_bulk > options_.idle_timeout / 4) {
+    peer.bulk->close(options_.handshake_timeout);
+    peer.bulk.reset();
+  } else if (peer.data && peer.queue.empty() && now - peer.last_used > options_.idle_timeout) {
+    drop_connections(peer, options_.handshake_timeout);
+    peer.state = Peer::State::idle;
+  }
+}
+
+Time Transport::next_deadline(bool reading) const {
   Time next = std::min(next_tick_, next_sweep_);
+  if (listeners_.admission.frames_pending) return Time::min();
+  if (reading && frames_pending())
+    next = std::min(next, std::max(receive_rate_.next(now_), total_rate_.next(now_)));
   for (const Peer* peer : to_flush_) next = std::min(next, peer->retry_at);
   if (rate_held_) next = std::min(next, std::max(send_rate_.next(now_), total_rate_.next(now_)));
-  if (greeter_.busy()) next = std::min(next, now_ + milliseconds(20));
   return next;
 }
 

@@ -61,17 +61,16 @@ class Transport {
 
   // --- One turn of the loop: poll, receive, …, flush; tick now and then ---
 
-  // With `reading` also the data and bulk sockets.
-  void add_poll_items(std::vector<zmq_pollitem_t>& items, bool reading);
-  // Hellos and answers, and with `reading` what arrived for the nodes, up to a budget. True if
-  // there may be more. `clock` is read before each frame is handed over.
-  bool receive(bool reading, const std::function<Time()>& clock);
+  void add_poll_items(std::vector<zmq_pollitem_t>& items);
+  // Hellos and answers, and with `reading` what arrived for the nodes, up to a budget. `clock` is
+  // read before each frame is handed over.
+  void receive(bool reading, const std::function<Time()>& clock);
   // Sends what is queued, as far as the connections take it.
   void flush(Time now);
   // Monitors, timeouts, idle connections.
   void tick(Time now);
-  // When flush() or tick() is wanted next.
-  Time next_deadline() const;
+  // When flush(), tick(), or receive() of what arrived before, is wanted next.
+  Time next_deadline(bool reading) const;
 
   // Nothing is queued here.
   bool drained() const;
@@ -92,11 +91,24 @@ class Transport {
     std::size_t operator()(const TransportKey& key) const;
   };
 
+  // Who has something to read.
+  struct Watches {
+    Readiness listeners;  // the tags are their flags
+    Readiness peers;      // news of their connections; the tags are the peers
+    Readiness greetings;
+
+    static Result<Watches> make();
+  };
+
   Transport(const TransportOptions& options, Directory& directory, const Verifier& verifier,
-            TransportEvents& events, zmq::context_t context, Listeners listeners, HostInfo self);
+            TransportEvents& events, zmq::context_t context, Listeners listeners, Watches watches,
+            HostInfo self);
 
   // Receiving (transport_receive.cc).
-  void receive_hellos(Time now);
+  Result<void> watch_listeners();
+  bool may_receive(Time now);
+  bool frames_pending() const;
+  bool receive_hellos(Time now);
   std::size_t receive_frames(Channel channel, std::size_t frames_max, std::size_t messages_max,
                              const std::function<Time()>& clock);
   std::size_t take_message(Channel channel, zmq::message_t& first, zmq::message_t& second,
@@ -119,6 +131,7 @@ class Transport {
   bool may_send(Priority priority, Time now);
   void schedule(Peer& peer);
   void drop_connections(Peer& peer, Duration linger);
+  void look_after(Peer& peer, Time now);
 
   TransportOptions options_;
   Directory& directory_;
@@ -127,6 +140,7 @@ class Transport {
   Listeners listeners_;
   HostInfo self_;
   Admission admission_;
+  Watches watches_;
   Greeter greeter_;
   Random loss_;
   Random jitter_;
@@ -137,8 +151,8 @@ class Transport {
   Counters counters_;
   OncePerKey logged_;
   Time now_{};
-  Time next_tick_{};   // of peers: monitors, idle connections
-  Time next_sweep_{};  // of strangers and greetings
+  Time next_tick_{};   // of peers: timeouts, idle connections
+  Time next_sweep_{};  // of strangers
   bool closed_ = false;
 
   std::unordered_map<TransportKey, std::unique_ptr<Peer>, KeyHash> peers_;

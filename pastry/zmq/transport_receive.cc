@@ -39,11 +39,12 @@ int descriptor_of(zmq::message_t& frame) { return zmq_msg_get(frame.handle(), ZM
 
 }  // namespace
 
-void Transport::receive_hellos(Time now) {
+// False: there is nothing more to read.
+bool Transport::receive_hellos(Time now) {
   zmq::socket_t& socket = listeners_.admission.socket;
   for (std::size_t i = 0; i < kHellosPerTurn; ++i) {
     zmq::message_t identity;
-    if (!receive_part(socket, identity)) return;
+    if (!receive_part(socket, identity)) return false;
     zmq::message_t hello;
     if (!identity.more() || !receive_part(socket, hello)) continue;
     const std::string from = property(hello, "Peer-Address");
@@ -59,20 +60,34 @@ void Transport::receive_hellos(Time now) {
     if (zmq_msg_send(identity.handle(), socket.handle(), ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)
       zmq_send(socket.handle(), answer.data(), answer.size(), ZMQ_DONTWAIT);
   }
+  return true;
 }
 
-bool Transport::receive(bool reading, const std::function<Time()>& clock) {
+bool Transport::may_receive(Time now) {
+  return receive_rate_.allows(now) && total_rate_.allows(now);
+}
+
+bool Transport::frames_pending() const {
+  return listeners_.data.frames_pending || listeners_.bulk.frames_pending;
+}
+
+void Transport::receive(bool reading, const std::function<Time()>& clock) {
   now_ = clock();
-  for (const Channel channel : {Channel::admission, Channel::data, Channel::bulk})
-    listeners_.at(channel).doorkeeper.observe(now_);
-  receive_hellos(now_);
+  for (void* const flag : watches_.listeners.take()) *static_cast<bool*>(flag) = true;
+  for (const Channel channel : kChannels) {
+    Listener& listener = listeners_.at(channel);
+    if (std::exchange(listener.connections_pending, false)) listener.doorkeeper.observe(now_);
+  }
+  bool& hellos = listeners_.admission.frames_pending;
+  hellos = hellos && receive_hellos(now_);
   greeter_.work(now_);
-  if (!reading || !receive_rate_.allows(now_) || !total_rate_.allows(now_)) return false;
-  const std::size_t data =
-      receive_frames(Channel::data, kDataFramesPerTurn, kDataMessagesPerTurn, clock);
-  const std::size_t bulk =
-      receive_frames(Channel::bulk, kBulkFramesPerTurn, kDataMessagesPerTurn, clock);
-  return data == kDataFramesPerTurn || bulk == kBulkFramesPerTurn;
+  if (!reading || !frames_pending() || !may_receive(now_)) return;
+  for (const auto& [channel, frames_max] : {std::pair(Channel::data, kDataFramesPerTurn),
+                                            std::pair(Channel::bulk, kBulkFramesPerTurn)}) {
+    bool& pending = listeners_.at(channel).frames_pending;
+    if (!pending) continue;
+    pending = receive_frames(channel, frames_max, kDataMessagesPerTurn, clock) == frames_max;
+  }
 }
 
 std::size_t Transport::receive_frames(Channel channel, std::size_t frames_max,

@@ -96,8 +96,9 @@ void Transport::greeted(const TransportKey& key, Result<wire::HelloAccepted> ans
     return give_up(peer, "another process listens at its address now", now);
   const auto& addresses = peer.host.addresses;
   const auto endpoint = Endpoint::parse(addresses[peer.address % addresses.size()])->dialled();
-  auto connection = Connection::open(context_, endpoint.text(Channel::data), endpoint.needs_ipv6(),
-                                     options_.data_high_water_mark, options_, now);
+  auto connection =
+      Connection::open(context_, endpoint.text(Channel::data), endpoint.needs_ipv6(),
+                       options_.data_high_water_mark, options_, watches_.peers, &peer, now);
   if (!connection) return give_up(peer, connection.error().message, now);
   peer.data = std::move(*connection);
   peer.token = load_u64(answer->challenge.data());
@@ -176,8 +177,9 @@ void Transport::flush_peer(Peer& peer, Time now) {
     if (!peer.bulk) {
       const auto& addresses = peer.host.addresses;
       const auto endpoint = Endpoint::parse(addresses[peer.address % addresses.size()])->dialled();
-      auto opened = Connection::open(context_, endpoint.text(Channel::bulk), endpoint.needs_ipv6(),
-                                     options_.bulk_high_water_mark, options_, now);
+      auto opened =
+          Connection::open(context_, endpoint.text(Channel::bulk), endpoint.needs_ipv6(),
+                           options_.bulk_high_water_mark, options_, watches_.peers, &peer, now);
       if (!opened) return give_up(peer, opened.error().message, now);
       peer.bulk = std::move(*opened);
     }
