@@ -11,8 +11,10 @@ namespace {
 constexpr Duration kAttempt = seconds(6);
 constexpr Duration kTraceRepeat = seconds(2);
 constexpr Duration kCensusTick = milliseconds(250);
-constexpr Duration kQuestionTimeout = milliseconds(1500);
-constexpr int kQuestionAttempts = 2;
+// A question that got lost, or waits at a node that just lost its leases, is asked again after this
+// and each time twice as long, until its time is over.
+constexpr Duration kQuestionRepeat = milliseconds(250);
+constexpr Duration kQuestionTimeout = seconds(3);
 constexpr std::size_t kCensusWindow = 128;
 constexpr std::size_t kOperationsMax = 4096;
 
@@ -212,8 +214,8 @@ void LookupApplication::ask_more(Context context, std::uint64_t call, CensusRun&
 
 void LookupApplication::ask(Context context, std::uint64_t call, CensusRun& run, const NodeId& id) {
   Question& question = run.pending[id];
-  question.asked = context.now();
-  ++question.attempts;
+  if (question.attempts++ == 0) question.asked = context.now();
+  question.repeat_at = context.now() + kQuestionRepeat * (1 << (question.attempts - 1));
   (void)context.route(id, encode({call, CensusProbe{}}));
 }
 
@@ -222,13 +224,12 @@ void LookupApplication::repeat_questions(Context context, std::uint64_t call, Ce
   std::vector<NodeId> again;
   for (auto entry = run.pending.begin(); entry != run.pending.end();) {
     const Question& question = entry->second;
-    const bool late = now - question.asked >= kQuestionTimeout;
-    if (now >= run.deadline || (late && question.attempts >= kQuestionAttempts)) {
+    if (now >= run.deadline || now - question.asked >= kQuestionTimeout) {
       run.result.unreachable.push_back(entry->first);
       entry = run.pending.erase(entry);
       continue;
     }
-    if (late) again.push_back(entry->first);
+    if (question.repeat_at <= now) again.push_back(entry->first);
     ++entry;
   }
   for (const NodeId& id : again) ask(context, call, run, id);

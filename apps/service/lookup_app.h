@@ -80,6 +80,7 @@ class LookupApplication : public Application {
   };
   struct Question {
     Time asked;
+    Time repeat_at;
     int attempts = 0;
   };
   struct CensusRun {
