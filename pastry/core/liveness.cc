@@ -32,10 +32,12 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     return;  // without a place in the ring there is no leaf set to talk about
   }
   node.upkeep.heard_probe_period(node, from, probe.probe_period);
+  // The token of a request is the peer's own; it may happen to be that of a probe of this node.
+  const std::uint32_t echoed = probe.reply ? probe.token : 0;
   // What j calls dead and we hold is probed, not removed. An answer to a question that such a word
   // raised raises no others: two that call each other dead would be probed without end.
   const bool hearsay = std::any_of(probes().begin(), probes().end(), [&](const Probe& asked) {
-    return asked.peer == from && asked.reported && asked.token == probe.token;
+    return asked.peer == from && asked.reported && asked.token == echoed;
   });
   for (const Handle peer : probe.failed) {
     if (hearsay || !node.tables.leaf_set.contains(peer)) continue;
@@ -53,7 +55,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   // Who answered us, or has us in its own leaf set, was reached by us, and still is unless we found
   // it dead since. Everybody else has to be, before it enters; a joiner announces itself when it is
   // active.
-  const bool reached = answered(node, step, from, probe.token, probe.active) >= Duration::zero() ||
+  const bool reached = answered(node, step, from, echoed, probe.active) >= Duration::zero() ||
                        (holds(probe.leaf_set, node.self) && !dead(node, step.now, from));
   if (reached) {
     node.insert_leaf(step, from);

@@ -252,6 +252,22 @@ TEST_CASE("peers named unasked do not make a node ping without end") {
   CHECK(pings <= 1100);
 }
 
+TEST_CASE("a request that happens to bear the token of this node's own probe is no answer to it") {
+  Alone alone;
+  const Handle peer = alone.peer(3);
+  alone.receive(alone.peer(2), LeafProbe{false, true, 1, {peer}, {}, {}});
+  const auto asked = std::find_if(alone.out.sends.begin(), alone.out.sends.end(),
+                                  [&](const Send& send) { return send.to == peer; });
+  REQUIRE(asked != alone.out.sends.end());
+  const std::uint32_t token = std::get<LeafProbe>(asked->message).token;
+  const Tables& tables = alone.node.tables();
+  alone.receive(peer, LeafProbe{false, true, token, {}, {}, {}});
+  CHECK_FALSE(tables.leaf_set.contains(peer));
+  CHECK_FALSE(tables.routing_table.contains(peer));
+  alone.receive(peer, LeafProbe{true, true, token, {}, {}, {}});
+  CHECK(tables.leaf_set.contains(peer));
+}
+
 TEST_CASE("what a joiner was asked before it had a place is not held against it") {
   Alone alone;
   const Handle joiner = alone.peer(3);
