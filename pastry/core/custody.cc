@@ -5,6 +5,7 @@
 #include "pastry/core/forwarder.h"
 #include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -100,7 +101,8 @@ void Forwarder::hold(NodeState& node, Step& step, Handle peer, Unacknowledged& e
     return same;  // the holder knows the message by its last number
   });
   // Without a copy the message is as safe as if nobody kept one. No peer takes all places.
-  const std::size_t places = node.config->inactive_buffer_max;
+  const std::size_t places =
+      PASTRY_BUG(copies_unbounded) ? SIZE_MAX : node.config->inactive_buffer_max;
   if (t.held.size() >= places || of_peer >= std::max<std::size_t>(places / 4, 1) ||
       entry.held_until <= step.now)
     return;
@@ -112,6 +114,7 @@ void Forwarder::hold(NodeState& node, Step& step, Handle peer, Unacknowledged& e
 }
 
 void Forwarder::drop_held(NodeState& node, Handle from, const HopAck& ack) {
+  if (PASTRY_BUG(copies_never_dropped)) return;
   std::erase_if(traffic_->held, [&](const Held& copy) {
     if (copy.peer != from && node.id(copy.peer) != node.id(from)) return false;
     return std::any_of(ack.ranges.begin(), ack.ranges.end(), [&](const auto& range) {

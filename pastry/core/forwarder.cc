@@ -124,7 +124,7 @@ bool Forwarder::must_wait(const NodeState& node, const Step& step, const Routed&
 void Forwarder::keep(NodeState& node, Step& step, LocalRoute&& work) {
   Traffic& t = traffic();
   if (held_already(work)) return;
-  if (t.kept.size() >= node.config->inactive_buffer_max) {
+  if (t.kept.size() >= node.config->inactive_buffer_max && !PASTRY_BUG(waiting_unbounded)) {
     if (work.custody != Custody::here) {
       ++node.counters.dropped;  // the hop before still has it
       return;
@@ -285,7 +285,8 @@ bool Forwarder::is_duplicate(NodeState& node, Step& step, const RouteHeader& hea
   const std::uint64_t id = identity(*node.directory, header, t.salt);
   if (PASTRY_BUG(duplicate_not_removed)) return false;
   if (t.seen.contains(id) || t.seen_before.contains(id)) return true;
-  if (t.seen.size() >= node.config->duplicate_max / 2) {
+  if (t.seen.size() >= node.config->duplicate_max / 2 ||
+      (PASTRY_BUG(duplicate_forgotten_early) && t.seen.size() > 1)) {
     t.seen_before = std::exchange(t.seen, {});
   }
   t.seen.insert(id);
@@ -313,7 +314,6 @@ void Forwarder::help_previous(NodeState& node, Step& step, const RouteHeader& he
 // --------------------------------------------------------------------------------
 
 void Forwarder::owe_ack(Handle to, std::uint32_t hop_sequence, bool held) {
-  if (PASTRY_BUG(hop_ack_dropped) && hop_sequence % 4 == 0) return;
   Traffic& t = traffic();
   Hop& hop = t.hops[index(to)];
   if (hop.acks.empty() && hop.holds.empty()) t.owed.push_back(to);

@@ -86,7 +86,7 @@ void Gap::pass_on(NodeState& node, Step& step, JoinRequest&& request) {
     return;
   }
   std::vector<Handle> excluded = node.liveness.suspects();
-  if (!PASTRY_BUG(request_loops_to_joiner)) excluded.push_back(request.joiner);
+  excluded.push_back(request.joiner);
   const NextHop next = next_hop(*node.directory, node.tables, id, excluded);
   if (next.node == kNoHandle) {
     take(node, step, std::move(request));
@@ -187,14 +187,14 @@ bool Gap::start_batch(NodeState& node, Step& step) {
   if (!elsewhere.empty()) note(*node.config, Mark::joiners_of_other_gap);
   for (JoinRequest& request : elsewhere) pass_on(node, step, std::move(request));
   if (here.empty()) return false;
-  const std::size_t batch_size = std::min(here.size(), node.config->gap_batch);
+  const std::size_t batch_size =
+      PASTRY_BUG(batch_unbounded) ? here.size() : std::min(here.size(), node.config->gap_batch);
   std::move(here.begin() + static_cast<std::ptrdiff_t>(batch_size), here.end(),
             std::back_inserter(queue_));
   if (here.size() > batch_size) note(*node.config, Mark::batch_full);
   if (batch_size > 1) note(*node.config, Mark::batch_of_several);
   here.resize(batch_size);
-  if (successor_ != kNoHandle && node.liveness.inactive(successor_) &&
-      !PASTRY_BUG(successor_not_waited_for)) {
+  if (successor_ != kNoHandle && node.liveness.inactive(successor_)) {
     note(*node.config, Mark::successor_waited_for);
     // A new owner waits until its successor is active; its report pumps again.
     std::move(here.begin(), here.end(), std::back_inserter(queue_));
@@ -275,6 +275,9 @@ void Gap::send_grant(NodeState& node, Step& step, const JoinRequest& request) {
   grant.successor = successor_;
   // Whom the batch pushed out of this leaf set may belong into that of a joiner.
   grant.leaf_set = leaves_before_.empty() ? node.tables.leaf_set.members() : leaves_before_;
+  if (PASTRY_BUG(grant_leaves_unbounded)) {
+    for (const Handle leaf : node.tables.leaf_set.members()) grant.leaf_set.push_back(leaf);
+  }
   grant.rows = request.rows;
   node.send(step, request.joiner, std::move(grant));
 }
@@ -294,8 +297,7 @@ void Gap::peer_active(NodeState& node, Step& step, Handle peer) {
 
 void Gap::finish_if_done(NodeState& node, Step& step) {
   if (phase_ == Phase::admitting &&
-      (std::all_of(members_.begin(), members_.end(), [](const Member& m) { return m.done; }) ||
-       PASTRY_BUG(batch_not_waited_for))) {
+      std::all_of(members_.begin(), members_.end(), [](const Member& m) { return m.done; })) {
     if (successor_ != kNoHandle) node.send(step, successor_, GapRelease{batch_});
     members_.clear();
     leaves_before_.clear();
@@ -334,7 +336,9 @@ void Gap::expire_batch(NodeState& node, Step& step) {
     deadline_ = kNever;
     pump(node, step);
   } else if (phase_ == Phase::reserving) {
-    if (++tries_ <= node.config->probe_retries) {
+    if (PASTRY_BUG(reservation_never_repeated)) {
+      deadline_ = kNever;
+    } else if (++tries_ <= node.config->probe_retries) {
       note(*node.config, Mark::reservation_repeated);
       send_reserve(node, step);
     } else {
@@ -347,6 +351,10 @@ void Gap::expire_batch(NodeState& node, Step& step) {
   } else {
     note(*node.config, Mark::batch_expired);
     // Silent joiners: those alive get their grant again, the dead ones leave through the probe.
+    if (PASTRY_BUG(batch_never_expires)) {
+      deadline_ = kNever;
+      return;
+    }
     deadline_ = step.now + node.config->gap_expiry;
     std::vector<JoinRequest> silent;
     for (const Member& member : members_) {

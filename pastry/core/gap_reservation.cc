@@ -23,7 +23,7 @@ void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve
   for (const Handle joiner : reserve.joiners) node.liveness.replace_older(node, step, joiner);
   const bool repeated = reserved_by_ == from && reserved_batch_ == reserve.batch;
   if (repeated) note(*node.config, Mark::reserve_heard_again);
-  if (!repeated && !PASTRY_BUG(reserve_granted_blindly)) {
+  if (!repeated) {
     const Handle left = leaves.left_neighbour();
     if (left != kNoHandle && left != from &&
         strictly_between(node.id(left), node.id(from), node.self_id())) {
@@ -42,7 +42,8 @@ void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve
   reserved_by_ = from;
   reserved_batch_ = reserve.batch;
   reserved_until_ = step.now + node.config->gap_expiry;
-  reserved_for_ = reserve.joiners;
+  if (!PASTRY_BUG(reserved_unbounded)) reserved_for_.clear();
+  reserved_for_.insert(reserved_for_.end(), reserve.joiners.begin(), reserve.joiners.end());
   for (const Handle joiner : reserve.joiners) {
     if (!leaves.contains(joiner)) node.liveness.set_active(node, step, joiner, false);
     if (PASTRY_BUG(successor_does_not_shrink)) continue;

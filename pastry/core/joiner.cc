@@ -54,6 +54,7 @@ void Joiner::attempt(NodeState& node, Step& step) {
   retry_at_ = step.now + node.random.jittered(backoff_, 50);
   backoff_ = std::min(backoff_ * 2, node.config->join_retry_max);
   if (PASTRY_BUG(join_without_backoff)) retry_at_ = step.now + milliseconds(1);
+  if (PASTRY_BUG(join_never_repeated)) retry_at_ = kNever;
   if (seeds_.empty()) return;
   if (remembered_) {
     // Who answers, and whether anybody is active, decides who founds the ring again.
@@ -199,6 +200,7 @@ void Joiner::receive(NodeState& node, Step& step, Handle from, const JoinRefused
   const Duration wait =
       std::clamp(refused.retry_after, node.config->join_retry_min / 4, node.config->join_retry_max);
   retry_at_ = std::min(retry_at_, step.now + node.random.jittered(wait, 50));
+  if (PASTRY_BUG(refusal_hurries)) retry_at_ = step.now;
 }
 
 // The place is held but activity does not come. Where two rings meet in the middle of their joins,

@@ -68,6 +68,7 @@ bool Liveness::tries_between(const NodeState& node, Handle peer, bool right) con
 // After many deaths the next member may stand far around the ring: whoever the tables hold between
 // it and this node is the real neighbour.
 void Liveness::consider_nearer(NodeState& node, Step& step) {
+  if (PASTRY_BUG(half_leaf_set_unrepaired)) return;
   const LeafSet& leaves = node.tables.leaf_set;
   std::vector<Handle> nearer;
   const auto look = [&](Handle peer) {
@@ -107,7 +108,7 @@ void Liveness::fill_leaf_set(NodeState& node, Step& step) {
 }
 
 void Liveness::replace_older(NodeState& node, Step& step, Handle newer) {
-  if (!node.directory->has_twins(newer) || PASTRY_BUG(incarnation_ignored)) return;
+  if (!node.directory->has_twins(newer)) return;
   const NodeId& id = node.id(newer);
   const std::uint64_t incarnation = node.directory->incarnation(newer);
   const auto older = [&](Handle peer) {

@@ -1,5 +1,4 @@
 #include "pastry/core/leaf_set.h"
-#include "pastry/core/planted_bugs.h"
 
 #include <algorithm>
 #include <array>
@@ -41,7 +40,6 @@ bool LeafSet::insert(Handle node) {
   if (const Handle known = directory_->has_twins(node) ? find(id) : kNoHandle;
       known != kNoHandle && known != node) {
     if (directory_->incarnation(known) >= directory_->incarnation(node)) return false;
-    if (PASTRY_BUG(incarnation_ignored)) return false;
     changed = replace(known, node);
   }
   changed |= insert_side(node, Side::left);

@@ -164,6 +164,7 @@ std::vector<Handle> Liveness::failed(const NodeState& node, Time now) const {
   for (const Probe& probe : probes()) {
     if (probe.tries > 1 && accuses(node, probe)) recent.push_back(probe.peer);
   }
+  if (PASTRY_BUG(failed_set_unbounded)) return recent;
   const std::size_t excess = recent.size() - std::min(recent.size(), node.config->failed_max);
   recent.erase(recent.begin(), recent.begin() + static_cast<std::ptrdiff_t>(excess));
   return recent;

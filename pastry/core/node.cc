@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -50,8 +51,8 @@ void end_route(NodeState& node, Step& step, std::uint64_t sequence, const RouteO
   if (waiting == nullptr || waiting->id != sequence || waiting->kind != Operations::Kind::route) {
     return;
   }
-  Operations::Pending pending;
-  node.operations.take(id_low, pending);
+  Operations::Pending pending = *waiting;
+  if (!PASTRY_BUG(outcome_repeated)) node.operations.take(id_low, pending);
   if (Application* application = node.application(pending.application)) {
     application->route_outcome(node.context(step, pending.application), pending.id, outcome);
   }
@@ -217,7 +218,11 @@ void Node::leave(Time now, Outbox& out) {
   const bool was_active = node.active();
   if (node.placed()) {
     std::vector<Handle> told = node.tables.leaf_set.members();
-    const Leave farewell{told};
+    Leave farewell{told};
+    if (PASTRY_BUG(farewell_unbounded)) {
+      for (const Handle peer : node.tables.neighbourhood.members())
+        farewell.leaf_set.push_back(peer);
+    }
     const auto add = [&](Handle peer) {
       if (std::find(told.begin(), told.end(), peer) == told.end()) told.push_back(peer);
     };
@@ -344,6 +349,7 @@ NodeLoad Node::load() const {
   load.operations = node.operations.size();
   load.probes = node.liveness.probing_count();
   load.suspects = node.liveness.suspects().size();
+  load.remembered_dead = node.liveness.remembered().size();
   if (node.gap) node.gap->count(load);
   load.joining = node.joiner != nullptr;
   return load;

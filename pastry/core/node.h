@@ -43,15 +43,16 @@ struct NodeCounters {
 
 // What a node keeps at the moment beyond its tables; all zero when it is at rest.
 struct NodeLoad {
-  std::size_t unacknowledged = 0;  // messages that wait for a hop's acknowledgement
-  std::size_t kept = 0;            // messages that wait here for a root
-  std::size_t copies = 0;          // of messages that wait for one at the next hop
-  std::size_t operations = 0;      // outcomes, answers and timers that applications wait for
-  std::size_t probes = 0;          // peers asked whether they live
-  std::size_t suspects = 0;        // silent peers, excluded from routing
-  std::size_t joiners = 0;         // waiting for, or being admitted to, the gap of this node
-  std::size_t reserved = 0;        // joiners for which the left neighbour reserved this node's side
-  bool joining = false;            // not active yet
+  std::size_t unacknowledged = 0;   // messages that wait for a hop's acknowledgement
+  std::size_t kept = 0;             // messages that wait here for a root
+  std::size_t copies = 0;           // of messages that wait for one at the next hop
+  std::size_t operations = 0;       // outcomes, answers and timers that applications wait for
+  std::size_t probes = 0;           // peers asked whether they live
+  std::size_t suspects = 0;         // silent peers, excluded from routing
+  std::size_t remembered_dead = 0;  // tried now and then; no work by itself
+  std::size_t joiners = 0;          // waiting for, or being admitted to, the gap of this node
+  std::size_t reserved = 0;  // joiners for which the left neighbour reserved this node's side
+  bool joining = false;      // not active yet
 
   bool at_rest() const {
     return unacknowledged + kept + copies + operations + probes + suspects + joiners + reserved ==

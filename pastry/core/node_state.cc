@@ -125,7 +125,7 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
   forwarder.peer_gone(*this, step, peer);
   if (gap) gap->peer_gone(*this, step, peer);
   operations.peer_gone(*this, step, peer);
-  if (entry && active()) upkeep.repair(*this, step, row, id(peer));
+  if (entry && active()) upkeep.repair(*this, step, row);
   for (const auto& [app_id, application] : applications) {
     if (leaf && active()) application->update(context(step, app_id), peer, PeerChange::left);
     application->peer_gone(context(step, app_id), peer);

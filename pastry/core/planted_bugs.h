@@ -16,15 +16,10 @@ namespace pastry {
 #define PASTRY_PLANTED_BUGS(BUG) \
   BUG(unacknowledged_unbounded) \
   BUG(duplicate_not_removed) \
-  BUG(hop_ack_dropped) \
-  BUG(request_loops_to_joiner) \
   BUG(gap_queue_unbounded) \
   BUG(inactive_owner_grants) \
-  BUG(successor_not_waited_for) \
   BUG(gap_not_reserved) \
   BUG(owner_does_not_shrink) \
-  BUG(batch_not_waited_for) \
-  BUG(reserve_granted_blindly) \
   BUG(successor_does_not_shrink) \
   BUG(join_without_backoff) \
   BUG(activation_before_probes) \
@@ -32,12 +27,30 @@ namespace pastry {
   BUG(dead_purged) \
   BUG(dead_list_unbounded) \
   BUG(half_leaf_set_unrepaired) \
-  BUG(incarnation_ignored) \
   BUG(death_gossip_believed) \
   BUG(suspicion_is_death) \
-  BUG(stall_taken_for_death) \
   BUG(never_declared_dead) \
-  BUG(gossiped_rows_unprobed)
+  BUG(gossiped_rows_unprobed) \
+  BUG(waiting_unbounded) \
+  BUG(copies_unbounded) \
+  BUG(batch_unbounded) \
+  BUG(failed_set_unbounded) \
+  BUG(join_never_repeated) \
+  BUG(reservation_never_repeated) \
+  BUG(batch_never_expires) \
+  BUG(partition_not_healed) \
+  BUG(duplicate_forgotten_early) \
+  BUG(unagreed_lease_widens) \
+  BUG(grant_leaves_unbounded) \
+  BUG(detour_loses_payload) \
+  BUG(detour_without_progress) \
+  BUG(passive_repair_unprobed) \
+  BUG(farewell_unbounded) \
+  BUG(outcome_repeated) \
+  BUG(refusal_hurries) \
+  BUG(reserved_unbounded) \
+  BUG(stranger_probed_on) \
+  BUG(copies_never_dropped)
 // clang-format on
 
 enum class PlantedBug : unsigned char {

@@ -112,6 +112,7 @@ unsigned Liveness::tries_allowed(const NodeState& node, Time now, const Probe& p
   if (returns > 0) note(*node.config, Mark::unsteady_peer_given_time);
   if (returns > 0) return std::min(tries << std::min(returns, 3U), 200U);
   const bool stranger = !probe.leaf && !in_tables(node, probe.peer);
+  if (PASTRY_BUG(stranger_probed_on) && stranger) return 200;
   const bool accused = probe.reported && !probe.heard;
   return (accused || stranger) && tries > 1 ? tries - 1 : tries;
 }
@@ -306,8 +307,7 @@ void Liveness::check_probes(NodeState& node, Step& step) {
     Probe& probe = probes()[i];
     if (probe.deadline > step.now) {
       ++i;
-    } else if (step.now - probe.deadline >= node.config->probe_timeout &&
-               !PASTRY_BUG(stall_taken_for_death)) {
+    } else if (step.now - probe.deadline >= node.config->probe_timeout) {
       note(*node.config, Mark::own_stall_noticed);
       // This node did not run when the time was up: the answer may still wait to be read.
       send_probe(node, step, probe);

@@ -115,6 +115,7 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
     deliver(node, step, std::move(entry.message), peer);
   } else {
     if (next != peer) note(*node.config, Mark::alternative_hop_taken);
+    if (PASTRY_BUG(detour_loses_payload) && next != peer) entry.message.payload = {};
     send_hop(node, step, next, std::move(entry.message), entry.attempts, entry.held_until);
   }
 }

@@ -4,6 +4,7 @@
 
 #include "pastry/core/marks.h"
 #include "pastry/core/node_state.h"
+#include "pastry/core/planted_bugs.h"
 #include "pastry/core/upkeep.h"
 
 namespace pastry {
@@ -22,6 +23,7 @@ constexpr std::int64_t kReturnRounds = 4;
 // other goes over any of the remembered peers, which may have been far away, towards the own id.
 // All take their turn: perhaps only one of them still has the address that is known here.
 void Upkeep::seek_reunion(NodeState& node, Step& step) {
+  if (PASTRY_BUG(partition_not_healed)) return;
   seek_first_contact(node, step);
   const auto& remembered = node.liveness.remembered();
   std::vector<Handle> leaves;

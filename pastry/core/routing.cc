@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pastry/core/planted_bugs.h"
+
 namespace pastry {
 namespace {
 
@@ -23,7 +25,8 @@ class RareCase {
 
   void consider(Handle node) {
     const NodeId& id = directory_->id(node);
-    if (!closer(key_, id, best_id_)) return;
+    const bool careless = PASTRY_BUG(detour_without_progress) && !excluded_.empty();
+    if (!closer(key_, id, best_id_) && !careless) return;
     if (shared_prefix(id, key_, digit_bits_) < prefix_) return;
     if (contains(excluded_, node)) {
       excluded_would_do_ = true;

@@ -155,7 +155,8 @@ void Upkeep::consider(NodeState& node, Step& step, Handle from,
     if (entry.peer == node.self || id == node.self_id()) continue;
     const RoutingTable::Held present = table.slot_of(id);
     if (present.node == entry.peer || node.liveness.dead(node, step.now, entry.peer)) continue;
-    if (PASTRY_BUG(gossiped_rows_unprobed)) {
+    if (PASTRY_BUG(gossiped_rows_unprobed) ||
+        (PASTRY_BUG(passive_repair_unprobed) && entries.size() == 1)) {
       node.tables.routing_table.consider(entry.peer, {});
       continue;
     }
@@ -170,8 +171,7 @@ void Upkeep::consider(NodeState& node, Step& step, Handle from,
   }
 }
 
-void Upkeep::repair(NodeState& node, Step& step, int row, const NodeId& dead) {
-  (void)dead;
+void Upkeep::repair(NodeState& node, Step& step, int row) {
   const RoutingTable& table = node.tables.routing_table;
   for (int index = row; index < table.rows_used() && index <= row + 1; ++index) {
     const std::vector<Handle> entries = table.row(index);

@@ -46,7 +46,7 @@ class Upkeep {
   // A probe of Settling ended, answered or not.
   void settle(NodeState& node, Step& step);
   // The entry of this row died: ask another of the row, or of the next one, for theirs.
-  void repair(NodeState& node, Step& step, int row, const NodeId& dead);
+  void repair(NodeState& node, Step& step, int row);
 
   // Somebody asked or answered with its leaf set, and has this node's: nobody need be asked soon.
   void leaf_sets_exchanged() { leaf_sets_exchanged_ = true; }

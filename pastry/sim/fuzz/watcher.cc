@@ -192,6 +192,7 @@ void Watcher::check_load(NodeIndex node) {
   // A batch that is given up goes back into the queue.
   within(load.joiners, config.gap_queue_max + config.gap_batch, "joiners");
   within(load.reserved, config.gap_batch, "reserved joiners");
+  within(load.remembered_dead, config.failed_max, "remembered dead peers");
 }
 
 // Of the keys between the node and its active neighbours, those at the ends of its own range and
