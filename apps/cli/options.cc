@@ -173,7 +173,7 @@ Result<Options> Options::parse(const Grammar& grammar, std::span<const std::stri
                                const Environment& environment) {
   Options options;
   for (const OptionSpec& spec : grammar.specs) {
-    if (!spec.default_value.empty()) options.defaults_[spec.name] = spec.default_value;
+    if (!spec.value.empty()) options.defaults_[spec.name] = spec.default_value;
   }
   if (auto read = read_words(grammar, words, options.values_, options.arguments_); !read) {
     return tl::unexpected<Error>(read.error());

@@ -184,5 +184,10 @@ def test_pause_add_and_their_errors(cluster):
     assert [node["id"] for node in paused] == [victim]
     check(space.json("cluster", "pause", victim, "--resume"), "cluster-pause")
     assert space.pastry("cluster", "restart", victim).code == 3
-    assert space.pastry("cluster", "kill", "123").code == 3
+    for words in (["kill", "123"], ["kill", "12c"], ["kill", "node-1"], ["kill", "--count", 2],
+                  ["partition", "12c"], ["partition", "123"], ["partition", *cluster.ids]):
+        refused = space.pastry("cluster", *words)
+        assert refused.code == 2, (words, refused)
+    assert "four digits" in space.pastry("cluster", "kill", "12c").err
+    assert "four digits" in space.pastry("cluster", "kill", "123").err
     cluster.wait_healthy()
