@@ -41,6 +41,8 @@ def test_the_nearest_nodes_come_nearest_first(cluster):
     # The tables change with every measurement: only what holds at any time.
     near = check(space.json("nearest", "--within", "30min", "--count", 2, "--node", node), "nearest")
     assert len(near["nodes"]) == min(2, len(found))
+    text = space.run("nearest", "--count", 1, "--node", node).decode()
+    assert text.startswith(f"node {node} ")
     none = check(space.json("nearest", "--within", "1e-9", "--node", node), "nearest")
     assert none["nodes"] == []
 

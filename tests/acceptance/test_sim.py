@@ -82,12 +82,34 @@ def test_scenarios_hold_or_say_what_does_not(space):
     assert "no such command 'sim bogus'; there is 'sim idle'" in done.err
 
 
+def test_an_idle_node_that_costs_too_much_is_named(space):
+    done = space.pastry("sim", "idle", "--nodes", 20, "--limit", 100)
+    assert done.code == 10
+    assert done.err.count("\n") == 1 and "more than --limit 100" in done.err
+
+
+def test_a_seed_that_passes_is_not_minimised(space):
+    done = space.pastry("replay", 3, "--minimise", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["ok"] and "nothing to minimise" in done.err
+
+
+def test_losses_without_repair_are_no_violations(space):
+    done = space.pastry("sim", "failures", "--nodes", 300, "--kill", 60, "--replicas", 3,
+                        "--lookups", 1000, "--rest", "30s", "--repair", "2min", "--leaf-set", 16,
+                        "--json")
+    phase = json.loads(done.out)["hops"]["without_repair"]
+    assert (done.code, phase["incorrect"]) == (0, 0), done.err
+    assert phase["lost"] > 0 and done.err == ""
+
+
 def test_reports_need_gnuplot(space):
     done = space.pastry("sim", "route", "--nodes", 5, "--lookups", 5, "--report",
                         space.path / "r.html", environment={"PATH": str(space.path)})
     assert done.code == 1
     assert done.err.count("\n") == 1
     assert "gnuplot" in done.err
+    assert not (space.path / "r.html").exists()
 
 
 def test_a_cluster_is_cut_and_healed(space):
