@@ -1,5 +1,7 @@
 #include "apps/cluster_request.h"
 
+#include <utility>
+
 #include "apps/cli/output.h"
 
 namespace pastry::cli {
@@ -10,18 +12,42 @@ std::vector<OptionSpec> target_options() {
                        {"all", 0, "", "all of them"}});
 }
 
+control::Json target_names(const Options& options, Reader& reader) {
+  constexpr std::size_t kDigitsMin = 4;
+  constexpr std::size_t kDigitsMax = 32;
+  control::Json names = control::Json::array();
+  for (std::string name : options.arguments()) {
+    for (char& c : name) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool is_hex = name.find_first_not_of("0123456789abcdef") == std::string::npos;
+    const bool may_be_pid = name.find_first_not_of("0123456789") == std::string::npos;
+    if (name.empty() || !is_hex || name.size() > kDigitsMax) {
+      reader.note({ErrorCode::invalid,
+                   "'" + name + "' is neither a pid nor an id or the first digits of one"});
+    } else if (name.size() < kDigitsMin && !may_be_pid) {
+      reader.note({ErrorCode::invalid,
+                   "'" + name + "' is too short: of an id at least four digits are needed"});
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
 Result<control::Json> target_params(const Invocation& invocation) {
   const Options& options = invocation.options;
   Reader reader(options);
   const auto count = static_cast<std::uint64_t>(reader.integer("count", 1, 4096));
-  const bool random = options.flag("random") || options.given("count");
+  const bool random = options.flag("random");
   const int ways =
       (random ? 1 : 0) + (options.flag("all") ? 1 : 0) + (options.arguments().empty() ? 0 : 1);
   if (ways != 1) {
     reader.note({ErrorCode::invalid, "choose by id or pid, --random or --all: one of the three"});
   }
+  if (!random && options.given("count")) {
+    reader.note({ErrorCode::invalid, "--count is for --random"});
+  }
+  control::Json targets = target_names(options, reader);
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
-  return control::Json{{"targets", options.arguments()},
+  return control::Json{{"targets", std::move(targets)},
                        {"random", random},
                        {"count", count},
                        {"all", options.flag("all")}};
@@ -36,8 +62,10 @@ Result<Exit> request(const Invocation& invocation, const std::string& method,
   if (invocation.json) return print(*answer);
   std::string text;
   for (const control::Json& node : answer->value(list, control::Json::array())) {
-    text += node.value("id", "") + "  pid " + node.at("pid").dump() + "  " +
-            node.value("endpoint", "") + "\n";
+    text +=
+        node.value("id", "") + "  pid " + node.at("pid").dump() + "  " + node.value("endpoint", "");
+    if (node.contains("side")) text += "  side " + node.at("side").dump();
+    text += "\n";
   }
   return print_text(text);
 }

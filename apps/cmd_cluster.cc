@@ -11,6 +11,7 @@
 #include "apps/cluster/supervisor.h"
 #include "apps/node_settings.h"
 #include "apps/sim/scenario_file.h"
+#include "pastry/sim/scenario/scenario_stage.h"
 
 namespace pastry::cli {
 namespace {
@@ -22,8 +23,9 @@ Result<Exit> run_scenario(cluster::Supervisor& supervisor, const sim::Scenario& 
   const auto seed = static_cast<std::uint64_t>(reader.integer("seed", 0, INT64_MAX));
   Result<sim::ScenarioReport> report = fail(ErrorCode::failed, "the scenario was interrupted");
   std::thread runner([&] {
-    auto driver = cluster::ClusterDriver::open(supervisor.endpoint(), ::getpid(),
-                                               options.text("runtime-dir"), seed);
+    auto driver =
+        cluster::ClusterDriver::open(supervisor.endpoint(), ::getpid(), options.text("runtime-dir"),
+                                     seed, [&] { return supervisor.interrupted(); });
     if (!driver) {
       report = tl::unexpected<Error>(driver.error());
     } else {
@@ -35,6 +37,10 @@ Result<Exit> run_scenario(cluster::Supervisor& supervisor, const sim::Scenario& 
   });
   supervisor.run();
   runner.join();
+  if (supervisor.interrupted()) {
+    write_error("pastry cluster: interrupted before the scenario was over\n");
+    return Exit::done;
+  }
   if (!report) return tl::unexpected<Error>(report.error());
   const auto printed = json ? print(to_json(*report)) : print_text(summary_text(*report));
   if (!printed) return printed;
@@ -97,6 +103,9 @@ Result<Exit> run(const Invocation& invocation) {
   if (!options.text("run").empty()) {
     auto read = read_scenario(options.text("run"));
     if (!read) return tl::unexpected<Error>(read.error());
+    if (auto possible = sim::check_stage(*read, sim::Stage::cluster); !possible) {
+      return tl::unexpected<Error>(possible.error());
+    }
     options = with_settings(options, *read);
     scenario = std::move(*read);
   }

@@ -24,6 +24,7 @@ Result<Exit> run(const Invocation& invocation) {
   if (!answer) return tl::unexpected<Error>(answer.error());
   if (invocation.json) return print(*answer);
   std::ostringstream text;
+  text << "node " << answer->value("node", "") << " knows:\n";
   text << std::fixed << std::setprecision(3);
   for (const control::Json& node : answer->value("nodes", control::Json::array())) {
     if (node.contains("distance")) {

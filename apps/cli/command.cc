@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "apps/cli/output.h"
+#include "apps/cli/program.h"
 
 namespace pastry::cli {
 namespace {
@@ -56,8 +57,20 @@ std::string unknown(std::span<const Command* const> commands, std::span<const st
     return "no such command '" + words[0] + " " + words[1] + "'; there is " + group;
   }
   if (!group.empty()) return "'" + words[0] + "' needs one more word: " + group;
-  return "no such command '" + words[0] + "'; see 'pastry --help'";
+  return "no such command '" + words[0] + "'; see '" + program().name + " --help'";
 }
+
+// The help of a first word that has several second ones.
+std::string group_help(std::span<const Command* const> commands, const std::string& word) {
+  std::string text = "Usage: " + program().name + " " + word + " COMMAND [options]\n\nCommands:\n";
+  for (const Command* command : commands) {
+    if (!command->name.starts_with(word + " ")) continue;
+    text += padded("  " + command->name, kHelpColumn) + citing(command->summary) + "\n";
+  }
+  return text + "\nEach has --help.\n";
+}
+
+bool asks_for_help(const std::string& word) { return word == "--help" || word == "-h"; }
 
 bool asks_for_json(std::span<const std::string> words, const Environment& environment) {
   const char* variable = environment("PASTRY_JSON");
@@ -118,10 +131,10 @@ std::vector<OptionSpec> node_options(std::vector<OptionSpec> own) {
 }
 
 std::string help(const Command& command) {
-  std::string text = "Usage: pastry " + command.name;
+  std::string text = "Usage: " + program().name + " " + command.name;
   if (!command.arguments.empty()) text += " " + command.arguments;
-  text += " [options]\n\n" + command.summary + "\n";
-  if (!command.details.empty()) text += "\n" + command.details + "\n";
+  text += " [options]\n\n" + citing(command.summary) + "\n";
+  if (!command.details.empty()) text += "\n" + citing(command.details) + "\n";
   text += "\nOptions:\n";
   for (const OptionSpec& spec : with_common_options(command)) {
     std::string left = "  ";
@@ -132,23 +145,21 @@ std::string help(const Command& command) {
     if (!spec.default_value.empty()) text += " [" + spec.default_value + "]";
     text += "\n";
   }
-  text += "\nExample:\n  " + command.example + "\n";
+  text += "\nExample:\n  " + command_line(command.example) + "\n";
   return text;
 }
 
 std::string overview(std::span<const Command* const> commands) {
   std::string text =
-      "Usage: pastry COMMAND [options]\n\nPeer-to-peer overlay with files and "
-      "topics.\n\nCommands:\n";
+      "Usage: " + program().name + " COMMAND [options]\n\n" + program().summary + "\n\nCommands:\n";
   for (const Command* command : commands) {
-    text += padded("  " + command->name, kHelpColumn) + command->summary + "\n";
+    text += padded("  " + command->name, kHelpColumn) + citing(command->summary) + "\n";
   }
   text +=
       "\nOptions come from flags, PASTRY_* in the environment, --config FILE, defaults, in this "
       "order.\nExit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 unavailable, 5 timed out, "
-      "10 invariant violated.\n\nExample:\n  pastry cluster --nodes 8    and in another terminal:  "
-      "  pastry put README.md\n";
-  return text;
+      "10 invariant violated.\n\nExample:\n  ";
+  return text + program().example + "\n";
 }
 
 int dispatch(std::span<const Command* const> commands, std::span<const std::string> words,
@@ -158,7 +169,7 @@ int dispatch(std::span<const Command* const> commands, std::span<const std::stri
     asked.emplace_back("--help");
     return dispatch(commands, asked, environment);
   }
-  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+  if (words.empty() || asks_for_help(words[0]) || words[0] == "help") {
     const bool asked = !words.empty();
     if (!asked) {
       write_error(overview(commands));
@@ -167,9 +178,13 @@ int dispatch(std::span<const Command* const> commands, std::span<const std::stri
     return write_out(overview(commands)) ? 0 : static_cast<int>(Exit::failed);
   }
   if (words[0] == "--version") {
-    return write_out("pastry 0.1.0\n") ? 0 : static_cast<int>(Exit::failed);
+    return write_out(program().name + " 0.1.0\n") ? 0 : static_cast<int>(Exit::failed);
   }
   const Found found = find_command(commands, words);
+  if (found.command == nullptr && words.size() > 1 && asks_for_help(words[1]) &&
+      !group_of(commands, words[0]).empty()) {
+    return write_out(group_help(commands, words[0])) ? 0 : static_cast<int>(Exit::failed);
+  }
   if (found.command == nullptr) {
     return report("", {ErrorCode::invalid, unknown(commands, words)},
                   asks_for_json(words, environment));

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <fstream>
 
+#include "apps/cli/program.h"
+
 namespace po = boost::program_options;
 
 namespace pastry::cli {
@@ -65,6 +67,15 @@ bool value_is_option(const Options::Grammar& grammar, const po::option& option) 
   return word[1] == '-' ||
          std::any_of(grammar.specs.begin(), grammar.specs.end(),
                      [&](const OptionSpec& spec) { return spec.letter == word[1]; });
+}
+
+// Of a text that parse_duration() refuses: whether only its number is to blame.
+bool is_time_out_of_range(std::string_view text) {
+  const std::size_t unit = std::min(text.find_first_not_of("0123456789.eE+-"), text.size());
+  double value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + unit, value);
+  return code != std::errc::invalid_argument && end == text.data() + unit &&
+         parse_duration("1" + std::string(text.substr(unit))).has_value();
 }
 
 using Values = std::map<std::string, std::vector<std::string>>;
@@ -173,7 +184,7 @@ Result<Options> Options::parse(const Grammar& grammar, std::span<const std::stri
                                const Environment& environment) {
   Options options;
   for (const OptionSpec& spec : grammar.specs) {
-    if (!spec.default_value.empty()) options.defaults_[spec.name] = spec.default_value;
+    if (!spec.value.empty()) options.defaults_[spec.name] = spec.default_value;
   }
   if (auto read = read_words(grammar, words, options.values_, options.arguments_); !read) {
     return tl::unexpected<Error>(read.error());
@@ -188,8 +199,8 @@ Result<Options> Options::parse(const Grammar& grammar, std::span<const std::stri
     }
   }
   if (options.arguments_.size() < grammar.arguments_min) {
-    return fail(ErrorCode::invalid,
-                "an argument is missing; see 'pastry " + grammar.command + " --help'");
+    return fail(ErrorCode::invalid, "an argument is missing; see '" + program().name + " " +
+                                        grammar.command + " --help'");
   }
   if (options.arguments_.size() > grammar.arguments_max) {
     return fail(ErrorCode::invalid,
@@ -243,8 +254,14 @@ std::int64_t Reader::integer(const std::string& name, std::int64_t min, std::int
 Duration Reader::duration(const std::string& name) {
   const auto value = parse_duration(options_->text(name));
   if (!value) {
-    note({ErrorCode::invalid, "--" + name + " takes a time like 30, 1.5s, 500ms or 2m, not '" +
-                                  options_->text(name) + "'"});
+    const std::string text = options_->text(name);
+    note({ErrorCode::invalid,
+          "--" + name +
+              (is_time_out_of_range(text)
+                   ? " takes a time from 0 to 277777h (31 years)"
+                   : " takes a number with ms, s, min (or m) or h, without a unit seconds, like "
+                     "500ms or 1.5s") +
+              ", not '" + text + "'"});
     return {};
   }
   return *value;

@@ -49,7 +49,8 @@ class Options {
   static Result<Options> parse(const Grammar& grammar, std::span<const std::string> words,
                                const Environment& environment);
 
-  // Another default for an option of the command; nothing if it has none of that name.
+  // Another default for an option of the command that takes a value; nothing if it has none of that
+  // name.
   void set_default(const std::string& name, const std::string& value);
 
   bool flag(const std::string& name) const;
@@ -64,7 +65,7 @@ class Options {
 
  private:
   std::map<std::string, std::vector<std::string>> values_;  // given ones
-  std::map<std::string, std::string> defaults_;
+  std::map<std::string, std::string> defaults_;             // of all that take a value; empty: none
   std::vector<std::string> arguments_;
 };
 

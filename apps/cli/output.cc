@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "apps/cli/program.h"
+
 namespace pastry::cli {
 namespace {
 
@@ -57,7 +59,7 @@ int report(const std::string& command, const Error& error, bool json) {
   if (json) {
     print_error({{"error", error.message}, {"code", name(error.code)}});
   } else {
-    std::string line = "pastry";
+    std::string line = program().name;
     if (!command.empty()) line += " " + command;
     line += ": " + error.message + "\n";
     write_error(line);

@@ -22,7 +22,7 @@ void print_error(const nlohmann::json& document);
 // Text and Exit::done. Error: failed (stdout is full or closed).
 Result<Exit> print_text(std::string_view text);
 
-// The error as one line "pastry COMMAND: …", or as {"error", "code"}; returns the exit code.
+// The error as one line "PROGRAM COMMAND: …", or as {"error", "code"}; returns the exit code.
 int report(const std::string& command, const Error& error, bool json);
 
 // "1.2 MiB"

@@ -20,6 +20,7 @@ using sim::Verdict;
 constexpr std::chrono::seconds kSupervisorPatience{120};
 constexpr std::chrono::seconds kNodePatience{5};
 constexpr std::chrono::milliseconds kNap{50};
+constexpr const char* kInterrupted = "interrupted";
 
 std::string count_text(std::size_t count, const char* what) {
   return std::to_string(count) + " " + what;
@@ -50,24 +51,27 @@ std::string check_neighbours(const Json& nodes, const std::vector<std::string>& 
 }  // namespace
 
 ClusterDriver::ClusterDriver(std::unique_ptr<control::Client> supervisor, pid_t pid,
-                             control::RuntimeDir runtime, std::uint64_t seed)
+                             control::RuntimeDir runtime, std::uint64_t seed,
+                             std::function<bool()> interrupted)
     : supervisor_(std::move(supervisor)),
       pid_(pid),
       runtime_(std::move(runtime)),
       begin_(Clock::now()),
       random_(seed),
+      interrupted_(std::move(interrupted)),
       load_(seed),
       files_(std::to_string(pid), runtime_.path()) {}
 
 Result<std::unique_ptr<ClusterDriver>> ClusterDriver::open(const std::string& supervisor, pid_t pid,
                                                            const std::string& runtime_dir,
-                                                           std::uint64_t seed) {
+                                                           std::uint64_t seed,
+                                                           std::function<bool()> interrupted) {
   auto client = control::Client::connect(supervisor);
   if (!client) return tl::unexpected<Error>(client.error());
   auto runtime = control::RuntimeDir::open(runtime_dir);
   if (!runtime) return tl::unexpected<Error>(runtime.error());
-  std::unique_ptr<ClusterDriver> driver(
-      new ClusterDriver(std::move(*client), pid, std::move(*runtime), seed));
+  std::unique_ptr<ClusterDriver> driver(new ClusterDriver(
+      std::move(*client), pid, std::move(*runtime), seed, std::move(interrupted)));
   if (auto updated = driver->update_load(); !updated) return tl::unexpected<Error>(updated.error());
   return driver;
 }
@@ -82,6 +86,7 @@ Duration ClusterDriver::now() const { return Clock::now() - begin_; }
 
 Result<void> ClusterDriver::run_until(Duration time) {
   for (;;) {
+    if (interrupted_()) return fail(ErrorCode::unavailable, kInterrupted);
     while (!pending_.empty() && pending_.begin()->first <= now()) {
       const Pending next = std::move(pending_.begin()->second);
       pending_.erase(pending_.begin());
@@ -116,6 +121,9 @@ Result<std::vector<std::string>> ClusterDriver::members(const char* state) {
 Result<std::vector<std::string>> ClusterDriver::choose(const Action& action, const char* state) {
   auto ids = members(state);
   if (!ids) return ids;
+  if (auto enough = sim::check_amount(action, ids->size()); !enough) {
+    return tl::unexpected<Error>(enough.error());
+  }
   const std::size_t count = action.amount.of(ids->size());
   if (action.adjacent && !ids->empty()) {
     const auto first = static_cast<std::ptrdiff_t>(random_() % ids->size());
@@ -161,7 +169,14 @@ Result<Json> ClusterDriver::ask_node(const char* method) {
 
 // --- Actions ---
 
+// What fails because everything is being taken down says nothing about the cluster.
 Result<std::string> ClusterDriver::act(const Action& action) {
+  auto done = carry_out(action);
+  if (interrupted_()) return fail(ErrorCode::unavailable, kInterrupted);
+  return done;
+}
+
+Result<std::string> ClusterDriver::carry_out(const Action& action) {
   switch (action.kind) {
     case ActionKind::kill:
     case ActionKind::pause:
@@ -284,6 +299,12 @@ Result<Verdict> ClusterDriver::check_ring(bool healthy) {
 }
 
 Result<Verdict> ClusterDriver::check(const Expectation& expectation) {
+  auto verdict = judge(expectation);
+  if (interrupted_()) return fail(ErrorCode::unavailable, kInterrupted);
+  return verdict;
+}
+
+Result<Verdict> ClusterDriver::judge(const Expectation& expectation) {
   switch (expectation.kind) {
     case ExpectKind::ring:
     case ExpectKind::healthy:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -20,10 +21,12 @@ namespace pastry::cluster {
 class ClusterDriver final : public sim::ScenarioDriver {
  public:
   // `supervisor`: endpoint of its control socket, `pid` its process. `seed` decides which nodes are
-  // chosen and which keys are looked up. Errors: unavailable.
+  // chosen and which keys are looked up. Once `interrupted` says so, everything ends soon with an
+  // error. Errors: unavailable.
   static Result<std::unique_ptr<ClusterDriver>> open(const std::string& supervisor, pid_t pid,
                                                      const std::string& runtime_dir,
-                                                     std::uint64_t seed);
+                                                     std::uint64_t seed,
+                                                     std::function<bool()> interrupted);
 
   Duration now() const override;
   Result<void> run_until(Duration time) override;
@@ -34,8 +37,10 @@ class ClusterDriver final : public sim::ScenarioDriver {
   using Clock = std::chrono::steady_clock;
 
   ClusterDriver(std::unique_ptr<control::Client> supervisor, pid_t pid, control::RuntimeDir runtime,
-                std::uint64_t seed);
+                std::uint64_t seed, std::function<bool()> interrupted);
 
+  Result<std::string> carry_out(const sim::Action& action);
+  Result<sim::Verdict> judge(const sim::Expectation& expectation);
   Result<control::Json> ask(const std::string& method, const control::Json& params);
   Result<std::vector<std::string>> choose(const sim::Action& action, const char* state);
   // Ids of the members in that state, in the order of the ring.
@@ -62,6 +67,7 @@ class ClusterDriver final : public sim::ScenarioDriver {
     control::Json params;
   };
   std::multimap<Duration, Pending> pending_;
+  std::function<bool()> interrupted_;
   LookupLoad load_;
   ScenarioFiles files_;
 };

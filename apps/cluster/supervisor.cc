@@ -275,6 +275,9 @@ void Supervisor::run() {
     step(static_cast<int>(std::chrono::milliseconds(kTick).count()));
   }
   stop_all();
+  // Who still waits for an answer learns that none will come.
+  waiting_.clear();
+  server_.reset();
 }
 
 // --- The loop ---
@@ -312,7 +315,7 @@ void Supervisor::read_signals() {
   const ssize_t size = ::read(signals_, received.data(), sizeof(received));
   for (std::size_t i = 0; size > 0 && i < static_cast<std::size_t>(size) / sizeof(received[0]);
        ++i) {
-    if (static_cast<int>(received[i].ssi_signo) != SIGCHLD) stop_asked_ = true;
+    if (static_cast<int>(received[i].ssi_signo) != SIGCHLD) interrupted_ = stop_asked_ = true;
   }
   reap();
 }

@@ -44,13 +44,16 @@ class Supervisor {
   // Starts all nodes and waits until they are active and the ring is right. Errors: failed (a node
   // ended; says why), timed_out, conflict. False: a signal asked to stop.
   Result<bool> start(const control::Deadline& deadline);
-  // Serves until SIGINT, SIGTERM or stop(), then stops all nodes cleanly.
+  // Serves until SIGINT, SIGTERM or stop(), then stops all nodes cleanly and answers nobody more.
   void run();
   // Makes run() return soon; from any thread.
   void stop() { stop_asked_ = true; }
+  // Whether a signal asked to stop; from any thread.
+  bool interrupted() const { return interrupted_; }
 
   // {"id","endpoint","pid"} of every node.
   control::Json nodes_json() const;
+  // Until run() has ended.
   const std::string& endpoint() const { return server_->endpoints().front(); }
 
  private:
@@ -114,6 +117,7 @@ class Supervisor {
   int signals_ = -1;
   bool existed_ = false;  // the data directory holds an earlier cluster
   std::atomic<bool> stop_asked_ = false;
+  std::atomic<bool> interrupted_ = false;
   std::map<std::size_t, std::size_t> sides_;  // of a partition: by index of the child
   bool one_way_ = false;
   bool partition_changed_ = false;  // a process came that does not know of it yet

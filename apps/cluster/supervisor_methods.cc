@@ -17,6 +17,8 @@ namespace {
 using control::Json;
 
 constexpr std::size_t kNodesMax = 4096;
+// Of an id, to be named by.
+constexpr std::size_t kDigitsMin = 4;
 
 std::size_t count_param(const Json& params) {
   const auto found = params.find("count");
@@ -31,7 +33,7 @@ bool flag_param(const Json& params, const char* name) {
 
 bool names(const Child& child, const std::string& selector) {
   if (std::to_string(child.pid) == selector) return true;
-  return selector.size() >= 4 &&
+  return selector.size() >= kDigitsMin &&
          std::any_of(child.ids.begin(), child.ids.end(),
                      [&](const std::string& id) { return id.starts_with(selector); });
 }
@@ -85,6 +87,11 @@ Result<std::vector<std::size_t>> Supervisor::choose(const Json& params, bool dea
     const auto found = std::find_if(candidates.begin(), candidates.end(), [&](std::size_t index) {
       return names(children_[index], selector);
     });
+    if (found == candidates.end() && selector.size() < kDigitsMin) {
+      return fail(ErrorCode::invalid, "'" + selector +
+                                          "' is no pid of the cluster; of an id at least four "
+                                          "digits are needed");
+    }
     if (found == candidates.end()) {
       return fail(ErrorCode::not_found,
                   "no " + state + " node of the cluster is '" + selector + "'");

@@ -55,10 +55,16 @@ Result<void> Supervisor::apply_partition() {
 // Sides for all processes at random, or the named ones against the others.
 Result<void> Supervisor::choose_sides(const Json& params) {
   std::map<std::size_t, std::size_t> sides;
+  const auto living = static_cast<std::size_t>(
+      std::count_if(children_.begin(), children_.end(),
+                    [](const Child& child) { return child.state != ChildState::dead; }));
   const auto targets = params.find("targets");
   if (targets != params.end() && targets->is_array() && !targets->empty()) {
     const auto chosen = choose(params, false);
     if (!chosen) return tl::unexpected<Error>(chosen.error());
+    if (chosen->size() == living) {
+      return fail(ErrorCode::invalid, "every process is named: nobody is left for the other side");
+    }
     for (const std::size_t index : *chosen) sides[index] = 1;
   } else {
     const auto wanted = params.find("sides");
@@ -67,6 +73,9 @@ Result<void> Supervisor::choose_sides(const Json& params) {
                                   : std::size_t{2};
     if (count < 2 || count > kSidesMax) {
       return fail(ErrorCode::invalid, "sides: must be between 2 and 8");
+    }
+    if (living < 2) {
+      return fail(ErrorCode::invalid, "fewer than two processes run: there is nothing to cut");
     }
     std::vector<std::size_t> order(children_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;

@@ -1,4 +1,5 @@
 // pastry sim churn: lookups while nodes come and go.
+#include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <sstream>
@@ -130,7 +131,21 @@ Report to_report(const ChurnReport& report, const Options& options) {
   return page;
 }
 
+// A trace says itself who comes and goes.
+void check_trace_alone(const Options& options, Reader& reader) {
+  if (options.text("trace").empty()) return;
+  for (const char* name : {"nodes", "session-mean", "returning"}) {
+    if (!options.given(name)) continue;
+    reader.note({ErrorCode::invalid, std::string("--trace and --") + name +
+                                         " contradict each other: the trace decides it"});
+  }
+}
+
 Result<sim::SessionTrace> read_trace(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return fail(ErrorCode::invalid, "--trace: '" + path + "' is a directory, not a file");
+  }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
@@ -149,6 +164,7 @@ ChurnExperiment experiment_of(Reader& reader, const Options& options) {
   const bool replica = reader.choice("kind", {"consistent", "replica"}) == 1;
   experiment.lookups.kind = replica ? LookupKind::replica : LookupKind::consistent;
   experiment.lookups.replicas = replica ? static_cast<int>(reader.integer("replicas", 1, 65)) : 1;
+  check_trace_alone(options, reader);
   if (!options.text("trace").empty()) {
     Result<sim::SessionTrace> trace = read_trace(options.text("trace"));
     if (trace) {

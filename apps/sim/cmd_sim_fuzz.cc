@@ -4,6 +4,7 @@
 #include <sstream>
 #include <thread>
 
+#include "apps/cli/program.h"
 #include "apps/sim/sim_common.h"
 #include "pastry/sim/fuzz/campaign.h"
 
@@ -16,19 +17,19 @@ using sim::fuzz::FailedSeed;
 
 constexpr unsigned kJobsMax = 256;
 
-std::uint64_t seed_of(std::string_view text, Reader& reader) {
-  const std::optional<std::uint64_t> seed = parse_seed(text);
-  if (!seed) reader.note({ErrorCode::invalid, "--seeds: '" + std::string(text) + "' is no number"});
-  return seed.value_or(0);
-}
-
 // "A-B", or "A" for one.
 void read_seeds(const std::string& text, Reader& reader, CampaignOptions& options) {
   const std::size_t dash = text.find('-');
-  options.first = seed_of(std::string_view(text).substr(0, dash), reader);
-  options.last = dash == std::string::npos
-                     ? options.first
-                     : seed_of(std::string_view(text).substr(dash + 1), reader);
+  const auto first = parse_seed(std::string_view(text).substr(0, dash));
+  const auto last =
+      dash == std::string::npos ? first : parse_seed(std::string_view(text).substr(dash + 1));
+  if (!first || !last) {
+    reader.note(
+        {ErrorCode::invalid, "--seeds takes A-B or A, like 1-100 or 17, not '" + text + "'"});
+    return;
+  }
+  options.first = *first;
+  options.last = *last;
   if (options.last < options.first) {
     reader.note({ErrorCode::invalid, "--seeds: '" + text + "' ends before it begins"});
   }
@@ -102,7 +103,7 @@ std::string to_text(const CampaignReport& report) {
          << failure.result.violation->what << "\n";
   }
   if (!report.failures.empty()) {
-    text << "see: pastry replay " << report.failures.front().seed << "\n";
+    text << "see: " << program().name << " replay " << report.failures.front().seed << "\n";
   }
   return text.str();
 }

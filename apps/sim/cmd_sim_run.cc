@@ -2,6 +2,7 @@
 #include "apps/sim/scenario_file.h"
 #include "apps/sim/sim_common.h"
 #include "pastry/sim/process_usage.h"
+#include "pastry/sim/scenario/scenario_stage.h"
 #include "pastry/sim/scenario/sim_driver.h"
 
 namespace pastry::cli {
@@ -32,6 +33,9 @@ Result<Exit> run_scenario_file(const Invocation& invocation) {
   const std::string& path = invocation.options.arguments().front();
   const Result<sim::Scenario> scenario = read_scenario(path);
   if (!scenario) return tl::unexpected<Error>(scenario.error());
+  if (auto possible = sim::check_stage(*scenario, sim::Stage::simulator); !possible) {
+    return tl::unexpected<Error>(possible.error());
+  }
   const Options options = with_settings(invocation.options, *scenario);
   Reader reader(options);
   sim::SimulatorOptions simulator = simulator_options(reader, options);

@@ -4,9 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/program.h"
 #include "apps/sim/sim_commands.h"
 
 int main(int argc, char** argv) {
+  pastry::cli::set_program({"pastry-sim", "Simulations of the overlay.",
+                            "pastry-sim sim route --nodes 1000 --lookups 20000 --seed 1"});
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   return pastry::cli::dispatch(pastry::cli::simulation_commands(), words,
                                [](const std::string& name) { return std::getenv(name.c_str()); });

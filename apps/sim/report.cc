@@ -1,5 +1,6 @@
 #include "apps/sim/report.h"
 
+#include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <sstream>
@@ -108,12 +109,18 @@ OptionSpec report_option() {
 void check_report(Reader& reader, const Options& options) {
   const std::string path = options.text("report");
   if (path.empty()) return;
+  std::error_code ignored;
+  const bool existed = std::filesystem::exists(path, ignored);
+  if (!std::ofstream(path, std::ios::app)) {
+    reader.note({ErrorCode::invalid, "--report: cannot write '" + path +
+                                         "'; give a file in a directory that exists and that you "
+                                         "may write to"});
+  } else if (!existed) {
+    std::filesystem::remove(path, ignored);
+  }
   if (!have_gnuplot()) {
     reader.note({ErrorCode::failed,
                  "--report needs gnuplot, which is not in the PATH (Debian: gnuplot-nox)"});
-  }
-  if (!std::ofstream(path, std::ios::app)) {
-    reader.note({ErrorCode::failed, "cannot write report '" + path + "'"});
   }
 }
 

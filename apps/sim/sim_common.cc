@@ -1,5 +1,6 @@
 #include "apps/sim/sim_common.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -81,6 +82,35 @@ double probability(Reader& reader, const Options& options, const std::string& na
   return number(reader, options, name, 0, 1);
 }
 
+namespace {
+
+// Notes it if live nodes would look dead to each other: too long ways for the profile.
+void check_round_trips(Reader& reader, const Options& options,
+                       const sim::SimulatorOptions& simulator) {
+  if (!simulator.topology) return;
+  // A few nodes are enough to see the scale, and what any two of them need is no guess.
+  constexpr std::uint64_t kPlaces = 64;
+  std::chrono::nanoseconds longest{};
+  const std::optional<std::int64_t> nodes = parse_integer(options.text("nodes"));
+  const std::uint64_t places = std::min(kPlaces, static_cast<std::uint64_t>(nodes.value_or(0)));
+  for (std::uint64_t a = 0; a < places; ++a) {
+    for (std::uint64_t b = 0; b < a; ++b) {
+      longest = std::max(longest, 2 * simulator.topology->delay(a, b));
+    }
+  }
+  const Duration patience = simulator.config.probe_timeout;
+  if (longest <= patience) return;
+  const auto ms = [](auto time) {
+    return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count()) + " ms";
+  };
+  reader.note({ErrorCode::invalid,
+               "--topology " + options.text("topology") + " has round trips of " + ms(longest) +
+                   ", and --profile " + options.text("profile") + " waits no longer than " +
+                   ms(patience) + "; choose another profile or shorter delays"});
+}
+
+}  // namespace
+
 sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) {
   sim::SimulatorOptions simulator;
   constexpr std::array<Config (*)(), 3> kProfiles = {Config::wan, Config::lan, Config::test};
@@ -105,6 +135,7 @@ sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) 
                  "--metric subnet needs --topology transit-stub: no other gives addresses"});
   }
   if (const Result<void> valid = simulator.config.validate(); !valid) reader.note(valid.error());
+  if (options.text("profile") == "test") check_round_trips(reader, options, simulator);
   return simulator;
 }
 

@@ -41,6 +41,8 @@ def test_the_nearest_nodes_come_nearest_first(cluster):
     # The tables change with every measurement: only what holds at any time.
     near = check(space.json("nearest", "--within", "30min", "--count", 2, "--node", node), "nearest")
     assert len(near["nodes"]) == min(2, len(found))
+    text = space.run("nearest", "--count", 1, "--node", node).decode()
+    assert text.startswith(f"node {node} ")
     none = check(space.json("nearest", "--within", "1e-9", "--node", node), "nearest")
     assert none["nodes"] == []
 
@@ -184,5 +186,10 @@ def test_pause_add_and_their_errors(cluster):
     assert [node["id"] for node in paused] == [victim]
     check(space.json("cluster", "pause", victim, "--resume"), "cluster-pause")
     assert space.pastry("cluster", "restart", victim).code == 3
-    assert space.pastry("cluster", "kill", "123").code == 3
+    for words in (["kill", "123"], ["kill", "12c"], ["kill", "node-1"], ["kill", "--count", 2],
+                  ["partition", "12c"], ["partition", "123"], ["partition", *cluster.ids]):
+        refused = space.pastry("cluster", *words)
+        assert refused.code == 2, (words, refused)
+    assert "four digits" in space.pastry("cluster", "kill", "12c").err
+    assert "four digits" in space.pastry("cluster", "kill", "123").err
     cluster.wait_healthy()

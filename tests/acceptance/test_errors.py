@@ -83,6 +83,12 @@ def fails(space, code, *words, **options):
     ["cluster", "kill"],
     ["cluster", "kill", "--all", "--random"],
     ["cluster", "kill", "--count", "none"],
+    ["cluster", "kill", "--count", "2"],
+    ["cluster", "kill", "abc"],
+    ["cluster", "kill", "abcz"],
+    ["cluster", "partition"],
+    ["cluster", "partition", "abc"],
+    ["cluster", "partition", "--sides", "1"],
     ["cluster", "restart"],
     ["cluster", "restart", "--count", "0"],
     ["cluster", "restart", "--random", "abcd"],
@@ -123,6 +129,18 @@ def fails(space, code, *words, **options):
     ["sim", "run", "--metric", "hops", "nothing"],
     ["sim"],
     ["sim", "idle", "--nodes", "0"],
+    ["sim", "idle", "--report", "page.html"],
+    ["sim", "route", "--nodes", "5", "--report", "/nonexistent/page.html"],
+    ["sim", "route", "--nodes", "5", "--report", "/etc"],
+    ["sim", "route", "--nodes", "5", "--profile", "test"],
+    ["sim", "route", "--nodes", "5", "--profile", "test", "--topology", "uniform:200ms"],
+    ["sim", "fuzz", "--seeds", "1-"],
+    ["sim", "fuzz", "--seeds", "-3"],
+    ["sim", "fuzz", "--seeds", "1,2"],
+    ["sim", "churn", "--trace", "/etc"],
+    ["sim", "churn", "--trace", "/etc/hostname", "--nodes", "5"],
+    ["sim", "churn", "--trace", "/etc/hostname", "--session-mean", "5min"],
+    ["sim", "churn", "--trace", "/etc/hostname", "--returning", "0.1"],
     ["sim", "route", "--nodes", "10", "--loss", "2"],
     ["dance"],
 ])
@@ -141,6 +159,23 @@ def test_usage(space, words):
 def test_no_node_reachable(space, words):
     assert fails(space, 4, *words)["code"] == "unavailable"
     assert not os.path.exists("out")
+
+
+@pytest.mark.parametrize("words, says", [
+    (["sim", "fuzz", "--seeds", "x"], "A-B or A"),
+    (["sim", "route", "--rest", "999999h"], "0 to 277777h"),
+    (["sim", "route", "--rest", "5d"], "ms, s, min (or m) or h"),
+    (["sim", "route", "--nodes", "5", "--profile", "test"], "--profile test"),
+    (["sim", "churn", "--trace", "/etc"], "directory"),
+])
+def test_errors_say_what_to_do(space, words, says):
+    assert says in space.pastry(*words).err
+
+
+def test_a_group_of_commands_has_help(space):
+    for words in (["sim", "--help"], ["sim", "-h"], ["help", "sim"]):
+        text = space.run(*words).decode()
+        assert "sim route" in text and "sim idle" in text and "cluster" not in text
 
 
 def test_every_command_has_help_with_an_example(space):

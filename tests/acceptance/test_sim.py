@@ -1,8 +1,12 @@
 """The simulations as commands, and scenarios and partitions on real processes."""
 
 import json
+import signal
+import time
 
-from harness import Cluster, check, check_ring, until
+import pytest
+
+from harness import Cluster, alive, check, check_ring, until
 
 SMALL = ["--leaf-set", 8, "--profile", "lan"]
 
@@ -78,12 +82,34 @@ def test_scenarios_hold_or_say_what_does_not(space):
     assert "no such command 'sim bogus'; there is 'sim idle'" in done.err
 
 
+def test_an_idle_node_that_costs_too_much_is_named(space):
+    done = space.pastry("sim", "idle", "--nodes", 20, "--limit", 100)
+    assert done.code == 10
+    assert done.err.count("\n") == 1 and "more than --limit 100" in done.err
+
+
+def test_a_seed_that_passes_is_not_minimised(space):
+    done = space.pastry("replay", 3, "--minimise", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["ok"] and "nothing to minimise" in done.err
+
+
+def test_losses_without_repair_are_no_violations(space):
+    done = space.pastry("sim", "failures", "--nodes", 300, "--kill", 60, "--replicas", 3,
+                        "--lookups", 1000, "--rest", "30s", "--repair", "2min", "--leaf-set", 16,
+                        "--json")
+    phase = json.loads(done.out)["hops"]["without_repair"]
+    assert (done.code, phase["incorrect"]) == (0, 0), done.err
+    assert phase["lost"] > 0 and done.err == ""
+
+
 def test_reports_need_gnuplot(space):
     done = space.pastry("sim", "route", "--nodes", 5, "--lookups", 5, "--report",
                         space.path / "r.html", environment={"PATH": str(space.path)})
     assert done.code == 1
     assert done.err.count("\n") == 1
     assert "gnuplot" in done.err
+    assert not (space.path / "r.html").exists()
 
 
 def test_a_cluster_is_cut_and_healed(space):
@@ -99,6 +125,9 @@ def test_a_cluster_is_cut_and_healed(space):
     until(lambda: space.json("ring", "--node", others[0])["complete"]
           and len(space.json("ring", "--node", others[0])["nodes"]) == 6, 60, "one ring again")
     check_ring(space.json("ring"), cluster.ids)
+    text = space.run("cluster", "partition", lonely).decode()
+    assert [line[:32] for line in text.splitlines() if line.endswith("  side 1")] == [lonely]
+    assert text.count("  side 0\n") == 5
     assert space.pastry("cluster", "partition", "--sides", 9).code == 2
     assert cluster.stop() == 0
 
@@ -112,7 +141,52 @@ def test_a_scenario_runs_on_a_cluster(space):
     assert done.code == 0, done.out.decode() + done.err
     report = check(json.loads(done.out.splitlines()[-1]), "cluster-run")
     assert report["holds"]
-    scenario.write_text("nodes 2\nleaf-set 8\nsuspend 1\n")
+
+
+@pytest.mark.parametrize("step", ["suspend 1", "leave 1", "loss 0.1", "expect joins p99 <= 1s"])
+def test_what_only_the_simulator_knows_is_refused_before_anything_starts(space, step):
+    scenario = space.path / "s"
+    scenario.write_text(f"nodes 2\nleaf-set 8\nwait 1s\n{step}\n")
     done = space.pastry("cluster", "--run", scenario, timeout=60)
-    assert done.code == 2
-    assert "only the simulator" in done.err
+    assert (done.code, done.out) == (2, b"")
+    assert "s:4: " in done.err and "only the simulator" in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_a_scenario_on_a_cluster_stops_when_it_is_told_to(space, sig):
+    scenario = space.path / "s"
+    scenario.write_text("nodes 3\nleaf-set 8\nlookups 50/s\nwait 10min\nexpect ring\n")
+    running = space.start("cluster", "--run", scenario, "--json")
+    ready = json.loads(running.stdout.readline())
+    assert ready["event"] == "ready"
+    time.sleep(1)
+    begin = time.monotonic()
+    running.send_signal(sig)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 0, err
+    assert time.monotonic() - begin < 15
+    assert out == b"" and b"interrupted" in err
+    assert not any(alive(node["pid"]) for node in ready["nodes"])
+    assert list((space.path / "run").iterdir()) == []
+
+
+def test_the_location_of_a_scenario_is_used(space):
+    scenario = space.path / "s"
+    scenario.write_text("nodes 10\nmetric geo\nlocation 1,2;3,4\nexpect ring\n")
+    assert check(space.json("sim", "run", scenario), "sim-run")["holds"]
+    assert space.pastry("cluster", "--run", scenario, timeout=90).code == 0
+    scenario.write_text("nodes 10\nlocation 99,1\nexpect ring\n")
+    for words in (["sim", "run", scenario], ["cluster", "--run", scenario]):
+        done = space.pastry(*words)
+        assert done.code == 2 and "99" in done.err
+
+
+def test_a_ring_of_nobody_and_more_nodes_than_there_are(space):
+    scenario = space.path / "s"
+    scenario.write_text("nodes 5\nkill all\nexpect ring\n")
+    done = space.pastry("sim", "run", scenario)
+    assert done.code == 10 and b"no node is alive" in done.out
+    scenario.write_text("nodes 10\nkill 11\n")
+    done = space.pastry("sim", "run", scenario)
+    assert done.code == 2 and "11 nodes are too many: 10 are running" in done.err

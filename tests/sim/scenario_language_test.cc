@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "pastry/sim/scenario/scenario_stage.h"
 #include "pastry/sim/scenario/sim_driver.h"
 
 namespace pastry::sim {
@@ -122,6 +123,37 @@ TEST_CASE("a step that the simulator cannot do ends the scenario with its line")
   REQUIRE_FALSE(report.has_value());
   CHECK(report.error().code == ErrorCode::invalid);
   CHECK(report.error().message.starts_with("test:1: files need a cluster"));
+}
+
+TEST_CASE("what only one of both stages can do is found before anything runs") {
+  const auto refused = [](const std::string& text, Stage stage) {
+    const auto scenario = parse_scenario(text, "file");
+    REQUIRE_MESSAGE(scenario.has_value(), (scenario ? "" : scenario.error().message));
+    const auto possible = check_stage(*scenario, stage);
+    return possible ? "" : possible.error().message;
+  };
+  for (const char* step : {"leave 1", "suspend 1", "clock 1 +1h", "block 1 pairs", "loss 0.1",
+                           "join 2 into one gap", "join 2 through one", "expect joins p99 <= 1s",
+                           "expect flips <= 3", "expect latency p90 <= 1s"}) {
+    CHECK_MESSAGE(refused(std::string("wait 1s\n") + step, Stage::cluster).starts_with("file:2: "),
+                  step);
+    CHECK(refused(step, Stage::simulator).empty());
+  }
+  for (const char* step : {"store 3", "expect files"}) {
+    CHECK(refused(step, Stage::simulator).starts_with("file:1: files need a cluster"));
+    CHECK(refused(step, Stage::cluster).empty());
+  }
+  CHECK(refused("expect latency p50 <= 1s\nexpect latency p99 <= 1s", Stage::cluster).empty());
+}
+
+TEST_CASE("a ring of nobody does not hold, and nobody can be killed twice") {
+  const auto nobody = run("kill all\nexpect ring\nexpect healthy\n", 4);
+  REQUIRE(nobody.has_value());
+  CHECK(nobody->violated() == 2);
+  CHECK(nobody->steps[1].detail == "no node is alive");
+  const auto many = run("wait 1s\nkill 5\n", 4);
+  REQUIRE_FALSE(many.has_value());
+  CHECK(many.error().message == "test:2: 5 nodes are too many: 4 are running");
 }
 
 TEST_CASE("an expectation waits as long as it may and no longer") {

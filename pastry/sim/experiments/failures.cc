@@ -44,6 +44,7 @@ class FailuresRun {
     if (!grown) return tl::unexpected(grown.error());
     simulator_.run_for(experiment_.rest);
     report_.before = measure("lookups before");
+    report_.lookup_findings.add(log_.findings());
     const Traffic before(simulator_.counters());
     const Time begin = simulator_.now();
     let_pass("upkeep before");
@@ -53,9 +54,14 @@ class FailuresRun {
     kill();
     hold_repair();
     report_.without_repair = measure("lookups without repair");
+    // Losses are what this phase is there to show.
+    if (report_.without_repair.counts.incorrect() > 0) {
+      report_.lookup_findings.add(log_.findings());
+    }
     simulator_.set_filter(nullptr);
     repair(baseline, at_death, death);
     report_.repaired = measure("lookups after repair");
+    report_.lookup_findings.add(log_.findings());
     summarise();
     return std::move(report_);
   }
@@ -90,7 +96,6 @@ class FailuresRun {
     phase.reached_replica = log_.reached_first();
     phase.lookups = log_.counts().sent;
     phase.counts = log_.counts();
-    report_.lookup_findings.add(log_.findings());
     return phase;
   }
 

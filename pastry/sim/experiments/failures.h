@@ -60,7 +60,7 @@ struct FailuresReport {
   double routing_table_fill = 0;  // after repair
   bool one_ring_after = false;
   Findings ring_findings;
-  Findings lookup_findings;  // of all phases
+  Findings lookup_findings;  // without those that only lost lookups for want of repair
   RunFigures run;
 
   // Lookups in the quiet ring, before and after, must all be right; between, none may be wrong.

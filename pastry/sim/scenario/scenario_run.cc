@@ -44,6 +44,14 @@ Result<void> carry_out(const ScenarioStep& step, ScenarioDriver& driver, StepRep
 
 }  // namespace
 
+Result<void> check_amount(const Action& action, std::size_t total) {
+  if (action.amount.share || action.amount.number <= total) return {};
+  const char* state = action.kind == ActionKind::restart ? " dead" : " running";
+  return fail(ErrorCode::invalid, std::to_string(action.amount.number) +
+                                      " nodes are too many: " + std::to_string(total) +
+                                      (total == 1 ? " is" : " are") + state);
+}
+
 std::size_t ScenarioReport::violated() const {
   return static_cast<std::size_t>(std::count_if(
       steps.begin(), steps.end(), [](const StepReport& step) { return !step.holds; }));

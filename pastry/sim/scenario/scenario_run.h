@@ -30,6 +30,9 @@ class ScenarioDriver {
   virtual Result<Verdict> check(const Expectation& expectation) = 0;
 };
 
+// Whether so many of the `total` nodes in question can be meant. Error: invalid.
+Result<void> check_amount(const Action& action, std::size_t total);
+
 struct StepReport {
   std::size_t line = 0;
   std::string text;

@@ -17,6 +17,7 @@ constexpr double kJoinMax = 1e4;
 // A lookup that takes longer than its patience is judged; this is a little more.
 constexpr Duration kSettle = seconds(61);
 constexpr std::int64_t kRestHeartbeats = 5;
+constexpr const char* kNobody = "no node is alive";
 
 std::string count_text(std::size_t count, const char* what) {
   return std::to_string(count) + " " + what;
@@ -111,7 +112,23 @@ void SimulatorDriver::settle() {
 
 // --- Actions ---
 
+Result<void> SimulatorDriver::check_targets(const Action& action) const {
+  switch (action.kind) {
+    case ActionKind::kill:
+    case ActionKind::leave:
+    case ActionKind::pause:
+    case ActionKind::suspend:
+    case ActionKind::clock:
+      return check_amount(action, with_status(NodeStatus::up).size());
+    case ActionKind::restart:
+      return check_amount(action, with_status(NodeStatus::down).size());
+    default:
+      return {};
+  }
+}
+
 Result<std::string> SimulatorDriver::act(const Action& action) {
+  if (auto enough = check_targets(action); !enough) return tl::unexpected(enough.error());
   switch (action.kind) {
     case ActionKind::kill:
       return kill(action);
@@ -344,8 +361,10 @@ std::string SimulatorDriver::measure() {
 Result<Verdict> SimulatorDriver::check(const Expectation& expectation) {
   switch (expectation.kind) {
     case ExpectKind::ring:
+      if (with_status(NodeStatus::up).empty()) return Verdict{false, kNobody};
       return of(check_ring(simulator_), "one ring");
     case ExpectKind::healthy:
+      if (with_status(NodeStatus::up).empty()) return Verdict{false, kNobody};
       return of(check_quiet_ring(simulator_), "whole leaf sets");
     case ExpectKind::nodes: {
       const std::size_t active = simulator_.active_nodes().size();

@@ -41,6 +41,8 @@ class SimulatorDriver final : public ScenarioDriver {
   std::vector<NodeIndex> choose(const Action& action, std::vector<NodeIndex> candidates);
   std::vector<NodeIndex> with_status(NodeStatus status) const;
   std::optional<NodeIndex> any_active();
+  // Whether there are as many nodes as the action names.
+  Result<void> check_targets(const Action& action) const;
 
   std::string kill(const Action& action);
   std::string leave(const Action& action);
