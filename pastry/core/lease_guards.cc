@@ -4,7 +4,6 @@
 #include "pastry/core/leases.h"
 #include "pastry/core/midpoint.h"
 #include "pastry/core/node_state.h"
-#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -23,7 +22,6 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
     // Until the next neighbour agrees to be one, the lease of the last one is no licence for more
     // keys than it gave: who is next in the leaf set need not be next in the ring.
     Guard guard{peer, side, true, false, true, valid_until_[side]};
-    if (PASTRY_BUG(unagreed_lease_widens)) guard.until = kNone;
     const bool gone = how == Departure::left || how == Departure::replaced;
     const bool granted = given_until_[side] > step.now;
     if (granted && !gone) {

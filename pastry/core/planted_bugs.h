@@ -40,7 +40,6 @@ namespace pastry {
   BUG(batch_never_expires) \
   BUG(partition_not_healed) \
   BUG(duplicate_forgotten_early) \
-  BUG(unagreed_lease_widens) \
   BUG(grant_leaves_unbounded) \
   BUG(detour_loses_payload) \
   BUG(detour_without_progress) \
