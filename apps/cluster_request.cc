@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "apps/cli/output.h"
+#include "apps/control/target.h"
 
 namespace pastry::cli {
 
@@ -13,21 +14,18 @@ std::vector<OptionSpec> target_options() {
 }
 
 control::Json target_names(const Options& options, Reader& reader) {
-  constexpr std::size_t kDigitsMin = 4;
-  constexpr std::size_t kDigitsMax = 32;
   control::Json names = control::Json::array();
-  for (std::string name : options.arguments()) {
-    for (char& c : name) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-    const bool is_hex = name.find_first_not_of("0123456789abcdef") == std::string::npos;
+  for (const std::string& name : options.arguments()) {
+    const auto digits = control::id_digits(name);
     const bool may_be_pid = name.find_first_not_of("0123456789") == std::string::npos;
-    if (name.empty() || !is_hex || name.size() > kDigitsMax) {
+    if (!digits) {
       reader.note({ErrorCode::invalid,
                    "'" + name + "' is neither a pid nor an id or the first digits of one"});
-    } else if (name.size() < kDigitsMin && !may_be_pid) {
+    } else if (name.size() < control::kIdDigitsMin && !may_be_pid) {
       reader.note({ErrorCode::invalid,
                    "'" + name + "' is too short: of an id at least four digits are needed"});
     }
-    names.push_back(std::move(name));
+    names.push_back(digits.value_or(name));
   }
   return names;
 }

@@ -38,8 +38,7 @@ Result<Exit> run_scenario(cluster::Supervisor& supervisor, const sim::Scenario& 
   supervisor.run();
   runner.join();
   if (supervisor.interrupted()) {
-    write_error("pastry cluster: interrupted before the scenario was over\n");
-    return Exit::done;
+    return fail(ErrorCode::failed, "interrupted before the scenario was over");
   }
   if (!report) return tl::unexpected<Error>(report.error());
   const auto printed = json ? print(to_json(*report)) : print_text(summary_text(*report));

@@ -10,6 +10,7 @@
 
 #include "apps/cluster/ports.h"
 #include "apps/cluster/supervisor.h"
+#include "apps/control/target.h"
 
 namespace pastry::cluster {
 namespace {
@@ -17,8 +18,6 @@ namespace {
 using control::Json;
 
 constexpr std::size_t kNodesMax = 4096;
-// Of an id, to be named by.
-constexpr std::size_t kDigitsMin = 4;
 
 std::size_t count_param(const Json& params) {
   const auto found = params.find("count");
@@ -33,7 +32,7 @@ bool flag_param(const Json& params, const char* name) {
 
 bool names(const Child& child, const std::string& selector) {
   if (std::to_string(child.pid) == selector) return true;
-  return selector.size() >= kDigitsMin &&
+  return selector.size() >= control::kIdDigitsMin &&
          std::any_of(child.ids.begin(), child.ids.end(),
                      [&](const std::string& id) { return id.starts_with(selector); });
 }
@@ -87,7 +86,7 @@ Result<std::vector<std::size_t>> Supervisor::choose(const Json& params, bool dea
     const auto found = std::find_if(candidates.begin(), candidates.end(), [&](std::size_t index) {
       return names(children_[index], selector);
     });
-    if (found == candidates.end() && selector.size() < kDigitsMin) {
+    if (found == candidates.end() && selector.size() < control::kIdDigitsMin) {
       return fail(ErrorCode::invalid, "'" + selector +
                                           "' is no pid of the cluster; of an id at least four "
                                           "digits are needed");

@@ -5,6 +5,8 @@
 #include <map>
 #include <random>
 
+#include "pastry/core/id.h"
+
 namespace pastry::control {
 namespace {
 
@@ -48,16 +50,6 @@ std::string as_endpoint(const std::string& selector) {
   return {};
 }
 
-bool is_hex(const std::string& text) {
-  return !text.empty() && text.size() <= 32 &&
-         text.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
 struct Choice {
   Entry entry;
   std::string node;  // named, or empty
@@ -82,7 +74,8 @@ Result<Choice> select(const Entries& entries, const std::string& selector) {
   for (const Entry& entry : entries) {
     if (std::to_string(entry.pid) == selector) return Choice{entry, {}};
   }
-  if (!is_hex(selector)) {
+  const auto digits = id_digits(selector);
+  if (!digits) {
     return fail(ErrorCode::invalid,
                 "--node takes an id or its first digits, a control socket or a "
                 "pid, not '" +
@@ -91,7 +84,7 @@ Result<Choice> select(const Entries& entries, const std::string& selector) {
   std::vector<Choice> matches;
   for (const Entry& entry : entries) {
     for (const std::string& id : entry.nodes) {
-      if (id.starts_with(lower(selector))) matches.push_back({entry, id});
+      if (id.starts_with(*digits)) matches.push_back({entry, id});
     }
   }
   if (matches.empty()) {
@@ -144,6 +137,13 @@ Result<Target> any_of_cluster(const Entries& entries, pid_t cluster, const Deadl
 }
 
 }  // namespace
+
+std::optional<std::string> id_digits(std::string text) {
+  if (text.empty() || text.size() > Id::kHexDigits) return std::nullopt;
+  for (char& c : text) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (text.find_first_not_of("0123456789abcdef") != std::string::npos) return std::nullopt;
+  return text;
+}
 
 Result<Target> find_node(const std::string& runtime_dir, const std::string& selector,
                          const Deadline& deadline) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,12 @@
 #include "apps/control/runtime_dir.h"
 
 namespace pastry::control {
+
+// Of an id that begins so, where the whole one is not given, at least so many digits are needed to
+// choose nodes for something to be done to them.
+inline constexpr std::size_t kIdDigitsMin = 4;
+// An id or its first digits in lower case; nothing if the text is neither.
+std::optional<std::string> id_digits(std::string text);
 
 struct Target {
   std::unique_ptr<Client> client;

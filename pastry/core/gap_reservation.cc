@@ -42,8 +42,10 @@ void Gap::receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve
   reserved_by_ = from;
   reserved_batch_ = reserve.batch;
   reserved_until_ = step.now + node.config->gap_expiry;
-  if (!PASTRY_BUG(reserved_unbounded)) reserved_for_.clear();
-  reserved_for_.insert(reserved_for_.end(), reserve.joiners.begin(), reserve.joiners.end());
+  if (PASTRY_BUG(reserved_unbounded)) {
+    for (const Handle joiner : reserved_for_) reserve.joiners.push_back(joiner);
+  }
+  reserved_for_ = reserve.joiners;
   for (const Handle joiner : reserve.joiners) {
     if (!leaves.contains(joiner)) node.liveness.set_active(node, step, joiner, false);
     if (PASTRY_BUG(successor_does_not_shrink)) continue;

@@ -51,8 +51,8 @@ void end_route(NodeState& node, Step& step, std::uint64_t sequence, const RouteO
   if (waiting == nullptr || waiting->id != sequence || waiting->kind != Operations::Kind::route) {
     return;
   }
-  Operations::Pending pending = *waiting;
-  if (!PASTRY_BUG(outcome_repeated)) node.operations.take(id_low, pending);
+  Operations::Pending pending;
+  node.operations.take(id_low, pending);
   if (Application* application = node.application(pending.application)) {
     application->route_outcome(node.context(step, pending.application), pending.id, outcome);
   }

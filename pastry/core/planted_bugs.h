@@ -45,7 +45,6 @@ namespace pastry {
   BUG(detour_without_progress) \
   BUG(passive_repair_unprobed) \
   BUG(farewell_unbounded) \
-  BUG(outcome_repeated) \
   BUG(refusal_hurries) \
   BUG(reserved_unbounded) \
   BUG(stranger_probed_on) \

@@ -137,6 +137,12 @@ std::optional<Result<wire::HelloAccepted>> Greeter::read(Greeting& greeting) {
   return std::nullopt;
 }
 
+// Only what was read once has its news told.
+bool Greeter::has_unseen() const {
+  return std::any_of(open_.begin(), open_.end(),
+                     [](const Greeting& greeting) { return greeting.fresh; });
+}
+
 void Greeter::work(Time now) {
   if (!busy()) return;
   const std::vector<void*> told = readiness_.take();

@@ -38,8 +38,9 @@ class Greeter {
   void work(Time now);
   bool busy() const { return !open_.empty() || !waiting_.empty(); }
 
-  // Readable when work() has something to do.
+  // Readable when work() has something to do, but for greetings that it has not seen yet.
   int descriptor() const { return readiness_.descriptor(); }
+  bool has_unseen() const;
 
  private:
   static constexpr std::size_t kConcurrent = 32;

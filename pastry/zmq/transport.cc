@@ -184,7 +184,7 @@ void Transport::look_after(Peer& peer, Time now) {
 
 Time Transport::next_deadline(bool reading) const {
   Time next = std::min(next_tick_, next_sweep_);
-  if (listeners_.admission.frames_pending) return Time::min();
+  if (listeners_.admission.frames_pending || greeter_.has_unseen()) return Time::min();
   if (reading && frames_pending())
     next = std::min(next, std::max(receive_rate_.next(now_), total_rate_.next(now_)));
   for (const Peer* peer : to_flush_) next = std::min(next, peer->retry_at);
