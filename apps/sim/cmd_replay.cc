@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "apps/cli/program.h"
+#include "apps/sim/fuzz_guests.h"
 #include "apps/sim/sim_common.h"
 #include "pastry/sim/fuzz/minimise.h"
 
@@ -77,6 +78,7 @@ Result<Exit> run_replay(const Invocation& invocation) {
   sim::fuzz::RunOptions run_options;
   run_options.events_min = static_cast<std::uint64_t>(reader.integer("events", 0, 100'000'000));
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
+  if (!options.flag("overlay-only")) run_options.guests = fuzz_guests();
   give_up_after(invocation);
 
   Plan plan = sim::fuzz::make_plan(*seed);
@@ -123,6 +125,7 @@ const Command kReplayCommand{
     .timeout = "0",
     .options = {{"minimise", 0, "", "cut the schedule down to what still breaks the rule"},
                 {"plan", 0, "", "only the schedule and the verdict"},
+                {"overlay-only", 0, "", "without files and topics (as given to sim fuzz)"},
                 {"events", 0, "N", "events, at least (as given to sim fuzz)", "10000"}},
     .run = run_replay};
 

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "apps/cli/program.h"
+#include "apps/sim/fuzz_guests.h"
 #include "apps/sim/sim_common.h"
 #include "pastry/sim/fuzz/campaign.h"
 
@@ -66,6 +67,7 @@ nlohmann::json to_json(const CampaignReport& report) {
       {"deliveries", report.deliveries},
       {"incorrect", report.incorrect},
       {"repeated", report.repeated},
+      {"services", report.guests},
       {"healing_beats", {{"mean", report.healing_mean_beats}, {"max", report.healing_max_beats}}},
       {"wall_s", report.wall_s},
   };
@@ -93,6 +95,11 @@ std::string to_text(const CampaignReport& report) {
        << " where nodes can look dead, repeated " << report.repeated << "\n";
   text << "healing     " << report.healing_mean_beats << " heartbeat periods on average, "
        << report.healing_max_beats << " at most\n";
+  if (!report.guests.empty()) {
+    text << "services   ";
+    for (const auto& [what, often] : report.guests) text << " " << what << " " << often;
+    text << "\n";
+  }
   const auto unreached = std::count(report.marks.begin(), report.marks.end(), 0U);
   text << "rare paths  " << kMarkCount - static_cast<std::size_t>(unreached) << " of " << kMarkCount
        << " reached, by so many seeds:\n"
@@ -119,6 +126,7 @@ Result<Exit> run_fuzz(const Invocation& invocation) {
   campaign.events_min = static_cast<std::uint64_t>(reader.integer("events", 0, 100'000'000));
   campaign.time_max = std::chrono::minutes(reader.integer("minutes", 0, 100'000));
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
+  if (!options.flag("overlay-only")) campaign.guests = fuzz_guests();
   give_up_after(invocation);
 
   const std::uint64_t seeds = campaign.last - campaign.first + 1;
@@ -145,6 +153,7 @@ const Command kSimFuzzCommand{
     .options = {{"seeds", 0, "A-B", "the seeds", "1-100"},
                 {"minutes", 0, "M", "begin no further seed after so long (0: no limit)", "0"},
                 {"events", 0, "N", "events per seed, at least", "10000"},
+                {"overlay-only", 0, "", "without files and topics on the nodes"},
                 {"jobs", 'j', "N", "threads (0: one per core)", "0"}},
     .run = run_fuzz};
 

@@ -43,6 +43,7 @@ class Campaign {
       const Plan plan = make_plan(seed);
       RunOptions run_options;
       run_options.events_min = options_.events_min;
+      run_options.guests = options_.guests;
       RunResult result = fuzz::run(plan, run_options);
       const std::lock_guard lock(mutex_);
       note(seed, std::move(result), plan.beat());
@@ -58,6 +59,7 @@ class Campaign {
     r.events += result.events;
     r.messages += result.messages;
     for (std::size_t i = 0; i < kMarkCount; ++i) r.marks[i] += result.marks.hits[i] > 0 ? 1 : 0;
+    for (const auto& [what, often] : result.guests) r.guests[what] += often;
     r.lookups += result.lookups;
     r.deliveries += result.deliveries;
     r.incorrect += result.incorrect;

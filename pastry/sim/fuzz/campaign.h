@@ -19,6 +19,8 @@ struct CampaignOptions {
   // Real time after which no further seed is begun; zero: no limit.
   std::chrono::seconds time_max{};
   std::uint64_t events_min = 10'000;
+  // Services on the nodes, if set; called from several threads.
+  GuestsFactory guests;
   // Seeds done so far; called from one thread at a time.
   std::function<void(std::uint64_t)> progress;
 };
@@ -45,6 +47,7 @@ struct CampaignReport {
   double healing_max_beats = 0;
   // By mark: the seeds that reached it.
   std::array<std::uint64_t, kMarkCount> marks{};
+  GuestFigures guests;  // of all seeds
   double wall_s = 0;
   std::vector<FailedSeed> failures;  // by seed
 };

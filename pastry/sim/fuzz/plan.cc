@@ -8,8 +8,8 @@ namespace pastry::sim::fuzz {
 namespace {
 
 constexpr std::array<std::string_view, kActionKinds> kNames = {
-    "join",  "crash", "restart", "leave",       "pause",   "resume",  "split",
-    "unite", "cut",   "mend",    "unreachable", "lookups", "requests"};
+    "join",  "crash", "restart", "leave",       "pause",   "resume",   "split",
+    "unite", "cut",   "mend",    "unreachable", "lookups", "requests", "work"};
 
 bool is_fault(ActionKind kind) {
   switch (kind) {
@@ -41,6 +41,7 @@ class Planner {
     grow();
     disturb();
     talk();
+    serve();
     std::stable_sort(plan_.actions.begin(), plan_.actions.end(),
                      [](const Action& a, const Action& b) { return a.at < b.at; });
     return std::move(plan_);
@@ -284,6 +285,17 @@ class Planner {
     }
   }
 
+  // Drawn last: a seed is otherwise the same with services and without.
+  void serve() {
+    plan_.files = coin();
+    plan_.topics = coin();
+    const std::uint64_t bursts = plan_.files || plan_.topics ? between(5, 40) : 0;
+    for (std::uint64_t i = 0; i < bursts; ++i) {
+      const auto count = static_cast<std::uint32_t>(between(1, 8));
+      add(moment(Duration{}, end_), ActionKind::work, any_node(), 0, count);
+    }
+  }
+
   Plan plan_;
   Random random_;
   std::size_t nodes_ = 0;
@@ -342,6 +354,8 @@ std::string describe_configuration(const Plan& plan) {
   }
   text += options.encode ? ", encoded" : ", not encoded";
   text += options.address_survives_restart ? ", addresses kept" : ", addresses change";
+  if (plan.files) text += ", files";
+  if (plan.topics) text += ", topics";
   text += plan.crash_only() ? ", crash-only" : "";
   return text;
 }
@@ -362,6 +376,8 @@ std::string describe(const Action& action) {
     case ActionKind::lookups:
     case ActionKind::requests:
       return std::to_string(action.count) + " " + text + " from" + node;
+    case ActionKind::work:
+      return std::to_string(action.count) + " operations of services at" + node;
     case ActionKind::unite:
     case ActionKind::mend:
       return text;

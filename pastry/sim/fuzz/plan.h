@@ -30,8 +30,9 @@ enum class ActionKind : std::uint8_t {
   unreachable,  // `node` is told that the connection to `other` broke
   lookups,      // `count` lookups from `node`
   requests,     // `count` requests from `node` to its neighbours
+  work,         // `count` operations of the services at `node`
 };
-inline constexpr std::size_t kActionKinds = 13;
+inline constexpr std::size_t kActionKinds = 14;
 std::string_view name(ActionKind kind);
 
 struct Action {
@@ -48,6 +49,9 @@ struct Plan {
   SimulatorOptions options;
   std::vector<NodeId> ids;      // of the nodes, by index
   std::vector<Action> actions;  // ascending `at`
+  // Which services run on the nodes, where there are any to run (guests.h).
+  bool files = false;
+  bool topics = false;
 
   // The unit of time: periods of the heartbeat.
   Duration beat() const { return options.config.heartbeat_period; }

@@ -32,12 +32,14 @@ class World {
   World(const Plan& plan, const RunOptions& options)
       : plan_(plan),
         options_(options),
-        simulator_(with_talkers(plan)),
+        guests_(options.guests ? options.guests(plan) : nullptr),
+        simulator_(with_applications(plan)),
         watcher_(simulator_, plan.crash_only()),
         talk_(simulator_, watcher_),
         start_(simulator_.now()) {
     for (const NodeId& id : plan.ids) simulator_.add_node(id);
     seeds_.resize(plan.ids.size(), kNoHandle);
+    if (guests_) guests_->begin(simulator_, watcher_, plan.crash_only());
     if (options.narrate) narrate(simulator_, options.narrate);
   }
 
@@ -52,12 +54,14 @@ class World {
   }
 
  private:
-  SimulatorOptions with_talkers(const Plan& plan) {
+  SimulatorOptions with_applications(const Plan& plan) {
     SimulatorOptions options = plan.options;
     options.config.marks = &marks_;
     options.applications = [this](Simulator& simulator, NodeIndex index, Node&) {
       simulator.add_application(index, kTalker, talk_.application(index));
+      if (guests_) guests_->install(index);
     };
+    if (guests_) guests_->configure(options);
     return options;
   }
 
@@ -66,6 +70,7 @@ class World {
     if (!plan_.crash_only()) return;
     excused_ = true;
     watcher_.excuse();
+    if (guests_) guests_->excuse();
   }
 
   bool failed() const { return watcher_.violation().has_value(); }
@@ -132,6 +137,9 @@ class World {
       case ActionKind::requests:
         talk_.ask_neighbours(node, action.count, action.salt);
         break;
+      case ActionKind::work:
+        if (guests_ && status == NodeStatus::up) guests_->work(node, action.count, action.salt);
+        break;
     }
   }
 
@@ -164,6 +172,7 @@ class World {
     const Handle handle = simulator_.handle(node);
     (simulator_.*how)(node);
     watcher_.gone(handle);
+    if (guests_) guests_->gone(node);
     excuse_if_cut();
     // As in restart(): they may have come back while somebody was active, but not in before all
     // were gone.
@@ -247,6 +256,7 @@ class World {
     watcher_.demand_all();
     talk_.demand_all();
     steady_traffic();
+    if (guests_ && !failed()) guests_->examine();
     if (failed()) return;
     if (!wait_until([this] { return at_rest(); }, simulator_.now() + plan_.beat() * kRestBeats)) {
       return complain_unrest();
@@ -318,7 +328,8 @@ class World {
     for (const auto& [id, node] : simulator_.active_nodes()) {
       if (!simulator_.node(node).load().at_rest()) return false;
     }
-    return ring_right() && routing_table_fill(simulator_) >= kTableFill;
+    if (!ring_right() || routing_table_fill(simulator_) < kTableFill) return false;
+    return !guests_ || guests_->unrest().empty();
   }
 
   void steady_traffic() {
@@ -373,6 +384,7 @@ class World {
               std::to_string(load.joiners) + ", reserved " + std::to_string(load.reserved);
     }
     if (!ring_right()) what += "\n" + check_ring(simulator_).text();
+    if (guests_) what += guests_->unrest();
     watcher_.fail("at-rest", std::move(what));
   }
 
@@ -394,12 +406,14 @@ class World {
     result.healing = healing_;
     result.marks = marks_;
     result.trace_hash = simulator_.trace_hash();
+    if (guests_) result.guests = guests_->figures();
     return result;
   }
 
   const Plan& plan_;
   const RunOptions& options_;
   Marks marks_;
+  std::unique_ptr<Guests> guests_;
   Simulator simulator_;
   Watcher watcher_;
   Talk talk_;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "pastry/core/marks.h"
+#include "pastry/sim/fuzz/guests.h"
 #include "pastry/sim/fuzz/plan.h"
 #include "pastry/sim/fuzz/watcher.h"
 
@@ -22,6 +23,8 @@ struct RunOptions {
   std::uint64_t events_min = 10'000;
   // Every action, message and event, if set.
   Narrator narrate;
+  // Services on the nodes, if set.
+  GuestsFactory guests;
 };
 
 struct RunResult {
@@ -41,6 +44,7 @@ struct RunResult {
   Duration healing{};             // from the end of the faults to one right ring
   std::uint64_t trace_hash = 0;
   Marks marks;
+  GuestFigures guests;  // empty without any
 };
 
 RunResult run(const Plan& plan, const RunOptions& options = {});
