@@ -347,6 +347,7 @@ NodeLoad Node::load() const {
   NodeLoad load;
   node.forwarder.count(load);
   load.operations = node.operations.size();
+  load.timers = node.operations.timers();
   load.probes = node.liveness.probing_count();
   load.suspects = node.liveness.suspects().size();
   load.remembered_dead = node.liveness.remembered().size();

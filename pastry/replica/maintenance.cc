@@ -175,8 +175,15 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
   line.member = contains(line.set, context.self());
   const std::int64_t age = context.wall_time().unix_seconds - entry.meta.created;
   line.young = age >= 0 && age < kYoungSeconds;
-  if (!line.member && !context.knows_replica_set(entry.name.key(), entry.meta.replicas)) {
-    return hand_over(context, entry);
+  if (!context.knows_replica_set(entry.name.key(), entry.meta.replicas)) {
+    // Who stands at the end of its leaf set may take itself for a member because it does not see
+    // the nearer ones beyond: the root does.
+    if (!line.member || !line.young) hand_over(context, entry);
+    if (!line.member) {
+      missing_ = true;
+      only_young_ = false;
+      return;
+    }
   }
   for (const Handle node : line.set) {
     if (node == context.self()) continue;
@@ -288,8 +295,6 @@ void Maintenance::count_copies(std::size_t wanted, std::size_t possible, std::si
 }
 
 void Maintenance::hand_over(Context context, const EntryInfo& entry) {
-  missing_ = true;
-  only_young_ = false;
   if (handing_over_.size() >= kHandOversMax || !handing_over_.insert(entry.name).second) return;
   operations_->begin(
       context, std::make_shared<HandOverOperation>(

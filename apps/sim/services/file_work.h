@@ -1,8 +1,23 @@
 // What fuzzed nodes do with files and records, and what must be true of them [PAST §2; faults.md].
+//
+// Beside the rules on answers (file_ledger.h):
+// Always:
+//  durable-copies  as many stores have the parts of a file as its acknowledgement says, which are k
+//  never-lost      of each part of an acknowledged file some store has a copy, until it is removed
+// Once the ring is right and at rest:
+//  every entry of which a live node has a copy is on exactly the k nodes closest to its key, the
+//  same on each, and every file that is whole can be read; what is removed is on none
 #pragma once
 
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
+#include "apps/sim/services/file_ledger.h"
 #include "past/past.h"
 #include "pastry/core/hash.h"
 #include "pastry/core/random.h"
@@ -17,22 +32,54 @@ class FileWork {
  public:
   // All must outlive this; `crash_only`: no live node can look dead.
   FileWork(sim::Simulator& simulator, sim::fuzz::Watcher& watcher, const Hash& hash,
-           bool crash_only)
-      : simulator_(simulator), watcher_(watcher), hash_(hash), crash_only_(crash_only) {}
+           bool crash_only);
 
+  // The node starts with these, which live until gone().
   void started(sim::NodeIndex node, replica::Replica& replica, past::Past& past);
+  // One operation of a node that is up.
   void work(sim::NodeIndex node, Random& random);
   void gone(sim::NodeIndex node);
-  void excuse() { crash_only_ = false; }
+  // Two rings may exist from now on.
+  void excuse() { ledger_.excuse(); }
+  // The ring is right and stays so.
   void examine();
   std::string unrest();
   void count(sim::fuzz::GuestFigures& figures) const;
 
  private:
+  struct Site {
+    replica::Replica* replica = nullptr;
+    past::Past* past = nullptr;
+    std::set<std::uint64_t> open;  // operations without an answer
+  };
+  void put(sim::NodeIndex node, Random& random);
+  void get(sim::NodeIndex node, std::size_t file, bool must_succeed);
+  void remove(sim::NodeIndex node, std::size_t file);
+  void update(sim::NodeIndex node, Random& random);
+  void read(sim::NodeIndex node, std::size_t record);
+  std::optional<std::size_t> some_file(Random& random) const;
+
+  std::uint64_t begin(sim::NodeIndex node);
+  void end(sim::NodeIndex node, std::uint64_t operation);
+  std::vector<StoreName> parts(const FileLedger::File& file) const;
+  std::size_t stores_with(const StoreName& name) const;
+  bool live_copy(const StoreName& name) const;
+  bool live_tombstone(const StoreName& name) const;
+  void check_copies(std::size_t file, int copies);
+  void check_lost();
+  std::string misplaced(const StoreName& name, int wanted) const;
+  std::string misplaced() const;
+  void read_all();
+
   sim::Simulator& simulator_;
   sim::fuzz::Watcher& watcher_;
   const Hash& hash_;
-  bool crash_only_;
+  FileLedger ledger_;
+  std::map<sim::NodeIndex, Site> sites_;
+  std::uint64_t last_operation_ = 0;
+  bool examined_ = false;
+  bool reads_begun_ = false;
+  std::map<std::string, std::uint64_t> figures_;
 };
 
 }  // namespace pastry::cli
