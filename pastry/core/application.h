@@ -131,6 +131,10 @@ class Context {
   // k <= Config::replicas_max(). See routing.h.
   std::vector<Handle> replica_set(const Key& key, int k) const;
 
+  // Whether this node would deliver a consistent message for `key` now. Nobody else would, and
+  // whoever becomes the root after it has first got a lease of this node, or waited for its end.
+  bool is_root(const Key& key) const;
+
   // Whether this node is sure about replica_set(key, k) from its own leaf set.
   bool knows_replica_set(const Key& key, int k) const;
 

@@ -96,6 +96,8 @@ std::vector<Handle> Context::replica_set(const Key& key, int k) const {
   return pastry::replica_set(*node.directory, node.tables, node.self, key, k);
 }
 
+bool Context::is_root(const Key& key) const { return node_->would_deliver(key, step_->now); }
+
 bool Context::knows_replica_set(const Key& key, int k) const {
   return node_->state_->knows_replica_set(key, k);
 }

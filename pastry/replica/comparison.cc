@@ -96,10 +96,8 @@ void Comparison::judge(Context context, Judgement& judgement, std::size_t index,
   if (index < judgement.offer.entries.size()) {
     const Offered& entry = judgement.offer.entries[index];
     const bool here = answer == Answer::ok || answer == Answer::removed;
-    const bool newer =
-        here && (present.version > entry.version ||
-                 (present.version == entry.version && present.meta.tombstone && !entry.tombstone));
-    const bool holds = newer || (here && fingerprint(present) == entry.fingerprint);
+    const bool same = here && fingerprint(present) == entry.fingerprint;
+    const bool holds = same || (here && supersedes(present, entry));
     judgement.answer.answers[index] =
         static_cast<std::uint8_t>(holds ? OfferStatus::holds : OfferStatus::lacks);
     if (!holds && !custodian_->writing(entry.name)) {

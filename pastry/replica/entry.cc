@@ -41,7 +41,15 @@ bool same_write(const EntryInfo& a, const EntryInfo& b) {
 bool supersedes(const EntryInfo& a, const EntryInfo& b) {
   if (a.version != b.version) return a.version > b.version;
   if (a.meta.tombstone != b.meta.tombstone) return a.meta.tombstone;
-  return a.digest > b.digest;
+  const std::uint64_t of_a = fingerprint(a);
+  const std::uint64_t of_b = fingerprint(b);
+  return of_a != of_b ? of_a > of_b : a.digest > b.digest;
+}
+
+bool supersedes(const EntryInfo& a, const Offered& b) {
+  if (a.version != b.version) return a.version > b.version;
+  if (a.meta.tombstone != b.tombstone) return a.meta.tombstone;
+  return fingerprint(a) > b.fingerprint;
 }
 
 std::optional<StoreName> successor(const StoreName& name) {

@@ -68,8 +68,10 @@ Offered offered(const EntryInfo& entry);
 bool same_write(const EntryInfo& a, const EntryInfo& b);
 
 // Whether `a` replaces `b` (same name): the higher version; at equal version a tombstone, then the
-// greater digest. A total order on distinct writes, so that replicas converge.
+// greater fingerprint, then the greater digest. A total order on distinct writes, so that replicas
+// converge, and one that the line of a comparison shows.
 bool supersedes(const EntryInfo& a, const EntryInfo& b);
+bool supersedes(const EntryInfo& a, const Offered& b);
 
 // The name after this one; none after the last.
 std::optional<StoreName> successor(const StoreName& name);

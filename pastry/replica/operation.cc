@@ -22,12 +22,25 @@ void Operations::begin(Context context, std::shared_ptr<Operation> operation) {
               });
 }
 
+namespace {
+
+// Whoever answered does not know yet that this node came back: what is sent to its earlier
+// incarnation reaches nobody.
+bool names_earlier_self(Context context, const std::vector<Handle>& peers) {
+  return std::any_of(peers.begin(), peers.end(), [context](Handle peer) {
+    return peer != context.self() && context.id(peer) == context.id(context.self());
+  });
+}
+
+}  // namespace
+
 void Operations::located(Context context, const Located& located,
                          const std::vector<Handle>& peers) {
   const auto found = running_.find(located.operation);
   if (found == running_.end() || peers.empty()) return;
   const auto operation = found->second;
-  if (operation->step_timer_ == 0) return;  // answered already
+  if (operation->step_timer_ == 0) return;         // answered already
+  if (names_earlier_self(context, peers)) return;  // asked again when the timer ends
   calls.cancel(context, std::exchange(operation->step_timer_, 0));
   operation->peers_ = peers;
   operation->on_located(context, located, peers);

@@ -39,6 +39,11 @@ void RecordKeeper::membership_changed() {
   fresh_.clear();
 }
 
+bool RecordKeeper::committing(const StoreName& name) const {
+  const auto found = work_.find(name);
+  return found != work_.end() && found->second.committing;
+}
+
 void RecordKeeper::mark_handles(Directory& directory) const {
   for (const auto& [name, work] : work_) {
     for (const Job& job : work.jobs) directory.mark(job.from);
@@ -127,6 +132,8 @@ void RecordKeeper::asked_all(Context context, const StoreName& name) {
                                          : work.findings.size();
   for (std::size_t i = 0; i < work.findings.size(); ++i) {
     const Finding& finding = work.findings[i];
+    // The former root has an update under way.
+    if (finding.answer == Answer::busy) return later(context, name);
     const bool answered = present(finding.answer) || finding.answer == Answer::missing;
     // Those beyond the k nearest may only hold what the k nearest are about to fetch.
     if (!answered && i < k) return later(context, name);
@@ -162,7 +169,11 @@ void RecordKeeper::learnt(Context context, const StoreName& name) {
 
 // --- Carrying out the job at the front ---
 
+// Only as the root: whoever is after this node learns what it has written, or that it still writes.
 void RecordKeeper::execute(Context context, const StoreName& name) {
+  if (!context.is_root(name.key())) return later(context, name);
+  Work& work = work_[name];
+  work.committing = work.jobs.front().request.update;
   calls_->store(context, StoreGet{name}, [this, name](Context c, const Result<StoreOutcome>& got) {
     const auto* done = got ? std::get_if<StoreGetDone>(&*got) : nullptr;
     auto info = done ? entry_info(done->entry) : fail(ErrorCode::failed, "");

@@ -29,6 +29,8 @@ class RecordKeeper {
   // The leaf set changed: what was known to be the newest may not be any more.
   void membership_changed();
   void mark_handles(Directory& directory) const;
+  // An update of the record is being written: what the stores hold may change at any moment.
+  bool committing(const StoreName& name) const;
 
  private:
   struct Job {
@@ -47,6 +49,7 @@ class RecordKeeper {
     std::uint64_t epoch = 0;  // when the newest version was asked for
     std::vector<Finding> findings;
     std::size_t waiting = 0;
+    bool committing = false;
     EntryInfo entry;  // being written
     Payload frame;
     Payload value;

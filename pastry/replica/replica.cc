@@ -249,6 +249,9 @@ void Replica::receive(Context context, const Incoming& message) {
   } else if (const auto* get = std::get_if<Get>(&frame->message)) {
     all.custodian.get(context, message, *get);
   } else if (const auto* stat = std::get_if<Stat>(&frame->message)) {
+    if (all.records.committing(stat->name)) {
+      return Calls::answer(context, message, Statted{Answer::busy, {}});
+    }
     all.custodian.stat(context, message, *stat);
   } else if (const auto* summary = std::get_if<Summary>(&frame->message)) {
     all.comparison.summary(context, message, *summary);

@@ -167,11 +167,17 @@ TEST_CASE("of two writes of one version the same one wins everywhere") {
   CHECK(same_write(a, b));
   CHECK(fingerprint(a) == fingerprint(b));
   b.digest->fill(10);
+  if (supersedes(a, b)) std::swap(a, b);  // which one wins is for the fingerprints to say
   CHECK(supersedes(b, a));
   CHECK(!supersedes(a, b));
   CHECK(fingerprint(a) != fingerprint(b));
+  // The line of a comparison shows the same winner.
+  CHECK(supersedes(b, offered(a)));
+  CHECK(!supersedes(a, offered(b)));
+  CHECK(!supersedes(a, offered(a)));
   a.meta.tombstone = true;
   CHECK(supersedes(a, b));
+  CHECK(supersedes(a, offered(b)));
   b.version = 8;
   CHECK(supersedes(b, a));
 }

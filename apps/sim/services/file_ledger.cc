@@ -32,14 +32,14 @@ void FileLedger::end_read(const Read& read, const Result<Bytes>& answer) {
 }
 
 std::size_t FileLedger::add_record(const StoreName& name, int wanted) {
-  records_.push_back({name, wanted, 0, {}});
+  records_.push_back({name, wanted, 0, false, {}});
   return records_.size() - 1;
 }
 
 void FileLedger::updated(std::size_t record, std::uint64_t version, const std::string& value) {
   Record& known = records_[record];
   const auto [same, first] = known.values.emplace(version, value);
-  if (!first && same->second != value && crash_only_) {
+  if (!first && same->second != value && crash_only_ && !known.lost) {
     complain_("one-writer", "record " + std::to_string(record) + " was acknowledged at version " +
                                 std::to_string(version) + " as '" + same->second + "' and as '" +
                                 value + "'");
@@ -48,24 +48,18 @@ void FileLedger::updated(std::size_t record, std::uint64_t version, const std::s
   known.acknowledged = std::max(known.acknowledged, version);
 }
 
-void FileLedger::record_lost(std::size_t record) {
-  records_[record].acknowledged = 0;
-  records_[record].values.clear();
-}
-
 void FileLedger::end_record_read(const Read& read, std::uint64_t version,
                                  const std::string& value) {
   const Record& known = records_[read.what];
   const std::string name = "record " + std::to_string(read.what);
-  // What was lost meanwhile may have begun anew.
-  const bool same_life = known.acknowledged >= read.version_before;
-  if (crash_only_ && same_life && version < read.version_before) {
+  if (!crash_only_ || known.lost) return;
+  if (version < read.version_before) {
     complain_("versions-ascend", name + " was read at version " + std::to_string(version) +
                                      " after version " + std::to_string(read.version_before) +
                                      " had been acknowledged");
   }
   const auto acknowledged = known.values.find(version);
-  if (crash_only_ && acknowledged != known.values.end() && acknowledged->second != value) {
+  if (acknowledged != known.values.end() && acknowledged->second != value) {
     complain_("right-record", name + " was read at version " + std::to_string(version) + " as '" +
                                   value + "', acknowledged was '" + acknowledged->second + "'");
   }

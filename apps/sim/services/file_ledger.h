@@ -36,7 +36,8 @@ class FileLedger {
   struct Record {
     StoreName name;
     int wanted = 0;
-    std::uint64_t acknowledged = 0;  // the highest version; 0: none that must still be there
+    std::uint64_t acknowledged = 0;  // the highest version; 0: none
+    bool lost = false;  // by all that lived: it may have begun anew, and older ones may come back
     std::map<std::uint64_t, std::string> values;
   };
   // A read under way.
@@ -64,8 +65,8 @@ class FileLedger {
 
   std::size_t add_record(const StoreName& name, int wanted);
   void updated(std::size_t record, std::uint64_t version, const std::string& value);
-  // Nobody who lives has what was acknowledged last: it may begin anew.
-  void record_lost(std::size_t record);
+  // Nobody who lives has what was acknowledged last.
+  void record_lost(std::size_t record) { records_[record].lost = true; }
   Read begin_record_read(std::size_t record) const {
     return {record, false, records_[record].acknowledged};
   }

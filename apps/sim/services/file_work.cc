@@ -60,7 +60,8 @@ void FileWork::gone(sim::NodeIndex node) {
       const auto entry = held(simulator_, site.first, record.name);
       return entry && entry->version >= record.acknowledged;
     };
-    if (record.acknowledged > 0 && std::none_of(sites_.begin(), sites_.end(), knows)) {
+    if (!record.lost && record.acknowledged > 0 &&
+        std::none_of(sites_.begin(), sites_.end(), knows)) {
       ledger_.record_lost(i);
     }
   }
