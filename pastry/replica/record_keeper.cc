@@ -14,6 +14,18 @@ constexpr std::size_t kJobsPerRecord = 256;
 constexpr std::size_t kRecordsAtATime = 4096;
 constexpr std::size_t kFreshMax = 65536;
 
+// With small leaf sets a batch of newcomers may be the whole replica set: those just beyond know
+// what was there before.
+constexpr std::size_t kNeighboursAsked = 8;
+
+std::vector<Handle> who_may_know(Context context, const Key& key) {
+  std::vector<Handle> nodes = context.replica_set(key, context.config().replicas_max());
+  for (const Handle node : context.neighbor_set(kNeighboursAsked)) {
+    if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
+  }
+  return nodes;
+}
+
 bool present(Answer answer) { return answer == Answer::ok || answer == Answer::removed; }
 
 }  // namespace
@@ -88,7 +100,7 @@ void RecordKeeper::ask_all(Context context, const StoreName& name) {
   Work& work = work_[name];
   work.epoch = epoch_;
   work.findings.clear();
-  for (const Handle node : context.replica_set(name.key(), context.config().replicas_max())) {
+  for (const Handle node : who_may_know(context, name.key())) {
     work.findings.push_back({node, Answer::failed, {}});
   }
   work.waiting = work.findings.size();
@@ -127,9 +139,10 @@ void RecordKeeper::asked_all(Context context, const StoreName& name) {
     if (best == nullptr || supersedes(finding.entry, best->entry)) best = &finding;
   }
   const RecordMessage& request = work.jobs.front().request;
-  const std::size_t k = best != nullptr  ? best->entry.meta.replicas
-                        : request.update ? request.replicas
-                                         : work.findings.size();
+  const std::size_t k = best != nullptr ? best->entry.meta.replicas
+                        : request.update
+                            ? request.replicas
+                            : static_cast<std::size_t>(context.config().replicas_max());
   for (std::size_t i = 0; i < work.findings.size(); ++i) {
     const Finding& finding = work.findings[i];
     // The former root has an update under way.
