@@ -49,7 +49,7 @@ class EventQueue {
   }
   Event pop();
   // The event `ahead` places behind the earliest if that is known already, or null: to fetch what
-  // it is about into the cache in time.
+  // it is about into the cache in time. After pop() the next events are known if they are near.
   const Event* peek(std::size_t ahead) const {
     return head_ + ahead < current_.size() ? &current_[head_ + ahead] : nullptr;
   }
@@ -106,6 +106,7 @@ class EventQueue {
   void append(Slot& slot, const Event& event);
   void insert_current(const Event& event);
   void open_next();
+  void look_ahead(std::uint64_t last);
   void open(std::size_t slot);
   void deal(Slot& slot);
   void drop(Slot& slot);
@@ -121,8 +122,8 @@ class EventQueue {
   }
 
   std::size_t size_ = 0;
-  // The tick whose events lie in `current_`, sorted, from `head_` on; what is pushed for it or
-  // earlier joins them there.
+  // The last of the ticks whose events lie in `current_`, sorted, from `head_` on; what is pushed
+  // for it or earlier joins them there.
   std::uint64_t tick_ = 0;
   std::vector<Event> current_;
   std::size_t head_ = 0;
