@@ -41,6 +41,8 @@ class Forwarder {
   // Whether the peer acknowledged a message at or after `since`.
   bool acknowledged_since(Handle peer, Time since) const;
 
+  // Whether flush() would send anything.
+  bool owes() const { return traffic_ && !traffic_->owed.empty(); }
   void flush(NodeState& node, Step& step);
   Time deadline() const;
   void advance(NodeState& node, Step& step);

@@ -317,6 +317,9 @@ Time Node::next_deadline() const {
 }
 
 void Node::flush(Time now, Outbox& out) {
+  const NodeState& node = *state_;
+  const bool runs_out = node.active() && !node.leases.held(node, now);
+  if (!node.forwarder.owes() && !node.backlog && !runs_out) return;
   Step step;
   begin(now, out, step);
   state_->forwarder.flush(*state_, step);

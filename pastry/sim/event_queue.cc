@@ -84,7 +84,7 @@ Event EventQueue::pop() {
 }
 
 // Into the wheel whose present turn the event's tick belongs to.
-void EventQueue::place(const Event& event) {
+void EventQueue::place(Event event) {
   const std::uint64_t wanted = tick(event.at);
   for (std::size_t level = 0; level < kWheels; ++level) {
     const unsigned shift = static_cast<unsigned>(level) * kWheelBits;
@@ -97,7 +97,7 @@ void EventQueue::place(const Event& event) {
   append(far_, event);
 }
 
-void EventQueue::append(Slot& slot, const Event& event) {
+void EventQueue::append(Slot& slot, Event event) {
   if (slot.last == kNoChunk || slot.in_last == kChunk) {
     const std::uint32_t chunk = chunks_.take();
     (slot.last == kNoChunk ? slot.first : chunks_[slot.last].next) = chunk;
@@ -108,7 +108,7 @@ void EventQueue::append(Slot& slot, const Event& event) {
 }
 
 // Behind all that are not later.
-void EventQueue::insert_current(const Event& event) {
+void EventQueue::insert_current(Event event) {
   const auto from = current_.begin() + static_cast<std::ptrdiff_t>(head_);
   current_.insert(std::upper_bound(from, current_.end(), event, earlier), event);
 }

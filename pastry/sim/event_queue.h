@@ -19,7 +19,8 @@
 
 namespace pastry::sim {
 
-enum class EventKind : std::uint8_t {
+// As wide as that an event has no padding: it is copied often, and as a whole.
+enum class EventKind : std::uint32_t {
   arrival,   // subject: slot of a message in flight
   deadline,  // subject: node whose timers are due
   storage,   // subject: slot of a storage request
@@ -102,9 +103,9 @@ class EventQueue {
     const auto count = at.time_since_epoch().count();
     return count <= 0 ? 0 : static_cast<std::uint64_t>(count) >> kTickBits;
   }
-  void place(const Event& event);
-  void append(Slot& slot, const Event& event);
-  void insert_current(const Event& event);
+  void place(Event event);
+  void append(Slot& slot, Event event);
+  void insert_current(Event event);
   void open_next();
   void look_ahead(std::uint64_t last);
   void open(std::size_t slot);
