@@ -147,6 +147,7 @@ void Simulator::shrink() {
 void Simulator::shrink_flights() {
   Pool<Flight> kept;
   std::vector<Frame> frames;
+  if (codec_) frames.reserve(flights_.in_use());
   const auto move = [&](std::uint32_t& slot) {
     const std::uint32_t place = kept.take();
     kept[place] = std::move(flights_[slot]);
