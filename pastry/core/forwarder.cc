@@ -326,7 +326,7 @@ void Forwarder::owe_ack(Handle to, std::uint32_t hop_sequence, bool held) {
 }
 
 void Forwarder::flush(NodeState& node, Step& step) {
-  if (!traffic_ || traffic_->owed.empty()) return;
+  if (!owes()) return;
   Traffic& t = *traffic_;
   for (const Handle peer : t.owed) {
     Hop& hop = t.hops[index(peer)];

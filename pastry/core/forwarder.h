@@ -41,6 +41,8 @@ class Forwarder {
   // Whether the peer acknowledged a message at or after `since`.
   bool acknowledged_since(Handle peer, Time since) const;
 
+  // Whether flush() would send anything.
+  bool owes() const { return traffic_ && !traffic_->owed.empty(); }
   void flush(NodeState& node, Step& step);
   Time deadline() const;
   void advance(NodeState& node, Step& step);
@@ -48,6 +50,12 @@ class Forwarder {
   bool delivers(NodeState& node, const Key& key) const;
   void count(NodeLoad& load) const;
   void mark_handles(Directory& directory) const;
+  // Node::prefetch_tables.
+  void prefetch() const {
+    const auto* bytes = reinterpret_cast<const char*>(traffic_.get());
+    if (bytes == nullptr) return;
+    for (std::size_t at = 0; at < sizeof(Traffic); at += 64) __builtin_prefetch(bytes + at);
+  }
 
  private:
   // Hop state of a peer without traffic is given back after this long.

@@ -243,7 +243,7 @@ void Node::leave(Time now, Outbox& out) {
   finish(step);
 }
 
-void Node::receive(Time now, Handle from, Message message, Outbox& out) {
+void Node::receive(Time now, Handle from, Message&& message, Outbox& out) {
   NodeState& node = *state_;
   if (node.phase == NodePhase::left || node.phase == NodePhase::created) return;
   if (from == node.self || node.id(from) == node.self_id()) return;
@@ -317,6 +317,9 @@ Time Node::next_deadline() const {
 }
 
 void Node::flush(Time now, Outbox& out) {
+  const NodeState& node = *state_;
+  const bool runs_out = node.active() && !node.leases.held(node, now);
+  if (!node.forwarder.owes() && !node.backlog && !runs_out) return;
   Step step;
   begin(now, out, step);
   state_->forwarder.flush(*state_, step);
@@ -376,10 +379,19 @@ void Node::prefetch() const {
 }
 
 void Node::prefetch_tables() const {
-  const Tables& tables = state_->tables;
-  __builtin_prefetch(tables.leaf_set.left().data());
-  tables.routing_table.prefetch();
+  const NodeState& node = *state_;
+  const LeafSet& leaves = node.tables.leaf_set;
+  __builtin_prefetch(leaves.left().data());  // the other side lies behind it
+  __builtin_prefetch(leaves.right().data() + leaves.right().size());
+  node.tables.routing_table.prefetch();
+  __builtin_prefetch(&node.liveness.suspects());
+  node.liveness.prefetch();
+  node.forwarder.prefetch();
+  if (node.joiner) __builtin_prefetch(node.joiner.get());
+  if (node.gap) __builtin_prefetch(node.gap.get());
 }
+
+void Node::prefetch_details() const { state_->liveness.prefetch_probes(); }
 
 void Node::mark_handles() const {
   NodeState& node = *state_;

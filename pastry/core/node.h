@@ -94,7 +94,7 @@ class Node {
   void leave(Time now, Outbox& out);
 
   // A message from `from`, whose identity the host has established.
-  void receive(Time now, Handle from, Message message, Outbox& out);
+  void receive(Time now, Handle from, Message&& message, Outbox& out);
 
   // The host knows that `peer` is gone (connection refused after it was up, process exited). A hint
   // that starts probing; never taken as death.
@@ -140,10 +140,12 @@ class Node {
   bool suspects(Handle peer) const;
   // Peers worth remembering over a restart: leaf set first, then nearest; at most `count`.
   std::vector<Handle> peers_to_remember(std::size_t count) const;
-  // For a host of very many nodes: brings the node, then what its tables hold, into the processor's
-  // cache before an input for it is due. No effect otherwise.
+  // For a host of very many nodes: brings the node, then its tables and what is under way, then
+  // what these refer to into the processor's cache before an input for it is due. Each looks at
+  // what the one before it fetched. No effect otherwise.
   void prefetch() const;
   void prefetch_tables() const;
+  void prefetch_details() const;
   // Marks in the directory every handle that the node or its applications keep.
   void mark_handles() const;
 

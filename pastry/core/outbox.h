@@ -1,6 +1,7 @@
 // What one or more steps of a node want done. The host empties it after each input or batch.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "pastry/core/event.h"
@@ -10,8 +11,11 @@
 namespace pastry {
 
 struct Send {
-  Handle to = kNoHandle;  // never the sending node itself
-  Priority priority = Priority::control;
+  Send(Handle receiver, Priority order, Message&& content)
+      : to(receiver), priority(order), message(std::move(content)) {}
+
+  Handle to;  // never the sending node itself
+  Priority priority;
   Message message;
 };
 

@@ -53,14 +53,19 @@ class Pool {
   // Only slots that are taken.
   void give_back(std::uint32_t slot) { free_.push_back(slot); }
 
-  // Calls visit(const T&) for every slot that is taken, in their order.
+  // Calls visit(slot) for every slot that is taken, in their order.
   template <typename Visit>
-  void for_each(Visit&& visit) const {
+  void for_each_slot(Visit&& visit) const {
     std::vector<bool> free(slots_.size());
     for (const std::uint32_t slot : free_) free[slot] = true;
-    for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-      if (!free[slot]) visit(slots_[slot]);
+    for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
+      if (!free[slot]) visit(slot);
     }
+  }
+  // The same with the content of the slot.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for_each_slot([&](std::uint32_t slot) { visit(slots_[slot]); });
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 #include <utility>
 
 namespace pastry::sim {
@@ -12,10 +13,14 @@ namespace {
 constexpr std::size_t kInsertionSort = 48;
 // What was popped is cut off the front when there is this much of it.
 constexpr std::size_t kCutOff = 4096;
+// Ticks are opened early while fewer events than this are known, but only so many ticks early: what
+// is pushed for a tick that is open has to be inserted.
+constexpr std::size_t kEventsAhead = 24;
+constexpr std::uint64_t kTicksAhead = 16;
 
 bool earlier(const Event& a, const Event& b) { return a.at < b.at; }
 
-void sort_stably(std::vector<Event>& events) {
+void sort_stably(std::span<Event> events) {
   if (events.size() > kInsertionSort) {
     std::stable_sort(events.begin(), events.end(), earlier);
     return;
@@ -70,6 +75,7 @@ Event EventQueue::pop() {
   const Event event = top();
   ++head_;
   --size_;
+  if (current_.size() - head_ < kEventsAhead) look_ahead(tick(event.at) + kTicksAhead);
   if (head_ >= kCutOff && head_ * 2 > current_.size()) {
     current_.erase(current_.begin(), current_.begin() + static_cast<std::ptrdiff_t>(head_));
     head_ = 0;
@@ -78,7 +84,7 @@ Event EventQueue::pop() {
 }
 
 // Into the wheel whose present turn the event's tick belongs to.
-void EventQueue::place(const Event& event) {
+void EventQueue::place(Event event) {
   const std::uint64_t wanted = tick(event.at);
   for (std::size_t level = 0; level < kWheels; ++level) {
     const unsigned shift = static_cast<unsigned>(level) * kWheelBits;
@@ -91,7 +97,7 @@ void EventQueue::place(const Event& event) {
   append(far_, event);
 }
 
-void EventQueue::append(Slot& slot, const Event& event) {
+void EventQueue::append(Slot& slot, Event event) {
   if (slot.last == kNoChunk || slot.in_last == kChunk) {
     const std::uint32_t chunk = chunks_.take();
     (slot.last == kNoChunk ? slot.first : chunks_[slot.last].next) = chunk;
@@ -102,7 +108,7 @@ void EventQueue::append(Slot& slot, const Event& event) {
 }
 
 // Behind all that are not later.
-void EventQueue::insert_current(const Event& event) {
+void EventQueue::insert_current(Event event) {
   const auto from = current_.begin() + static_cast<std::ptrdiff_t>(head_);
   current_.insert(std::upper_bound(from, current_.end(), event, earlier), event);
 }
@@ -132,16 +138,28 @@ void EventQueue::open_next() {
   }
 }
 
-// The slot of the first wheel becomes the present tick.
+// Opens ticks of the present page up to `last` until enough events are known.
+void EventQueue::look_ahead(std::uint64_t last) {
+  while (current_.size() - head_ < kEventsAhead) {
+    const std::size_t slot = wheels_[0].next_used(static_cast<std::size_t>(tick_ % kSlots));
+    if (slot == kSlots || tick_ / kSlots * kSlots + slot > last) return;
+    open(slot);
+  }
+}
+
+// The slot of the first wheel becomes the present tick; its events come after those known.
 void EventQueue::open(std::size_t slot) {
   tick_ = tick_ / kSlots * kSlots + slot;
   wheels_[0].unmark(slot);
-  current_.clear();
-  head_ = 0;
+  if (head_ == current_.size()) {
+    current_.clear();
+    head_ = 0;
+  }
+  const std::size_t known = current_.size();
   Slot& opened = wheels_[0].slots[slot];
   visit_slot(opened, [this](const Event& event) { current_.push_back(event); });
   drop(opened);
-  sort_stably(current_);
+  sort_stably(std::span(current_).subspan(known));
 }
 
 // Places the events of a slot of a later wheel, in their order.

@@ -19,7 +19,8 @@
 
 namespace pastry::sim {
 
-enum class EventKind : std::uint8_t {
+// As wide as that an event has no padding: it is copied often, and as a whole.
+enum class EventKind : std::uint32_t {
   arrival,   // subject: slot of a message in flight
   deadline,  // subject: node whose timers are due
   storage,   // subject: slot of a storage request
@@ -49,7 +50,7 @@ class EventQueue {
   }
   Event pop();
   // The event `ahead` places behind the earliest if that is known already, or null: to fetch what
-  // it is about into the cache in time.
+  // it is about into the cache in time. After pop() the next events are known if they are near.
   const Event* peek(std::size_t ahead) const {
     return head_ + ahead < current_.size() ? &current_[head_ + ahead] : nullptr;
   }
@@ -102,10 +103,11 @@ class EventQueue {
     const auto count = at.time_since_epoch().count();
     return count <= 0 ? 0 : static_cast<std::uint64_t>(count) >> kTickBits;
   }
-  void place(const Event& event);
-  void append(Slot& slot, const Event& event);
-  void insert_current(const Event& event);
+  void place(Event event);
+  void append(Slot& slot, Event event);
+  void insert_current(Event event);
   void open_next();
+  void look_ahead(std::uint64_t last);
   void open(std::size_t slot);
   void deal(Slot& slot);
   void drop(Slot& slot);
@@ -121,8 +123,8 @@ class EventQueue {
   }
 
   std::size_t size_ = 0;
-  // The tick whose events lie in `current_`, sorted, from `head_` on; what is pushed for it or
-  // earlier joins them there.
+  // The last of the ticks whose events lie in `current_`, sorted, from `head_` on; what is pushed
+  // for it or earlier joins them there.
   std::uint64_t tick_ = 0;
   std::vector<Event> current_;
   std::size_t head_ = 0;

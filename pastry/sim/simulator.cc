@@ -253,39 +253,58 @@ void Simulator::at(Time time, std::function<void()> action) {
 }
 
 // Who will be needed by the events that come next is brought into the cache meanwhile: in a large
-// simulation every message meets a node that was not touched for long.
+// simulation every message meets a node that was not touched for long. Each stage looks only at
+// what the one before it fetched some events ago.
 void Simulator::prefetch() const {
-  constexpr std::size_t kFlightAhead = 14;
-  constexpr std::size_t kRecordAhead = 10;
-  constexpr std::size_t kNodeAhead = 7;
-  constexpr std::size_t kTablesAhead = 3;
-  const auto record_of = [this](const Event& event) -> const Record* {
-    if (event.kind == EventKind::deadline) return &nodes_[event.subject];
-    if (event.kind != EventKind::arrival) return nullptr;
-    const NodeIndex node = node_of(flights_[event.subject].to);
-    return node == kNoNode ? nullptr : &record(node);
-  };
-  const auto node_at = [&](std::size_t ahead) -> const Node* {
-    const Event* event = queue_.peek(ahead);
-    const Record* next = event == nullptr ? nullptr : record_of(*event);
-    return next != nullptr && next->node ? &*next->node : nullptr;
-  };
-  if (const Event* event = queue_.peek(kFlightAhead);
-      event != nullptr && event->kind == EventKind::arrival) {
-    const auto* flight = reinterpret_cast<const char*>(&flights_[event->subject]);
-    __builtin_prefetch(flight);
-    __builtin_prefetch(flight + 64);
+  constexpr std::size_t kFlightAhead = 18;
+  constexpr std::size_t kRecordAhead = 14;
+  constexpr std::size_t kNodeAhead = 10;
+  constexpr std::size_t kTablesAhead = 6;
+  constexpr std::size_t kDetailsAhead = 3;
+  if (const Event* event = queue_.peek(kFlightAhead)) prefetch_flight(*event);
+  if (const Event* event = queue_.peek(kRecordAhead)) prefetch_record(*event);
+  if (const Node* node = node_of_event(kNodeAhead)) node->prefetch();
+  if (const Node* node = node_of_event(kTablesAhead)) node->prefetch_tables();
+  if (const Event* event = queue_.peek(kTablesAhead)) prefetch_peers(*event);
+  if (const Node* node = node_of_event(kDetailsAhead)) node->prefetch_details();
+}
+
+void Simulator::prefetch_flight(const Event& event) const {
+  if (event.kind != EventKind::arrival) return;
+  const auto* flight = reinterpret_cast<const char*>(&flights_[event.subject]);
+  __builtin_prefetch(flight);
+  __builtin_prefetch(flight + 64);
+}
+
+// The node's record, and the sender, whom the node looks at and answers.
+void Simulator::prefetch_record(const Event& event) const {
+  if (event.kind == EventKind::arrival) {
+    const Flight& flight = flights_[event.subject];
+    __builtin_prefetch(&directory_.id(flight.sender));
+    __builtin_prefetch(&node_of_handle_[pastry::index(flight.sender)]);
   }
-  if (const Event* event = queue_.peek(kRecordAhead)) __builtin_prefetch(record_of(*event));
-  if (const Node* node = node_at(kNodeAhead)) node->prefetch();
-  if (const Node* node = node_at(kTablesAhead)) node->prefetch_tables();
-  // The peers that a message names are looked up one after the other.
-  if (const Event* event = queue_.peek(kTablesAhead);
-      event != nullptr && event->kind == EventKind::arrival) {
-    if (const auto* message = std::get_if<Message>(&flights_[event->subject].content)) {
-      for_each_handle(*message, [this](Handle peer) { __builtin_prefetch(&directory_.id(peer)); });
-    }
+  if (const Record* target = record_of(event)) {
+    __builtin_prefetch(target);
+    __builtin_prefetch(reinterpret_cast<const char*>(target + 1) - 1);
   }
+}
+
+// The peers that a message names are looked up one after the other.
+void Simulator::prefetch_peers(const Event& event) const {
+  if (event.kind != EventKind::arrival || codec_) return;
+  for_each_handle(flights_[event.subject].message,
+                  [this](Handle peer) { __builtin_prefetch(&directory_.id(peer)); });
+}
+
+const Simulator::Record* Simulator::record_of(const Event& event) const {
+  if (event.kind == EventKind::deadline) return &nodes_[event.subject];
+  return event.kind == EventKind::arrival ? &record(flights_[event.subject].receiver) : nullptr;
+}
+
+const Node* Simulator::node_of_event(std::size_t ahead) const {
+  const Event* event = queue_.peek(ahead);
+  const Record* target = event == nullptr ? nullptr : record_of(*event);
+  return target != nullptr && target->node ? &*target->node : nullptr;
 }
 
 void Simulator::fire_deadline(const Event& event) {

@@ -265,16 +265,24 @@ class Simulator {
  private:
   class TracedApplication;
 
+  // What stands in a flight that carries no message, because it is encoded or because it is over.
+  using NoMessage = Ping;
+
+  // A message on its way: two lines of the processor's cache, because a large simulation touches
+  // each when it was long forgotten.
+  struct alignas(64) Flight {
+    NodeIndex from = kNoNode;
+    Handle sender = kNoHandle;
+    NodeIndex receiver = kNoNode;
+    Handle to = kNoHandle;
+    Message message = NoMessage();  // without encoding
+  };
+  static_assert(sizeof(Flight) <= 128);
+
   struct Frame {  // an encoded message
     Bytes header;
     Payload payload;
-  };
-  struct Flight {  // a message on its way
-    NodeIndex from = kNoNode;
-    Handle sender = kNoHandle;
-    Handle to = kNoHandle;
     bool lease = false;
-    std::variant<Frame, Message> content;  // Message without encoding
   };
 
   struct PendingStorage {
@@ -320,7 +328,7 @@ class Simulator {
   void stop(NodeIndex node);
   std::vector<Handle> remembered_by(NodeIndex node);
   void collect_handles();
-  void mark(const Flight& flight);
+  void mark_flight(std::uint32_t slot);
   bool install(NodeIndex node, ApplicationId id, Application& given,
                std::unique_ptr<Application> owned);
   Node& begin_step(NodeIndex node);
@@ -329,8 +337,11 @@ class Simulator {
   void arm(NodeIndex node);
 
   void transmit(NodeIndex from, Send& send);
-  bool pack(Send& send, Flight& flight);
-  void launch(NodeIndex receiver, std::uint32_t slot);
+  bool pack(Send& send, std::uint32_t slot);
+  bool unpack(std::uint32_t slot);
+  bool is_lease(std::uint32_t slot) const;
+  std::uint32_t copy_flight(std::uint32_t slot);
+  void launch(std::uint32_t slot);
   void drop(NodeIndex from, Handle to, DropCause cause);
   void arrive(std::uint32_t slot);
   void receive(NodeIndex node, std::uint32_t slot);
@@ -342,6 +353,12 @@ class Simulator {
   void release_flight(std::uint32_t slot);
   void shrink_flights();
   void prefetch() const;
+  void prefetch_flight(const Event& event) const;
+  void prefetch_record(const Event& event) const;
+  void prefetch_peers(const Event& event) const;
+  // Whom the event is for; null if for no node.
+  const Record* record_of(const Event& event) const;
+  const Node* node_of_event(std::size_t ahead) const;
   void trace(std::uint64_t what, NodeIndex node, std::uint64_t detail);
 
   SimulatorOptions options_;
@@ -368,6 +385,7 @@ class Simulator {
   std::function<bool(const Message&)> filter_;
 
   Pool<Flight> flights_;
+  std::vector<Frame> frames_in_flight_;  // by the slots of flights; empty without encoding
   std::size_t leases_in_flight_ = 0;
   std::vector<Bytes> spare_headers_;
   Pool<PendingStorage> storage_;

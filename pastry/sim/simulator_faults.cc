@@ -140,7 +140,7 @@ void Simulator::collect_handles() {
   for (const auto& [node, peers] : restarted_with_) {
     for (const Handle peer : peers) directory_.mark(peer);
   }
-  flights_.for_each([this](const Flight& flight) { mark(flight); });
+  flights_.for_each_slot([this](std::uint32_t slot) { mark_flight(slot); });
   storage_.for_each(
       [this](const PendingStorage& pending) { directory_.mark(pending.incarnation); });
   directory_.end_collection();
@@ -149,14 +149,16 @@ void Simulator::collect_handles() {
   }
 }
 
-void Simulator::mark(const Flight& flight) {
+void Simulator::mark_flight(std::uint32_t slot) {
+  const Flight& flight = flights_[slot];
   directory_.mark(flight.sender);
   directory_.mark(flight.to);
-  if (const auto* message = std::get_if<Message>(&flight.content)) {
-    for_each_handle(*message, [this](Handle peer) { directory_.mark(peer); });
-  } else if (const auto* frame = std::get_if<Frame>(&flight.content); frame && codec_) {
+  if (codec_) {
     // Decoding marks the peers that the frame describes.
-    static_cast<void>(codec_->decode(frame->header, frame->payload));
+    const Frame& frame = frames_in_flight_[slot];
+    static_cast<void>(codec_->decode(frame.header, frame.payload));
+  } else {
+    for_each_handle(flight.message, [this](Handle peer) { directory_.mark(peer); });
   }
 }
 

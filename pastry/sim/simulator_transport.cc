@@ -34,10 +34,9 @@ void Simulator::transmit(NodeIndex from, Send& send) {
   Flight& flight = flights_[slot];
   flight.from = from;
   flight.sender = handle(from);
+  flight.receiver = receiver;
   flight.to = send.to;
-  flight.lease = std::holds_alternative<Lease>(send.message);
-  leases_in_flight_ += flight.lease;
-  if (!pack(send, flight)) {
+  if (!pack(send, slot)) {
     release_flight(slot);
     return drop(from, send.to, DropCause::unencodable);
   }
@@ -48,32 +47,33 @@ void Simulator::transmit(NodeIndex from, Send& send) {
     case Network::Fate::cut:
       release_flight(slot);
       return drop(from, send.to, DropCause::cut);
-    case Network::Fate::arrives_twice: {
+    case Network::Fate::arrives_twice:
       ++counters_.copies;
-      const std::uint32_t copy = flights_.take();
-      flights_[copy] = flight;
-      leases_in_flight_ += flight.lease;
-      launch(receiver, copy);
+      launch(copy_flight(slot));
       break;
-    }
     case Network::Fate::arrives:
       break;
   }
-  launch(receiver, slot);
+  launch(slot);
 }
 
 // Turns the message into what travels, and adds that to the trace.
-bool Simulator::pack(Send& send, Flight& flight) {
+bool Simulator::pack(Send& send, std::uint32_t slot) {
+  Flight& flight = flights_[slot];
+  const bool lease = std::holds_alternative<Lease>(send.message);
+  leases_in_flight_ += lease;
   if (!codec_) {
     add_message(trace_, send.message);
-    flight.content.emplace<Message>(std::move(send.message));
+    flight.message = std::move(send.message);
     return true;
   }
+  if (slot >= frames_in_flight_.size()) frames_in_flight_.resize(slot + std::size_t{1});
+  Frame& frame = frames_in_flight_[slot];
+  frame.lease = lease;
   if (!codec_->encode(flight.sender, flight.to, send.message, frames_)) return false;
   trace_.add(ByteView(frames_.header));
   trace_.add(frames_.payload.view());
   counters_.bytes += frames_.header.size() + frames_.payload.size();
-  Frame& frame = flight.content.emplace<Frame>();
   if (!spare_headers_.empty()) {
     frame.header = std::move(spare_headers_.back());
     spare_headers_.pop_back();
@@ -83,9 +83,38 @@ bool Simulator::pack(Send& send, Flight& flight) {
   return true;
 }
 
-void Simulator::launch(NodeIndex receiver, std::uint32_t slot) {
+// False if what arrived is not what was sent.
+bool Simulator::unpack(std::uint32_t slot) {
+  if (!codec_) return true;
+  Flight& flight = flights_[slot];
+  Frame& frame = frames_in_flight_[slot];
+  Result<wire::Decoded> decoded = codec_->decode(frame.header, std::move(frame.payload));
+  if (!decoded || decoded->from != flight.sender || decoded->destination != id(flight.receiver)) {
+    return false;
+  }
+  flight.message = std::move(decoded->message);
+  return true;
+}
+
+bool Simulator::is_lease(std::uint32_t slot) const {
+  return codec_ ? frames_in_flight_[slot].lease
+                : std::holds_alternative<Lease>(flights_[slot].message);
+}
+
+std::uint32_t Simulator::copy_flight(std::uint32_t slot) {
+  const std::uint32_t copy = flights_.take();
+  flights_[copy] = flights_[slot];
+  if (codec_) {
+    if (copy >= frames_in_flight_.size()) frames_in_flight_.resize(copy + std::size_t{1});
+    frames_in_flight_[copy] = frames_in_flight_[slot];
+  }
+  leases_in_flight_ += is_lease(copy);
+  return copy;
+}
+
+void Simulator::launch(std::uint32_t slot) {
   const Flight& flight = flights_[slot];
-  const Time arrival = network_.arrival(flight.from, receiver, now_);
+  const Time arrival = network_.arrival(flight.from, flight.receiver, now_);
   if (arrival == kNever) {
     drop(flight.from, flight.to, DropCause::overflow);
     return release_flight(slot);
@@ -94,14 +123,16 @@ void Simulator::launch(NodeIndex receiver, std::uint32_t slot) {
 }
 
 void Simulator::release_flight(std::uint32_t slot) {
-  if (auto* frame = std::get_if<Frame>(&flights_[slot].content)) {
-    const std::size_t capacity = frame->header.capacity();
+  leases_in_flight_ -= is_lease(slot);
+  flights_[slot].message.emplace<NoMessage>();
+  if (codec_) {
+    Frame& frame = frames_in_flight_[slot];
+    const std::size_t capacity = frame.header.capacity();
     if (capacity != 0 && capacity <= kSpareHeaderBytes && spare_headers_.size() < kSpareHeaders) {
-      spare_headers_.push_back(std::move(frame->header));
+      spare_headers_.push_back(std::move(frame.header));
     }
+    frame = {};
   }
-  flights_[slot].content.emplace<Frame>();
-  leases_in_flight_ -= std::exchange(flights_[slot].lease, false);
   flights_.give_back(slot);
 }
 
@@ -115,9 +146,12 @@ void Simulator::shrink() {
 // What still flies moves to the front of a new pool.
 void Simulator::shrink_flights() {
   Pool<Flight> kept;
+  std::vector<Frame> frames;
+  if (codec_) frames.reserve(flights_.in_use());
   const auto move = [&](std::uint32_t& slot) {
     const std::uint32_t place = kept.take();
     kept[place] = std::move(flights_[slot]);
+    if (codec_) frames.push_back(std::move(frames_in_flight_[slot]));
     slot = place;
   };
   queue_.for_each([&](Event& event) {
@@ -128,6 +162,7 @@ void Simulator::shrink_flights() {
     for (std::uint32_t& slot : nodes_[i].sleep->inbox) move(slot);
   }
   flights_ = std::move(kept);
+  frames_in_flight_ = std::move(frames);
 }
 
 void Simulator::drop(NodeIndex from, Handle to, DropCause cause) {
@@ -138,7 +173,7 @@ void Simulator::drop(NodeIndex from, Handle to, DropCause cause) {
 
 void Simulator::arrive(std::uint32_t slot) {
   const Flight& flight = flights_[slot];
-  const NodeIndex receiver = node_of(flight.to);
+  const NodeIndex receiver = flight.receiver;
   Record& target = record(receiver);
   DropCause cause = DropCause::down;
   const bool reaches = target.handle == flight.to || (options_.address_survives_restart &&
@@ -160,30 +195,19 @@ void Simulator::arrive(std::uint32_t slot) {
 
 void Simulator::receive(NodeIndex node, std::uint32_t slot) {
   Flight& flight = flights_[slot];
-  Handle from = flight.sender;
-  Message message;
-  if (codec_) {
-    Frame& frame = std::get<Frame>(flight.content);
-    Result<wire::Decoded> decoded = codec_->decode(frame.header, std::move(frame.payload));
-    if (!decoded || decoded->from != flight.sender || decoded->destination != id(node)) {
-      drop(flight.from, flight.to, DropCause::undecodable);
-      release_flight(slot);
-      return;
-    }
-    from = decoded->from;
-    message = std::move(decoded->message);
-  } else {
-    message = std::move(std::get<Message>(flight.content));
+  if (!unpack(slot)) {
+    drop(flight.from, flight.to, DropCause::undecodable);
+    return release_flight(slot);
   }
-  release_flight(slot);
-  trace(kTraceArrival, node, pastry::index(from));
+  trace(kTraceArrival, node, pastry::index(flight.sender));
   if (told_) {
-    told_->tell(node, from);
-    told_->tell(node, message);
+    told_->tell(node, flight.sender);
+    told_->tell(node, flight.message);
   }
   ++counters_.received;
-  if (hooks.arrival) hooks.arrival(node, from, message);
-  begin_step(node).receive(now_, from, std::move(message), outbox_);
+  if (hooks.arrival) hooks.arrival(node, flight.sender, flight.message);
+  begin_step(node).receive(now_, flight.sender, std::move(flight.message), outbox_);
+  release_flight(slot);
   end_step(node);
 }
 

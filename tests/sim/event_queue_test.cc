@@ -88,4 +88,21 @@ TEST_CASE("what is pushed behind the present time comes next, and every event is
   CHECK(queue.pop().subject == 2);
 }
 
+TEST_CASE("events of the next ticks are known early, and others still come between them") {
+  EventQueue queue;
+  const auto at = [](std::int64_t tenths) { return Time(std::chrono::microseconds(100 * tenths)); };
+  for (std::uint32_t i = 0; i < 10; ++i) queue.push(at(2 * i), EventKind::action, 2 * i);
+  CHECK(queue.pop().subject == 0);
+  REQUIRE(queue.peek(4) != nullptr);
+  CHECK(queue.peek(4)->subject == 10);
+  for (std::uint32_t i = 1; i < 20; i += 2) queue.push(at(i), EventKind::action, i);
+  queue.push(at(4), EventKind::action, 100);  // behind its equal
+  for (std::uint32_t i = 1; i < 20; ++i) {
+    REQUIRE(queue.pop().subject == i);
+    if (i == 4) CHECK(queue.pop().subject == 100);
+  }
+  CHECK(queue.empty());
+  CHECK(queue.peek(0) == nullptr);
+}
+
 }  // namespace pastry::sim
