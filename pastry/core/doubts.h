@@ -4,6 +4,7 @@
 // Most nodes have no doubts most of the time and then keep no memory for them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -30,11 +31,18 @@ class Doubts {
   // The references are valid until the next change.
   const std::vector<Handle>& suspects() const { return lists().suspects; }
   const std::vector<Death>& dead() const { return lists().dead; }  // oldest first
-  bool suspected(Handle peer) const;
-  bool inactive(Handle peer) const;
+  bool suspected(Handle peer) const { return lists_ && holds(lists_->suspects, peer); }
+  bool inactive(Handle peer) const { return lists_ && holds(lists_->inactive, peer); }
   // Declared dead after `since`, and not heard of again.
-  bool died_after(Handle peer, Time since) const;
-  bool remembers(Handle peer) const;
+  bool died_after(Handle peer, Time since) const {
+    return std::any_of(dead().begin(), dead().end(), [&](const Death& death) {
+      return death.peer == peer && death.since > since;
+    });
+  }
+  bool remembers(Handle peer) const {
+    return std::any_of(dead().begin(), dead().end(),
+                       [peer](const Death& death) { return death.peer == peer; });
+  }
   // How often the peer was declared dead by mistake after `since`: it came back each time.
   unsigned returns(Handle peer, Time since) const;
   // Anybody was.
@@ -106,11 +114,12 @@ class Doubts {
     Relays relays;
   };
 
-  const Lists& lists() const;
+  const Lists& lists() const { return lists_ ? *lists_ : kNone; }
   Lists& lists();
   void release_if_empty();
   void note_return(Handle peer, Time now);
 
+  static const Lists kNone;
   Box<Lists> lists_;
 };
 

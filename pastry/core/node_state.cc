@@ -38,7 +38,7 @@ void NodeState::send(Step& step, Handle to, Message&& message, Priority priority
 }
 
 void NodeState::send_straight(Step& step, Handle to, Message&& message, Priority priority) {
-  step.out->sends.push_back({to, priority, std::move(message)});
+  step.out->sends.emplace_back(to, priority, std::move(message));
 }
 
 void NodeState::send_direct(Step& step, Handle to, Direct&& direct, Priority priority) {

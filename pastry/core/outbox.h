@@ -1,6 +1,7 @@
 // What one or more steps of a node want done. The host empties it after each input or batch.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "pastry/core/event.h"
@@ -10,6 +11,10 @@
 namespace pastry {
 
 struct Send {
+  Send() = default;
+  Send(Handle peer, Priority urgency, Message&& content)
+      : to(peer), priority(urgency), message(std::move(content)) {}
+
   Handle to = kNoHandle;  // never the sending node itself
   Priority priority = Priority::control;
   Message message;
