@@ -25,6 +25,7 @@ class Nearest {
         half_(static_cast<std::size_t>(node.tables.leaf_set.capacity() / 2)),
         right_(right) {
     members_ = side().size();
+    candidates_.reserve(half_);
     update_farthest();
   }
 
@@ -158,6 +159,13 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::span<const Hand
     if (!asked) possible.push_back(peer);
   }
   if (possible.empty()) return;
+  if (possible.size() == 1) {  // nothing to order
+    const Handle peer = possible.front();
+    if (directory.has_twins(peer) || among_nearest(node, node.id(peer))) {
+      consider_leaf(node, step, peer);
+    }
+    return;
+  }
   Frontier reach(node, &memory);
   for (const Probe& probe : probes()) {
     const bool candidate = probe.leaf && probe.tries <= 1 && !leaves.contains(probe.peer);

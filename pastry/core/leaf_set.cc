@@ -90,8 +90,12 @@ std::vector<Handle> LeafSet::members() const {
   std::vector<Handle> result;
   result.reserve(sides_.size());
   result.assign(left().rbegin(), left().rend());
+  if (!knows_whole_ring_) {
+    result.insert(result.end(), right().begin(), right().end());
+    return result;
+  }
   for (const Handle node : right()) {
-    if (!knows_whole_ring_ || std::find(left().begin(), left().end(), node) == left().end()) {
+    if (std::find(left().begin(), left().end(), node) == left().end()) {
       result.push_back(node);
     }
   }
@@ -172,7 +176,7 @@ void LeafSet::close_holes(Side which) {
   for (std::size_t i = 0; i < side(other).size(); ++i) {
     const Handle node = side(other)[i];
     const std::span<const Handle> members = side(which);
-    if (members.empty()) return;
+    if (holds(members, node)) continue;
     if (distance(node, which) < distance(members.back(), which)) insert_side(node, which);
   }
 }

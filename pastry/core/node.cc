@@ -375,9 +375,12 @@ void Node::prefetch() const {
 }
 
 void Node::prefetch_tables() const {
-  const Tables& tables = state_->tables;
-  __builtin_prefetch(tables.leaf_set.left().data());
-  tables.routing_table.prefetch();
+  const NodeState& node = *state_;
+  __builtin_prefetch(node.tables.leaf_set.left().data());
+  node.tables.routing_table.prefetch();
+  node.tables.neighbourhood.prefetch();
+  node.liveness.prefetch();
+  __builtin_prefetch(node.gap.get());
 }
 
 void Node::mark_handles() const {

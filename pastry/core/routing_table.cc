@@ -107,17 +107,4 @@ std::vector<Handle> RoutingTable::row(int index) const {
   return result;
 }
 
-std::size_t RoutingTable::position(Slot slot) const {
-  const int row = slot / 256;
-  std::size_t first = begins_[std::min(row, kIndexedRows - 1)];
-  const bool ends = row + 1 < kIndexedRows && begins_[row + 1] < kBeginMax;
-  const std::size_t last = ends ? begins_[row + 1] : entries_.size();
-  for (std::size_t count = last - first; count > 0;) {  // without branches to mispredict
-    const std::size_t half = (count + 1) / 2;
-    first += entries_[first + half - 1].slot < slot ? half : 0;
-    count -= half;
-  }
-  return first;
-}
-
 }  // namespace pastry

@@ -118,7 +118,18 @@ class RoutingTable {
     return row + 1 < row_count() ? row_begin(row + 1) : entries_.size();
   }
   // Index of the first entry at or after the slot.
-  std::size_t position(Slot slot) const;
+  std::size_t position(Slot slot) const {
+    const int row = slot / 256;
+    std::size_t first = begins_[std::min(row, kIndexedRows - 1)];
+    const bool ends = row + 1 < kIndexedRows && begins_[row + 1] < kBeginMax;
+    const std::size_t last = ends ? begins_[row + 1] : entries_.size();
+    for (std::size_t count = last - first; count > 0;) {  // without branches to mispredict
+      const std::size_t half = (count + 1) / 2;
+      first += entries_[first + half - 1].slot < slot ? half : 0;
+      count -= half;
+    }
+    return first;
+  }
   // The slot of any other id than the own one.
   Slot slot_for(const NodeId& id) const {
     const int row = shared_prefix(*self_, id, digit_bits_);
@@ -134,8 +145,8 @@ class RoutingTable {
   const Directory* directory_;
   const NodeId* self_;
   std::vector<Entry> entries_;  // sorted by slot
-  std::array<std::uint8_t, kIndexedRows>
-      begins_{};  // index of the first entry of each row or after
+  // Of each of the first rows the index of the first entry in it or after.
+  std::array<std::uint8_t, kIndexedRows> begins_{};
   std::uint8_t digit_bits_;
 };
 

@@ -147,7 +147,8 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const Neighbourho
   }
 }
 
-// Whoever is named is probed if its slot is empty or holds somebody who is probably farther.
+// Whoever is named is probed, unless dead, if its slot is empty or holds somebody who is probably
+// farther.
 void Upkeep::consider(NodeState& node, Step& step, Handle from,
                       const std::vector<Located>& entries) {
   const RoutingTable& table = node.tables.routing_table;
@@ -157,9 +158,10 @@ void Upkeep::consider(NodeState& node, Step& step, Handle from,
     const NodeId& id = node.id(entry.peer);
     if (entry.peer == node.self || id == node.self_id()) continue;
     const RoutingTable::Held present = table.slot_of(id);
-    if (present.node == entry.peer || node.liveness.dead(node, step.now, entry.peer)) continue;
+    if (present.node == entry.peer) continue;
     if (PASTRY_BUG(gossiped_rows_unprobed) ||
         (PASTRY_BUG(passive_repair_unprobed) && entries.size() == 1)) {
+      if (node.liveness.dead(node, step.now, entry.peer)) continue;
       node.tables.routing_table.consider(entry.peer, {});
       continue;
     }
@@ -208,6 +210,7 @@ void Upkeep::gossip(NodeState& node, Step& step) {
 void Upkeep::ask_for_rows(NodeState& node, Step& step, int level) {
   const RoutingTable& table = node.tables.routing_table;
   std::vector<std::pair<Proximity, Handle>> near;
+  near.reserve(table.size());
   table.for_each_in(level, table.rows_used() - 1,
                     [&](Handle peer, Proximity d) { near.emplace_back(d, peer); });
   if (near.empty()) return;
