@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,8 +28,22 @@ namespace pastry {
 enum class Handle : std::uint32_t {};
 inline constexpr Handle kNoHandle{0xffffffffU};
 constexpr std::uint32_t index(Handle handle) { return static_cast<std::uint32_t>(handle); }
+// Asked many times for every message, of short lists: eight at a time, without branches.
 inline bool holds(std::span<const Handle> list, Handle peer) {
-  return std::find(list.begin(), list.end(), peer) != list.end();
+  using Lanes [[gnu::vector_size(16)]] = std::uint32_t;
+  const std::uint32_t wanted = index(peer);
+  const Handle* at = list.data();
+  std::size_t left = list.size();
+  for (; left >= 8; left -= 8, at += 8) {
+    Lanes first;
+    Lanes second;
+    std::memcpy(&first, at, sizeof first);
+    std::memcpy(&second, at + 4, sizeof second);
+    const auto equal =
+        std::bit_cast<std::array<std::uint64_t, 2>>((first == wanted) | (second == wanted));
+    if ((equal[0] | equal[1]) != 0) return true;
+  }
+  return std::find(at, at + left, peer) != at + left;
 }
 
 // Public key of a process's transport (CURVE); all nodes of a process share it. All zeroes in

@@ -12,10 +12,7 @@ constexpr std::size_t kVindicatedMax = 256;
 
 }  // namespace
 
-const Doubts::Lists& Doubts::lists() const {
-  static const Lists none;
-  return lists_ ? *lists_ : none;
-}
+const Doubts::Lists Doubts::kNone;
 
 Doubts::Lists& Doubts::lists() {
   if (!lists_) lists_ = std::make_unique<Lists>();
@@ -27,22 +24,6 @@ void Doubts::release_if_empty() {
       lists_->returned.empty() && lists_->vindicated.empty() && lists_->relays.empty()) {
     lists_.reset();
   }
-}
-
-bool Doubts::suspected(Handle peer) const { return lists_ && holds(lists_->suspects, peer); }
-
-bool Doubts::inactive(Handle peer) const { return lists_ && holds(lists_->inactive, peer); }
-
-bool Doubts::died_after(Handle peer, Time since) const {
-  const std::vector<Death>& all = dead();
-  return std::any_of(all.begin(), all.end(),
-                     [&](const Death& death) { return death.peer == peer && death.since > since; });
-}
-
-bool Doubts::remembers(Handle peer) const {
-  const std::vector<Death>& all = dead();
-  return std::any_of(all.begin(), all.end(),
-                     [peer](const Death& death) { return death.peer == peer; });
 }
 
 unsigned Doubts::returns(Handle peer, Time since) const {
@@ -80,7 +61,8 @@ bool Doubts::set_inactive(Handle peer) {
 }
 
 bool Doubts::set_active(Handle peer) {
-  if (!lists_ || std::erase(lists_->inactive, peer) == 0) return false;
+  if (!inactive(peer)) return false;
+  std::erase(lists_->inactive, peer);
   release_if_empty();
   return true;
 }
@@ -147,12 +129,13 @@ void Doubts::age(Time since, Time now) {
 }
 
 void Doubts::heard(Handle peer) {
-  if (!lists_ || std::erase(lists_->suspects, peer) == 0) return;
+  if (!suspected(peer)) return;
+  std::erase(lists_->suspects, peer);
   release_if_empty();
 }
 
 bool Doubts::lives(Handle peer, Time now) {
-  if (!lists_) return false;
+  if (!suspected(peer) && dead().empty()) return false;
   std::erase(lists_->suspects, peer);
   bool was_leaf = false;
   const std::size_t found = std::erase_if(lists_->dead, [&](const Death& death) {

@@ -30,11 +30,21 @@ class Doubts {
   // The references are valid until the next change.
   const std::vector<Handle>& suspects() const { return lists().suspects; }
   const std::vector<Death>& dead() const { return lists().dead; }  // oldest first
-  bool suspected(Handle peer) const;
-  bool inactive(Handle peer) const;
+  bool suspected(Handle peer) const { return lists_ && holds(lists_->suspects, peer); }
+  bool inactive(Handle peer) const { return lists_ && holds(lists_->inactive, peer); }
   // Declared dead after `since`, and not heard of again.
-  bool died_after(Handle peer, Time since) const;
-  bool remembers(Handle peer) const;
+  bool died_after(Handle peer, Time since) const {
+    for (const Death& death : dead()) {
+      if (death.peer == peer && death.since > since) return true;
+    }
+    return false;
+  }
+  bool remembers(Handle peer) const {
+    for (const Death& death : dead()) {
+      if (death.peer == peer) return true;
+    }
+    return false;
+  }
   // How often the peer was declared dead by mistake after `since`: it came back each time.
   unsigned returns(Handle peer, Time since) const;
   // Anybody was.
@@ -90,6 +100,8 @@ class Doubts {
   }
 
   void mark_handles(Directory& directory) const;
+  // Brings what every message asks into the processor's cache.
+  void prefetch() const { __builtin_prefetch(lists_.get()); }
 
  private:
   struct Return {
@@ -106,11 +118,12 @@ class Doubts {
     Relays relays;
   };
 
-  const Lists& lists() const;
+  const Lists& lists() const { return lists_ ? *lists_ : kNone; }
   Lists& lists();
   void release_if_empty();
   void note_return(Handle peer, Time now);
 
+  static const Lists kNone;
   Box<Lists> lists_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 
 #include "pastry/core/hex.h"
 
@@ -58,24 +57,11 @@ std::string Id::hex() const {
   return to_hex(bytes);
 }
 
-int digit(const Id& id, int row, int b) {
-  const Place place = place_of(row, b);
-  return static_cast<int>(low_bits(id, place.shift) & ((1U << place.width) - 1));
-}
-
 Id with_digit(const Id& id, int row, int value, int b) {
   const Place place = place_of(row, b);
   const std::uint64_t mask = (1U << place.width) - 1;
   const Id cleared = id - shifted_left(low_bits(id, place.shift) & mask, place.shift);
   return cleared + shifted_left(static_cast<std::uint64_t>(value) & mask, place.shift);
-}
-
-int shared_prefix(const Id& a, const Id& other, int b) {
-  const std::uint64_t high = a.high() ^ other.high();
-  if (high != 0) return std::countl_zero(high) / b;
-  const std::uint64_t low = a.low() ^ other.low();
-  if (low != 0) return (64 + std::countl_zero(low)) / b;
-  return digit_count(b);
 }
 
 }  // namespace pastry

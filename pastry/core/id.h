@@ -5,6 +5,8 @@
 // significant. All functions are pure, constant time and safe to call from any thread.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -58,13 +60,26 @@ using Key = Id;
 constexpr int digit_count(int b) { return (Id::kBits + b - 1) / b; }
 
 // Digit `row` (0 = most significant) of `id` in base 2^b; 0 <= row < digit_count(b).
-int digit(const Id& id, int row, int b);
+constexpr int digit(const Id& id, int row, int b) {
+  const int top = row * b;
+  const int width = std::min(b, Id::kBits - top);
+  // What is left of the id without the digits before, of which the highest bits are the digit.
+  const std::uint64_t rest =
+      top < 64 ? id.high() << top | id.low() >> 1 >> (63 - top) : id.low() << (top - 64);
+  return static_cast<int>(rest >> (64 - width));
+}
 
 // `id` with digit `row` replaced by `value` (0 <= value < 2^b) and everything after it kept.
 Id with_digit(const Id& id, int row, int value, int b);
 
 // Number of leading base-2^b digits that both ids share: 0 … digit_count(b).
-int shared_prefix(const Id& a, const Id& other, int b);
+constexpr int shared_prefix(const Id& a, const Id& other, int b) {
+  const std::uint64_t high = a.high() ^ other.high();
+  if (high != 0) return std::countl_zero(high) / b;
+  const std::uint64_t low = a.low() ^ other.low();
+  if (low != 0) return (64 + std::countl_zero(low)) / b;
+  return digit_count(b);
+}
 
 // Distance going upwards (clockwise) from `from` to `to`, modulo 2^128.
 constexpr Id clockwise_distance(const Id& from, const Id& to) { return to - from; }

@@ -1,6 +1,10 @@
 // Who may belong into the leaf set, and is probed for it [MSPastry §3.1].
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory_resource>
 #include <utility>
+#include <vector>
 
 #include "pastry/core/liveness.h"
 #include "pastry/core/marks.h"
@@ -11,43 +15,66 @@ namespace pastry {
 
 namespace {
 
-// The l/2 smallest of many distances, as a heap with the greatest in front.
+// The l/2 nearest of the members of a side and of candidates. Of the members only those at the end
+// are looked at, and only when a candidate takes their place.
 class Nearest {
  public:
-  Nearest(const NodeState& node, std::span<const Handle> side, bool right)
-      : half_(static_cast<std::size_t>(node.tables.leaf_set.capacity() / 2)) {
-    for (const Handle peer : side) {
-      distances_.push_back(right ? node.id(peer) - node.self_id() : node.self_id() - node.id(peer));
-    }
-    std::reverse(distances_.begin(), distances_.end());  // a side is sorted: this is a heap
+  Nearest(const NodeState& node, bool right, std::pmr::memory_resource* memory)
+      : node_(&node),
+        candidates_(memory),
+        half_(static_cast<std::size_t>(node.tables.leaf_set.capacity() / 2)),
+        right_(right) {
+    members_ = side().size();
+    candidates_.reserve(half_);
+    update_farthest();
   }
 
   void add(const Id& distance) {
-    if (distances_.size() == half_) {
-      if (distances_.front() <= distance) return;
-      std::pop_heap(distances_.begin(), distances_.end());
-      distances_.pop_back();
+    if (full()) {
+      if (farthest_ <= distance) return;
+      drop_farthest();
     }
-    distances_.push_back(distance);
-    std::push_heap(distances_.begin(), distances_.end());
+    const auto place = std::upper_bound(candidates_.begin(), candidates_.end(), distance);
+    candidates_.insert(place, distance);
+    update_farthest();
   }
-  bool admits(const Id& distance) const {
-    return distances_.size() < half_ || distance <= distances_.front();
-  }
+  bool admits(const Id& distance) const { return distance <= farthest_; }
 
  private:
+  std::span<const Handle> side() const {
+    const LeafSet& leaves = node_->tables.leaf_set;
+    return right_ ? leaves.right() : leaves.left();
+  }
+  bool full() const { return members_ + candidates_.size() == half_; }
+  void drop_farthest() {
+    if (!candidates_.empty() && candidates_.back() == farthest_) {
+      candidates_.pop_back();
+    } else {
+      --members_;
+    }
+  }
+  void update_farthest() {
+    if (!full()) return;
+    farthest_ = candidates_.empty() ? Id() : candidates_.back();
+    if (members_ == 0) return;
+    const NodeId& id = node_->id(side()[members_ - 1]);
+    farthest_ = std::max(farthest_, right_ ? id - node_->self_id() : node_->self_id() - id);
+  }
+
+  const NodeState* node_;
+  std::pmr::vector<Id> candidates_;      // nearest first
+  Id farthest_{UINT64_MAX, UINT64_MAX};  // how far away the last one is, once there are l/2
+  std::size_t members_ = 0;              // so many of the side are among them
   std::size_t half_;
-  std::vector<Id> distances_;
+  bool right_;
 };
 
 // How far away a leaf candidate may be in each direction to be among the l/2 nearest members and
 // outstanding candidates.
 class Frontier {
  public:
-  explicit Frontier(const NodeState& node)
-      : self_(node.self_id()),
-        up_(node, node.tables.leaf_set.right(), true),
-        down_(node, node.tables.leaf_set.left(), false) {}
+  Frontier(const NodeState& node, std::pmr::memory_resource* memory)
+      : self_(node.self_id()), up_(node, true, memory), down_(node, false, memory) {}
 
   void add(const NodeId& candidate) {
     up_.add(candidate - self_);
@@ -105,7 +132,7 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
       node.directory->incarnation(known) >= node.directory->incarnation(peer)) {
     return;
   }
-  if (known == kNoHandle && (!node.tables.leaf_set.would_admit(id) || !among_nearest(node, id))) {
+  if (known == kNoHandle && (!node.tables.leaf_set.within_reach(id) || !among_nearest(node, id))) {
     return;
   }
   if (PASTRY_BUG(gossiped_leaf_unprobed)) return node.insert_leaf(step, peer);
@@ -116,24 +143,36 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::span<const Hand
   if (!node.placed()) return;
   const LeafSet& leaves = node.tables.leaf_set;
   const Directory& directory = *node.directory;
-  // Most are members, are being probed already, or are too far away: only the others are worth an
+  // Room for what a leaf set names; the heap has more for whoever brings more.
+  std::array<std::byte, 4096> room;
+  std::pmr::monotonic_buffer_resource memory(room.data(), room.size());
+  // Most are too far away, are members, or are being probed already: only the others are worth an
   // order.
-  std::vector<Handle> possible;
+  std::pmr::vector<Handle> possible(&memory);
   for (const Handle peer : peers) {
-    if (leaves.contains(peer)) continue;
-    if (!leaves.within_reach(node.id(peer)) && !directory.has_twins(peer)) continue;
+    const NodeId& id = node.id(peer);
+    if (!leaves.within_reach(id) && !directory.has_twins(peer)) continue;
+    if (id == node.self_id() || leaves.contains(peer)) continue;
     const bool asked = std::any_of(probes().begin(), probes().end(), [peer](const Probe& probe) {
       return probe.peer == peer && probe.leaf && !probe.reported;
     });
     if (!asked) possible.push_back(peer);
   }
   if (possible.empty()) return;
-  Frontier reach(node);
+  if (possible.size() == 1) {  // nothing to order
+    const Handle peer = possible.front();
+    if (directory.has_twins(peer) || among_nearest(node, node.id(peer))) {
+      consider_leaf(node, step, peer);
+    }
+    return;
+  }
+  Frontier reach(node, &memory);
   for (const Probe& probe : probes()) {
     const bool candidate = probe.leaf && probe.tries <= 1 && !leaves.contains(probe.peer);
     if (candidate) reach.add(node.id(probe.peer));
   }
-  std::vector<std::pair<Id, Handle>> nearest_first;
+  std::pmr::vector<std::pair<Id, Handle>> nearest_first(&memory);
+  nearest_first.reserve(possible.size());
   for (const Handle peer : possible) {
     nearest_first.emplace_back(reach.distance(node.id(peer)), peer);
   }

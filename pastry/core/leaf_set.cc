@@ -70,10 +70,6 @@ void LeafSet::clear() {
   update_reach();
 }
 
-bool LeafSet::contains(Handle node) const {
-  return std::find(sides_.begin(), sides_.end(), node) != sides_.end();
-}
-
 Handle LeafSet::find(const NodeId& id) const {
   for (const Side which : {Side::right, Side::left}) {
     const std::span<const Handle> members = side(which);
@@ -94,8 +90,12 @@ std::vector<Handle> LeafSet::members() const {
   std::vector<Handle> result;
   result.reserve(sides_.size());
   result.assign(left().rbegin(), left().rend());
+  if (!knows_whole_ring_) {
+    result.insert(result.end(), right().begin(), right().end());
+    return result;
+  }
   for (const Handle node : right()) {
-    if (!knows_whole_ring_ || std::find(left().begin(), left().end(), node) == left().end()) {
+    if (std::find(left().begin(), left().end(), node) == left().end()) {
       result.push_back(node);
     }
   }
@@ -146,11 +146,6 @@ std::size_t LeafSet::rank(const Id& limit, Side which) const {
   return static_cast<std::size_t>(position - members.begin());
 }
 
-bool LeafSet::admits(const NodeId& id, Side which) const {
-  const Id reach = which == Side::left ? left_reach_ : right_reach_;
-  return !full(which) || distance(id, which) < reach;
-}
-
 bool LeafSet::replace(Handle old, Handle node) {
   std::replace(sides_.begin(), sides_.end(), old, node);
   return true;
@@ -173,10 +168,15 @@ bool LeafSet::insert_side(Handle node, Side which) {
 // In a small ring a new outermost member may have stepped over members of the other side.
 void LeafSet::close_holes(Side which) {
   const Side other = which == Side::left ? Side::right : Side::left;
+  if (side(which).empty() || side(other).empty()) return;
+  // The outermost of the other side is the first to be met in this direction: in a large ring far
+  // behind the last one here.
+  const Id reach = distance(side(which).back(), which);
+  if (distance(side(other).back(), which) >= reach) return;
   for (std::size_t i = 0; i < side(other).size(); ++i) {
     const Handle node = side(other)[i];
     const std::span<const Handle> members = side(which);
-    if (members.empty()) return;
+    if (holds(members, node)) continue;
     if (distance(node, which) < distance(members.back(), which)) insert_side(node, which);
   }
 }

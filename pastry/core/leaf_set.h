@@ -35,7 +35,7 @@ class LeafSet {
   bool remove(Handle node);
   void clear();
 
-  bool contains(Handle node) const;
+  bool contains(Handle node) const { return holds(sides_, node); }
   // The member with this id, whatever its incarnation, or kNoHandle.
   Handle find(const NodeId& id) const;
   // Whether insert(id) would change the set if the id is new (false for own and member ids).
@@ -94,7 +94,10 @@ class LeafSet {
   bool full(Side which) const { return side(which).size() == half_; }
   // How many of the side are nearer than `distance`.
   std::size_t rank(const Id& distance, Side which) const;
-  bool admits(const NodeId& id, Side which) const;
+  bool admits(const NodeId& id, Side which) const {
+    const Id& reach = which == Side::left ? left_reach_ : right_reach_;
+    return !full(which) || distance(id, which) < reach;
+  }
   bool replace(Handle old, Handle node);
   bool insert_side(Handle node, Side which);
   void close_holes(Side which);

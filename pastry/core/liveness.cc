@@ -13,8 +13,10 @@ namespace pastry {
 
 void Liveness::heard(NodeState& node, Step& step, Handle from) {
   node.leases.heard(from);
-  if (suspected(from)) note(*node.config, Mark::suspicion_revoked);
-  doubts_.heard(from);
+  if (suspected(from)) {
+    note(*node.config, Mark::suspicion_revoked);
+    doubts_.heard(from);
+  }
   if (probing_) {
     for (Probe& probe : probing_->probes) probe.heard |= probe.peer == from;
   }

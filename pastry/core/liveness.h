@@ -117,7 +117,10 @@ class Liveness {
   void advance(NodeState& node, Step& step);
   void mark_handles(Directory& directory) const;
   // Node::prefetch_tables and prefetch_details.
-  void prefetch() const { __builtin_prefetch(probing_.get()); }
+  void prefetch() const {
+    __builtin_prefetch(probing_.get());
+    doubts_.prefetch();
+  }
   void prefetch_probes() const {
     const std::span<const Probe> present = probes();
     for (std::size_t i = 0; i < present.size(); ++i) __builtin_prefetch(&present[i]);

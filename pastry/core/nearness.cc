@@ -28,11 +28,7 @@ std::vector<Neighbour> measured_peers(const Directory& directory, const Tables& 
 Proximity distance_to(const Directory& directory, const Tables& tables, Handle peer) {
   const RoutingTable::Held held = tables.routing_table.slot_of(directory.id(peer));
   if (held.node == peer && held.proximity.known()) return held.proximity;
-  const NeighbourhoodSet& near = tables.neighbourhood;
-  for (std::size_t rank = 0; rank < near.size(); ++rank) {
-    if (near.at(rank) == peer) return near.proximity_at(rank);
-  }
-  return {};
+  return tables.neighbourhood.distance(peer);
 }
 
 Duration known_round_trip(const Config& config, const Directory& directory, const Tables& tables,

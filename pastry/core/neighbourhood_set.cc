@@ -1,6 +1,7 @@
 #include "pastry/core/neighbourhood_set.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace pastry {
 namespace {
@@ -23,13 +24,15 @@ NeighbourhoodSet::NeighbourhoodSet(const NeighbourhoodSet& other, const NodeId& 
 bool NeighbourhoodSet::consider(Handle node, Proximity distance) {
   const NodeId& id = directory_->id(node);
   if (id == *self_ || capacity_ == 0) return false;
-  const bool twins = directory_->has_twins(node);
-  const auto known = std::find_if(members_.begin(), members_.end(), [&](const Member& member) {
-    return member.node() == node || (twins && directory_->id(member.node()) == id);
-  });
+  auto known = std::find_if(members_.begin(), members_.end(),
+                            [node](const Member& member) { return member.node() == node; });
+  if (known == members_.end() && directory_->has_twins(node)) {
+    known = std::find_if(members_.begin(), members_.end(),
+                         [&](const Member& member) { return directory_->id(member.node()) == id; });
+  }
   if (known != members_.end()) {
     const bool same = known->node() == node;
-    if (same && !distance.known()) return false;
+    if (same && (!distance.known() || stays(known, distance))) return false;
     if (!same && directory_->incarnation(known->node()) >= directory_->incarnation(node)) {
       return false;
     }
@@ -65,6 +68,11 @@ std::vector<Handle> NeighbourhoodSet::members() const {
   result.reserve(members_.size());
   for (const Member& member : members_) result.push_back(member.node());
   return result;
+}
+
+bool NeighbourhoodSet::stays(std::vector<Member>::const_iterator member, Proximity distance) const {
+  const auto next = std::next(member);
+  return member->proximity == distance && (next == members_.end() || distance < next->proximity);
 }
 
 // Behind members of the same distance: who came first stays in front.

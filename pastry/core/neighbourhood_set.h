@@ -4,6 +4,8 @@
 // case. Sorted nearest first; no duplicates; never the own id; members of unknown distance last.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -33,23 +35,34 @@ class NeighbourhoodSet {
   // rank < size().
   Handle at(std::size_t rank) const { return members_[rank].node(); }
   proximity::Proximity proximity_at(std::size_t rank) const { return members_[rank].proximity; }
+  // Unknown for who is no member, too.
+  proximity::Proximity distance(Handle node) const {
+    for (const Member& member : members_) {
+      if (member.node() == node) return member.proximity;
+    }
+    return {};
+  }
   std::vector<Handle> members() const;
+  // Brings the members into the processor's cache.
+  void prefetch() const {
+    for (std::size_t i = 0; i < members_.size(); i += 8) __builtin_prefetch(&members_[i]);
+  }
 
  private:
   // Six bytes: the handle in two halves, so that nothing is lost to alignment.
   struct Member {
     Member(Handle node, proximity::Proximity distance)
-        : high(static_cast<std::uint16_t>(index(node) >> 16)),
-          low(static_cast<std::uint16_t>(index(node) & 0xffff)),
-          proximity(distance) {}
-    Handle node() const { return Handle{std::uint32_t{high} << 16 | low}; }
+        : halves(std::bit_cast<Halves>(node)), proximity(distance) {}
+    Handle node() const { return std::bit_cast<Handle>(halves); }
 
-    std::uint16_t high;
-    std::uint16_t low;
+    using Halves = std::array<std::uint16_t, 2>;
+    Halves halves;
     proximity::Proximity proximity;
   };
   static_assert(sizeof(Member) == 6);
 
+  // Whether the member is as far away as before and stays in its place.
+  bool stays(std::vector<Member>::const_iterator member, proximity::Proximity distance) const;
   void insert_sorted(Member member);
 
   const Directory* directory_;

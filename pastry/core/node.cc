@@ -384,7 +384,7 @@ void Node::prefetch_tables() const {
   __builtin_prefetch(leaves.left().data());  // the other side lies behind it
   __builtin_prefetch(leaves.right().data() + leaves.right().size());
   node.tables.routing_table.prefetch();
-  __builtin_prefetch(&node.liveness.suspects());
+  node.tables.neighbourhood.prefetch();
   node.liveness.prefetch();
   node.forwarder.prefetch();
   if (node.joiner) __builtin_prefetch(node.joiner.get());

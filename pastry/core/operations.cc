@@ -16,10 +16,6 @@ Operations::Tables& Operations::tables() {
   return *tables_;
 }
 
-void Operations::release_if_idle() {
-  if (tables_ && tables_->pending.empty() && tables_->timers.empty()) tables_.reset();
-}
-
 bool Operations::add(const Pending& pending, std::size_t pending_max) {
   Tables& t = tables();
   if (t.pending.size() >= pending_max) return false;

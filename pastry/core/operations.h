@@ -47,7 +47,9 @@ class Operations {
 
   Time deadline() const;
   // Gives memory back if nothing waits. Not during an upcall of advance() or peer_gone().
-  void release_if_idle();
+  void release_if_idle() {
+    if (tables_ && tables_->pending.empty() && tables_->timers.empty()) tables_.reset();
+  }
   // Runs timers and ends operations that are due.
   void advance(NodeState& node, Step& step);
   // Requests to a dead peer end as unavailable.

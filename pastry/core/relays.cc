@@ -10,13 +10,6 @@ constexpr std::size_t kRoutesMax = 128;
 
 }  // namespace
 
-Handle Relays::via(Handle peer) const {
-  for (const Route& route : routes_) {
-    if (route.peer == peer) return route.straight ? kNoHandle : route.via;
-  }
-  return kNoHandle;
-}
-
 void Relays::learn(Handle peer, Handle via, Time now) {
   for (Route& route : routes_) {
     if (route.peer != peer) continue;

@@ -26,7 +26,12 @@ class Relays {
   };
 
   // Over whom messages to `peer` go; kNoHandle: straight.
-  Handle via(Handle peer) const;
+  Handle via(Handle peer) const {
+    for (const Route& route : routes_) {
+      if (route.peer == peer) return route.straight ? kNoHandle : route.via;
+    }
+    return kNoHandle;
+  }
   // A message of `peer` came over `via`. A new route is due at once.
   void learn(Handle peer, Handle via, Time now);
   // The peer answered a try of the straight link; null if it did not.

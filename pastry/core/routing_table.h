@@ -8,6 +8,8 @@
 // its digit r; the own column of each row is empty; at most one handle per id.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -34,6 +36,8 @@ class RoutingTable {
   // True if it was an entry.
   bool remove(Handle node);
   void clear();
+  // Room for so many entries at least.
+  void reserve(std::size_t entries) { entries_.reserve(entries); }
 
   // kNoHandle if the slot is empty; `row` < row_count(), `column` < 2^b.
   Handle at(int row, int column) const;
@@ -51,7 +55,7 @@ class RoutingTable {
   bool contains(Handle node) const;
 
   // Rows that may hold entries: index of the deepest used row + 1.
-  int rows_used() const { return entries_.empty() ? 0 : entries_.back().row + 1; }
+  int rows_used() const { return entries_.empty() ? 0 : entries_.back().row() + 1; }
   int digit_bits() const { return digit_bits_; }
   int row_count() const { return digit_count(digit_bits_); }
   std::vector<Handle> row(int index) const;
@@ -71,35 +75,78 @@ class RoutingTable {
   // The same from row `first` on.
   template <typename Visit>
   void for_each_from(int first, Visit&& visit) const {
-    for (std::size_t i = position(first, 0); i < entries_.size(); ++i) {
-      visit(entries_[i].node, entries_[i].proximity);
-    }
+    for_each_in(first, row_count() - 1, visit);
   }
   // And for rows `first` … `last`.
   template <typename Visit>
   void for_each_in(int first, int last, Visit&& visit) const {
-    for (std::size_t i = position(first, 0); i < entries_.size() && entries_[i].row <= last; ++i) {
+    const std::size_t end = row_end(last);
+    for (std::size_t i = row_begin(first); i < end; ++i) {
       visit(entries_[i].node, entries_[i].proximity);
     }
   }
+  // How many entries these rows have.
+  std::size_t count_in(int first, int last) const {
+    return std::max(row_end(last), row_begin(first)) - row_begin(first);
+  }
 
  private:
+  // Row and column as one number, in the order of the entries.
+  using Slot = std::uint16_t;
+  static Slot slot_at(int row, int column) { return static_cast<Slot>(row * 256 + column); }
+
   struct Entry {
     Handle node;
     Proximity proximity;
-    std::uint8_t row;
-    std::uint8_t column;
+    Slot slot;
+
+    int row() const { return slot / 256; }
   };
   static_assert(sizeof(Entry) == 8);
 
+  // The first rows, in which nearly all entries of a large overlay stand, are found without a
+  // search; in bytes that would be lost to alignment.
+  static constexpr int kIndexedRows = 7;
+  static constexpr std::size_t kBeginMax = 255;  // as many, or more
+
+  // Index of the first entry at or after the row.
+  std::size_t row_begin(int row) const {
+    const bool indexed = row < kIndexedRows && begins_[row] < kBeginMax;
+    return indexed ? begins_[row] : position(slot_at(row, 0));
+  }
+  std::size_t row_end(int row) const {
+    return row + 1 < row_count() ? row_begin(row + 1) : entries_.size();
+  }
   // Index of the first entry at or after the slot.
-  std::size_t position(int row, int column) const;
-  const Entry* entry_at(int row, int column) const;
+  std::size_t position(Slot slot) const {
+    const int row = slot / 256;
+    std::size_t first = begins_[std::min(row, kIndexedRows - 1)];
+    const bool ends = row + 1 < kIndexedRows && begins_[row + 1] < kBeginMax;
+    const std::size_t last = ends ? begins_[row + 1] : entries_.size();
+    for (std::size_t count = last - first; count > 0;) {  // without branches to mispredict
+      const std::size_t half = (count + 1) / 2;
+      first += entries_[first + half - 1].slot < slot ? half : 0;
+      count -= half;
+    }
+    return first;
+  }
+  // The slot of any other id than the own one.
+  Slot slot_for(const NodeId& id) const {
+    const int row = shared_prefix(*self_, id, digit_bits_);
+    return slot_at(row, digit(id, row, digit_bits_));
+  }
+  const Entry* entry_in(Slot slot) const {
+    const std::size_t at = position(slot);
+    return at < entries_.size() && entries_[at].slot == slot ? &entries_[at] : nullptr;
+  }
   bool update(Entry& present, Handle node, Proximity proximity);
+  void insert(std::size_t at, const Entry& entry);
 
   const Directory* directory_;
   const NodeId* self_;
-  std::vector<Entry> entries_;  // sorted by row, column
+  std::vector<Entry> entries_;  // sorted by slot
+  // Of each of the first rows the index of the first entry in it or after.
+  std::array<std::uint8_t, kIndexedRows> begins_{};
   std::uint8_t digit_bits_;
 };
 

@@ -1,6 +1,7 @@
 // The exchange of rows and of neighbourhood sets: periodic constrained gossip [Pastry §2.5, PNS],
 // lazy repair [Pastry §2.4].
 #include <algorithm>
+#include <optional>
 
 #include "pastry/core/marks.h"
 #include "pastry/core/nearness.h"
@@ -47,6 +48,8 @@ Duration worthwhile_gain(const RoutingTable& table) {
 std::vector<Located> Upkeep::located_rows(const NodeState& node, int first, int last,
                                           Handle except) const {
   std::vector<Located> entries;
+  const std::size_t count = node.tables.routing_table.count_in(first, last);
+  entries.reserve(std::min(count + kNearInReply, kRowEntriesSentMax));
   node.tables.routing_table.for_each_in(first, last, [&](Handle peer, Proximity distance) {
     if (peer == except || entries.size() == kRowEntriesSentMax) return;
     entries.push_back({peer, distance});
@@ -144,26 +147,31 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const Neighbourho
   }
 }
 
-// Whoever is named is probed if its slot is empty or holds somebody who is probably farther.
+// Whoever is named is probed, unless dead, if its slot is empty or holds somebody who is probably
+// farther.
 void Upkeep::consider(NodeState& node, Step& step, Handle from,
                       const std::vector<Located>& entries) {
   const RoutingTable& table = node.tables.routing_table;
   const Proximity to_sender = distance_to(*node.directory, node.tables, from);
-  const Duration gain = worthwhile_gain(table);
+  std::optional<Duration> gain;  // asks the whole table
   for (const Located& entry : entries) {
     const NodeId& id = node.id(entry.peer);
     if (entry.peer == node.self || id == node.self_id()) continue;
     const RoutingTable::Held present = table.slot_of(id);
-    if (present.node == entry.peer || node.liveness.dead(node, step.now, entry.peer)) continue;
+    if (present.node == entry.peer) continue;
     if (PASTRY_BUG(gossiped_rows_unprobed) ||
         (PASTRY_BUG(passive_repair_unprobed) && entries.size() == 1)) {
+      if (node.liveness.dead(node, step.now, entry.peer)) continue;
       node.tables.routing_table.consider(entry.peer, {});
       continue;
     }
     if (present.node != kNoHandle && present.proximity.known()) {
       if (!to_sender.known() || !entry.distance.known()) continue;
+      // What most come to: one of the ways is as long as that to the present one already.
+      if (std::max(to_sender, entry.distance) >= present.proximity) continue;
+      if (!gain) gain = worthwhile_gain(table);
       if (!promising(to_sender.round_trip(), entry.distance.round_trip(),
-                     present.proximity.round_trip() - gain)) {
+                     present.proximity.round_trip() - *gain)) {
         continue;
       }
     }
@@ -202,6 +210,7 @@ void Upkeep::gossip(NodeState& node, Step& step) {
 void Upkeep::ask_for_rows(NodeState& node, Step& step, int level) {
   const RoutingTable& table = node.tables.routing_table;
   std::vector<std::pair<Proximity, Handle>> near;
+  near.reserve(table.size());
   table.for_each_in(level, table.rows_used() - 1,
                     [&](Handle peer, Proximity d) { near.emplace_back(d, peer); });
   if (near.empty()) return;

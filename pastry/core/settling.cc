@@ -44,6 +44,9 @@ Settling::Settling(const NodeState& node)
     : candidates_(*node.directory, node.self_id(), node.config->digit_bits) {}
 
 void Settling::keep(const std::vector<Row>& rows) {
+  std::size_t count = 0;
+  for (const Row& row : rows) count += row.entries.size();
+  candidates_.table.reserve(count);
   for (const Row& row : rows) {
     for (const Handle peer : row.entries) candidates_.table.consider(peer, Proximity());
   }
