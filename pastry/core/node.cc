@@ -346,7 +346,8 @@ NodeLoad Node::load() const {
   const NodeState& node = *state_;
   NodeLoad load;
   node.forwarder.count(load);
-  load.operations = node.operations.size();
+  load.operations = node.operations.pending();
+  load.timers = node.operations.timers();
   load.probes = node.liveness.probing_count();
   load.suspects = node.liveness.suspects().size();
   load.remembered_dead = node.liveness.remembered().size();

@@ -41,12 +41,13 @@ struct NodeCounters {
   std::uint64_t refused = 0;        // inputs refused (malformed, impossible, over a bound)
 };
 
-// What a node keeps at the moment beyond its tables; all zero when it is at rest.
+// What a node keeps at the moment beyond its tables; all work is zero when it is at rest.
 struct NodeLoad {
   std::size_t unacknowledged = 0;   // messages that wait for a hop's acknowledgement
   std::size_t kept = 0;             // messages that wait here for a root
   std::size_t copies = 0;           // of messages that wait for one at the next hop
-  std::size_t operations = 0;       // outcomes, answers and timers that applications wait for
+  std::size_t operations = 0;       // outcomes and answers that applications wait for
+  std::size_t timers = 0;           // of applications; many keep one always: no work by itself
   std::size_t probes = 0;           // peers asked whether they live
   std::size_t suspects = 0;         // silent peers, excluded from routing
   std::size_t remembered_dead = 0;  // tried now and then; no work by itself

@@ -41,10 +41,8 @@ class Operations {
   OperationId set_timer(Time at, ApplicationId application, std::uint64_t cookie);
   void cancel_timer(OperationId timer);
 
-  // What applications wait for, timers included.
-  std::size_t size() const {
-    return tables_ ? tables_->pending.size() + tables_->timers.size() : 0;
-  }
+  std::size_t pending() const { return tables_ ? tables_->pending.size() : 0; }
+  std::size_t timers() const { return tables_ ? tables_->timers.size() : 0; }
 
   Time deadline() const;
   // Gives memory back if nothing waits. Not during an upcall of advance() or peer_gone().
