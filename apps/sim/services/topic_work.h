@@ -8,7 +8,6 @@
 //  no-duplicates     no message comes twice to a subscription
 //  publisher-order   the messages of a publisher's session come in their order
 //  hole              where one is left out, a gap was reported
-//  position-order    positions ascend at each subscription
 //  credit            no more messages wait for a subscriber than it gave credit for
 //  consecutive       a publisher's messages are numbered without holes
 //  callback-once     an accepted publish is answered once, if its node lives
@@ -16,6 +15,7 @@
 //  walk-once         a walk of the tree is answered once, if its node lives
 //  publish-accepted  a publish or subscription is refused for lack of room only
 // In runs in which no live node can look dead, and in every run once it has healed:
+//  position-order    positions ascend at each subscription
 //  needless-gap      before anybody died, who takes what it gets has no gap
 //  lost              what was published after a subscription was reported attached, and was
 //                    acknowledged, came to it or a gap stands in its place
