@@ -13,11 +13,9 @@ using pastry::ErrorCode;
 using pastry::fail;
 
 constexpr std::size_t kListHeader = 8;
-constexpr std::size_t kAckEntry = 48;
+constexpr std::size_t kAckEntry = 64;
 constexpr std::size_t kBeatEntry = 40;
 constexpr std::size_t kPublishAckSize = 48;
-// No honest root or publisher gets there; sums of these cannot overflow.
-constexpr std::uint64_t kNumberMax = std::uint64_t{1} << 62;
 
 FieldWriter start(std::uint8_t* at, FrameKind kind, std::size_t count) {
   FieldWriter writer(at);
@@ -180,6 +178,8 @@ Payload encode_acks(std::span<const Ack> acks) {
     writer.put(ack.group)
         .put(ack.received.epoch)
         .put(ack.received.offset)
+        .put(ack.highest.epoch)
+        .put(ack.highest.offset)
         .put(ack.window_messages)
         .put(ack.window_bytes)
         .put(ack.fingerprint)
@@ -221,6 +221,8 @@ Result<std::vector<Ack>> decode_acks(ByteView payload) {
     ack.group = reader.take_id();
     ack.received.epoch = reader.take<std::uint64_t>();
     ack.received.offset = reader.take<std::uint64_t>();
+    ack.highest.epoch = reader.take<std::uint64_t>();
+    ack.highest.offset = reader.take<std::uint64_t>();
     ack.window_messages = reader.take<std::uint32_t>();
     ack.window_bytes = reader.take<std::uint32_t>();
     ack.fingerprint = reader.take<std::uint32_t>();

@@ -89,6 +89,7 @@ Result<Publish> decode_publish(ByteView payload);
 struct Ack {
   Key group;
   Position received;
+  Position highest;  // that the sender or anybody below it has
   std::uint32_t window_messages = 0;
   std::uint32_t window_bytes = 0;
   std::uint32_t fingerprint = 0;

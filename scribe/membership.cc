@@ -241,6 +241,7 @@ bool Membership::add_child(Context context, Topic& topic, Handle child, const Jo
   entry.join_number = join.number;
   entry.has_position = join.has_position;
   entry.received = join.position;
+  if (join.has_position) topic.note_highest(join.position);
   entry.heard = entry.progress = context.now();
   if (topic.attached()) {
     topic.path.push_back(context.self_id());

@@ -15,4 +15,8 @@ struct Position {
   friend constexpr auto operator<=>(const Position&, const Position&) = default;
 };
 
+// Bound on epochs, offsets and sequence numbers. No honest root or publisher gets there; sums of
+// these cannot overflow.
+inline constexpr std::uint64_t kNumberMax = std::uint64_t{1} << 62;
+
 }  // namespace scribe

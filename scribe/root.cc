@@ -18,20 +18,33 @@ void Root::become(Context context, Topic& topic) {
   if (topic.parent != kNoHandle) Shared::send(context, topic.parent, Leave{topic.group});
   topic.parent = kNoHandle;
   topic.place = Place::claiming;
+  topic.rising = false;
   ++topic.join_number;
+  claim(context, topic);
+}
+
+// Whoever comes from another tree of this topic (of a partition that healed, or made from a record
+// that the registry lost) takes what is below its position for repeated. So the root goes on above
+// it.
+void Root::rise_above_children(Context context, Topic& topic) {
+  if (topic.place != Place::root) return;
+  const Position given_out{topic.epoch, topic.next_offset - 1};
+  if (topic.highest <= given_out) return;
+  topic.rising = topic.head.epoch == topic.epoch;
+  topic.place = Place::claiming;
   claim(context, topic);
 }
 
 void Root::claim(Context context, Topic& topic) {
   const std::uint32_t number = ++topic.claim;
   if (shared_.registry() == nullptr) {
-    start(context, topic, topic.head.epoch + 1, topic.head.offset);
+    start(context, topic, {}, false);
     return;
   }
   topic.claim_pending = true;
   ++shared_.claims;
   shared_.registry()->claim(
-      context, topic.group, topic.name, topic.head,
+      context, topic.group, topic.name, std::max(topic.head, topic.highest),
       [this, group = topic.group, number](Context later, const Result<RootRecord>& record) {
         claimed(later, group, number, record);
       });
@@ -50,17 +63,27 @@ void Root::claimed(Context context, const Key& group, std::uint32_t number,
     return;
   }
   if (topic->name.empty() && shared_.group(record->topic) == group) topic->name = record->topic;
-  start(context, *topic, record->position.epoch, record->position.offset);
+  if (record->position.epoch <= topic->highest.epoch) {  // meanwhile somebody came who is above it
+    claim(context, *topic);
+    return;
+  }
+  start(context, *topic, record->position, !record->made);
 }
 
-void Root::start(Context context, Topic& topic, std::uint64_t epoch, std::uint64_t offset) {
-  topic.epoch = std::max(epoch, topic.head.epoch + 1);
-  topic.next_offset = std::max(offset, topic.head.offset) + 1;
+void Root::start(Context context, Topic& topic, const Position& claimed, bool succeeds) {
+  const Position known = std::max(topic.head, topic.highest);
+  topic.epoch = std::max(claimed.epoch, known.epoch + 1);
+  topic.next_offset = std::max(claimed.offset, known.offset) + 1;
   topic.positioned = true;
   topic.place = Place::root;
   topic.reported = topic.log.first();
+  if (std::exchange(topic.rising, false)) {
+    // Each side lacks what the other had: an offset that no message gets shows it to all.
+    Stream::note_gap(topic, 0);
+    topic.head = {topic.epoch, topic.next_offset++};
+  }
   // The former root's children are on their way; keep what they will ask for.
-  if (topic.epoch > 1) {
+  if (succeeds || known.epoch > 0) {
     topic.holds.push_back({topic.log.end(), context.now() + 8 * shared_.heartbeat(context)});
   }
   membership_.attach(context, topic, kNoHandle, {});
@@ -99,9 +122,14 @@ void Root::publish(Context context, Handle from, const Payload& payload, bool ro
 void Root::accept(Context context, Topic& topic, Handle from, const Publish& publish,
                   pastry::ByteView frame) {
   const PublisherKey key{context.id(from), publish.session};
+  const bool known = topic.seen.contains(key);
   PublisherSeen& seen = remember_publisher(topic, key, shared_.settings().publishers_max);
   seen.reply_to = from;
-  seen.last = std::max(seen.last, publish.base);
+  if (publish.base > seen.last) {
+    // Another root had these; they did not come here while there still was a parent.
+    if (known) Stream::note_gap(topic, publish.base - seen.last);
+    seen.last = publish.base;
+  }
   shared_.touch(context, topic);
   const std::uint64_t expected = seen.last + 1;
   if (publish.first_sequence > expected) {
@@ -130,6 +158,7 @@ void Root::accept(Context context, Topic& topic, Handle from, const Publish& pub
 }
 
 void Root::report(Context context, Topic& topic) {
+  rise_above_children(context, topic);
   if (topic.place != Place::root) return;
   const std::uint64_t released = Stream::released(topic);
   topic.reported = std::max(topic.reported, topic.log.first());

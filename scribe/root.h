@@ -27,7 +27,8 @@ class Root {
   void claim(Context context, Topic& topic);
   void claimed(Context context, const Key& group, std::uint32_t number,
                const Result<RootRecord>& record);
-  void start(Context context, Topic& topic, std::uint64_t epoch, std::uint64_t offset);
+  void start(Context context, Topic& topic, const Position& claimed, bool succeeds);
+  void rise_above_children(Context context, Topic& topic);
   void accept(Context context, Topic& topic, Handle from, const Publish& publish,
               pastry::ByteView frame);
   void send_report(Context context, const Topic& topic, const PublisherKey& key,

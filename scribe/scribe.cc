@@ -184,12 +184,14 @@ ForwardDecision Scribe::forward(Context context, pastry::ForwardedMessage& messa
   const Result<Control> control = decode_control(message.payload.view());
   const Join* join = control ? std::get_if<Join>(&*control) : nullptr;
   if (join == nullptr || join->group != message.key) return ForwardDecision::pass;
+  if (context.is_earlier_self(message.source)) return ForwardDecision::stop;
   return state().membership.join_passes(context, message.source, *join, false)
              ? ForwardDecision::stop
              : ForwardDecision::pass;
 }
 
 void Scribe::deliver(Context context, const pastry::Delivery& message) {
+  if (context.is_earlier_self(message.source)) return;
   const auto kind = frame_kind(message.payload.view());
   if (kind == FrameKind::publish) {
     state().root.publish(context, message.source, message.payload, true);

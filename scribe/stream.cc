@@ -72,7 +72,6 @@ void Stream::accept(Context context, Topic& topic, Segment segment) {
   }
   entry.segment = std::move(segment);
   if (note_publisher(topic, entry)) topic.duplicates += entry.skip;
-  if (entry.gap) topic.lost += std::max<std::uint64_t>(entry.missing, 1);
   topic.received += entry.segment.count() - entry.skip;
   append(context, topic, std::move(entry));
 }
@@ -101,7 +100,20 @@ bool Stream::note_publisher(Topic& topic, LogEntry& entry) {
   return entry.skip > 0;
 }
 
+void Stream::note_gap(Topic& topic, std::uint64_t missing) {
+  if (!topic.gap_due) topic.gap_after = topic.head;
+  topic.gap_due = true;
+  topic.gap_missing += missing;
+}
+
 void Stream::append(Context context, Topic& topic, LogEntry entry) {
+  if (std::exchange(topic.gap_due, false)) {
+    if (!entry.gap) entry.gap_after = topic.gap_after;
+    entry.gap = true;
+    entry.missing += std::exchange(topic.gap_missing, 0);
+    topic.gap_index = topic.log.end();
+  }
+  if (entry.gap) topic.lost += std::max<std::uint64_t>(entry.missing, 1);
   topic.head = entry.segment.last();
   topic.positioned = true;
   topic.traffic = context.now();
@@ -121,6 +133,7 @@ void Stream::ack(Context context, Handle from, const Ack& ack) {
   }
   Child& child = found->second;
   child.heard = context.now();
+  topic->note_highest(ack.highest);
   if (!child.accepted) return;
   child.has_children = ack.has_children;
   child.window_messages = ack.window_messages;
@@ -216,6 +229,7 @@ void Stream::pump_locals(Context context, Topic& topic) {
     if (!local.gone && !local.attached && topic.attached()) {
       local.attached = true;
       local.cursor = topic.log.end();
+      local.from = topic.head;
       local.progress = context.now();
       local.subscriber->attached(context, topic.group);
     }
@@ -259,14 +273,14 @@ void Stream::deliver_next(Context context, Topic& topic, LocalSubscriber& local,
   const std::size_t number = local.within++;
   const std::size_t at = local.at;
   local.at += size;
-  if (number < entry.skip) return;
+  const Position position{segment.first.epoch, segment.first.offset + number};
+  // A rewind for a child brings what was before a subscriber's time, too.
+  if (number < entry.skip || position <= local.from) return;
   --local.credit;
   ++topic.delivered;
-  local.subscriber->message(
-      context, TopicMessage{segment.group, segment.publisher, segment.session,
-                            segment.first_sequence + number,
-                            Position{segment.first.epoch, segment.first.offset + number},
-                            segment.frame.part(at, size)});
+  local.subscriber->message(context, TopicMessage{segment.group, segment.publisher, segment.session,
+                                                  segment.first_sequence + number, position,
+                                                  segment.frame.part(at, size)});
 }
 
 void Stream::pump_child(Context context, Topic& topic, Handle handle, Child& child) {
@@ -306,6 +320,7 @@ Ack Stream::make_ack(Context context, Topic& topic) const {
   topic.ack_sent = context.now();
   return {topic.group,
           topic.head,
+          std::max(topic.head, topic.highest),
           room.messages,
           room.bytes,
           topic.fingerprint,

@@ -49,6 +49,7 @@ struct LocalSubscriber {
   bool attached = false;
   bool gone = false;  // unsubscribed; removed by the next flush
   std::size_t credit = 0;
+  Position from;             // what is not above this was before its time
   std::uint64_t cursor = 0;  // index of the segment to deliver next
   std::size_t within = 0;    // messages of it already delivered
   std::size_t at = 0;        // and where in its frame the next one begins
@@ -108,6 +109,7 @@ struct Topic {
   std::uint32_t claim = 0;  // number of the claim under way
   Time claim_at{};          // when to claim again, while claiming and none is under way
   bool claim_pending = false;
+  bool rising = false;  // claims because somebody is above it, and gave out positions meanwhile
   std::vector<WaitingPublish> waiting;
   std::uint64_t reported = 0;  // index up to which publishers were told
 
@@ -118,8 +120,14 @@ struct Topic {
   bool trimmed = false;  // it no longer has everything since then
   int rewinds = 0;
   Position head;
+  Position highest;             // that anybody below has
   Position skip_to;             // the parent has nothing up to here
   std::uint64_t gap_index = 0;  // end of the log at the last gap by position
+  // Messages are missing before the next segment that say nothing by its position: so many at
+  // least, after `gap_after`.
+  bool gap_due = false;
+  std::uint64_t gap_missing = 0;
+  Position gap_after;
   std::vector<Hold> holds;
   std::map<PublisherKey, PublisherSeen> seen;
   bool ack_due = false;
@@ -142,6 +150,11 @@ struct Topic {
 
   bool attached() const { return place == Place::attached || place == Place::root; }
   bool is_root() const { return place == Place::root || place == Place::claiming; }
+  // Somebody below has this position.
+  void note_highest(const Position& position) {
+    const bool honest = position.epoch < kNumberMax && position.offset < kNumberMax;
+    if (honest && position > highest) highest = position;
+  }
   bool on_path(const NodeId& id) const {
     for (const NodeId& member : path) {
       if (member == id) return true;

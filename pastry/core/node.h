@@ -41,7 +41,7 @@ struct NodeCounters {
   std::uint64_t refused = 0;        // inputs refused (malformed, impossible, over a bound)
 };
 
-// What a node keeps at the moment beyond its tables; all zero when it is at rest.
+// What a node keeps at the moment beyond its tables; all work is zero when it is at rest.
 struct NodeLoad {
   std::size_t unacknowledged = 0;   // messages that wait for a hop's acknowledgement
   std::size_t kept = 0;             // messages that wait here for a root

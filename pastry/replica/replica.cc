@@ -220,6 +220,7 @@ Status Replica::status() const {
 // --- Upcalls ---
 
 void Replica::deliver(Context context, const Delivery& message) {
+  if (context.is_earlier_self(message.source)) return;
   const auto frame = decode(message.payload);
   if (!frame) return;
   if (const auto* locate = std::get_if<Locate>(&frame->message)) {

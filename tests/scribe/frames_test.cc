@@ -77,11 +77,12 @@ TEST_CASE("a publish frame becomes a segment, whole or without what is known alr
 }
 
 TEST_CASE("acknowledgements, heartbeats and publish acknowledgements survive the way") {
-  const Ack ack{kGroup, {4, 9}, 100, 2000, 0xfeed, true, false};
+  const Ack ack{kGroup, {4, 9}, {5, 1}, 100, 2000, 0xfeed, true, false};
   const auto acks = decode_acks(encode_acks(std::vector<Ack>{ack, Ack{}}).view());
   REQUIRE(acks);
   REQUIRE(acks->size() == 2);
   CHECK(acks->front().received == ack.received);
+  CHECK(acks->front().highest == ack.highest);
   CHECK(acks->front().window_messages == 100);
   CHECK(acks->front().window_bytes == 2000);
   CHECK(acks->front().fingerprint == 0xfeed);

@@ -50,6 +50,7 @@ class FakeRegistry final : public RootRegistry {
   void claim(Context context, const Key& group, std::string_view topic, const Position& known,
              ClaimCallback done) override {
     RootRecord& record = records[group];
+    record.made = record.topic.empty();
     if (record.topic.empty()) record.topic = topic;
     record.position.epoch = std::max(record.position.epoch, known.epoch) + 1;
     record.position.offset = std::max(record.position.offset, known.offset);

@@ -289,7 +289,11 @@ class Planner {
   void serve() {
     plan_.files = coin();
     plan_.topics = coin();
-    const std::uint64_t bursts = plan_.files || plan_.topics ? between(5, 40) : 0;
+    if (!plan_.files && !plan_.topics) return;
+    // The replica layer asks a whole replica set at once; with less it could never read a record.
+    Config& config = plan_.options.config;
+    config.pending_max = std::max(config.pending_max, std::size_t(2 * config.leaf_set));
+    const std::uint64_t bursts = between(5, 40);
     for (std::uint64_t i = 0; i < bursts; ++i) {
       const auto count = static_cast<std::uint32_t>(between(1, 8));
       add(moment(Duration{}, end_), ActionKind::work, any_node(), 0, count);

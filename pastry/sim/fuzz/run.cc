@@ -322,14 +322,16 @@ class World {
   }
 
   bool at_rest() const {
-    if (simulator_.in_flight() != simulator_.leases_in_flight() || watcher_.unanswered() != 0) {
+    // Asked first and always: they still have things to do before all is silent.
+    const bool guests_rest = !guests_ || guests_->unrest().empty();
+    if (!guests_rest || simulator_.in_flight() != simulator_.leases_in_flight() ||
+        watcher_.unanswered() != 0) {
       return false;
     }
     for (const auto& [id, node] : simulator_.active_nodes()) {
       if (!simulator_.node(node).load().at_rest()) return false;
     }
-    if (!ring_right() || routing_table_fill(simulator_) < kTableFill) return false;
-    return !guests_ || guests_->unrest().empty();
+    return ring_right() && routing_table_fill(simulator_) >= kTableFill;
   }
 
   void steady_traffic() {
@@ -384,7 +386,7 @@ class World {
               std::to_string(load.joiners) + ", reserved " + std::to_string(load.reserved);
     }
     if (!ring_right()) what += "\n" + check_ring(simulator_).text();
-    if (guests_) what += guests_->unrest();
+    if (guests_) what += "\n  " + guests_->unrest();
     watcher_.fail("at-rest", std::move(what));
   }
 
