@@ -21,9 +21,10 @@ $Cxx.namespace("scribe::schema");
 #     u64 session, u64 sequence number of the first message, Bodies.
 #     The messages have consecutive offsets and consecutive sequence numbers.
 #   2 acknowledgements, child → parent: u8 kind, u8 version, u16 count, u32 zero, then `count` times:
-#     id group, u64 epoch, u64 offset (the last message received without a hole), u32 messages and
-#     u32 bytes that the child takes beyond it, u32 fingerprint of the path it knows, u32 flags
-#     (1: something is missing, send again from there; 2: it has children of its own).
+#     id group, u64 epoch, u64 offset (the last message received without a hole), u64 epoch,
+#     u64 offset (the highest that it or anybody below it has), u32 messages and u32 bytes that the
+#     child takes beyond the first, u32 fingerprint of the path it knows, u32 flags (1: something is
+#     missing, send again from there; 2: it has children of its own).
 #     Cumulative; doubles as the child's heartbeat.
 #   3 publish, publisher → root: u8 kind, u8 version, u16 count (0: only asks for an
 #     acknowledgement), u16 length of the topic's name (0: not given), u16 zero, id group,

@@ -112,7 +112,7 @@ class Context {
   const NodeId& id(Handle node) const;
   // This node before it was restarted. What that sent may still arrive, and nobody waits for an
   // answer.
-  bool is_earlier_self(Handle node) const { return node != self() && id(node) == self_id(); }
+  bool is_earlier_self(Handle node) const;
   bool active() const;
   Random& random() const;
 

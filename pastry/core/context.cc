@@ -14,6 +14,9 @@ const Directory& Context::directory() const { return *node_->state_->directory; 
 Handle Context::self() const { return node_->state_->self; }
 const NodeId& Context::self_id() const { return node_->state_->self_id(); }
 const NodeId& Context::id(Handle node) const { return node_->state_->id(node); }
+bool Context::is_earlier_self(Handle node) const {
+  return id(node) == self_id() && directory().incarnation(node) < directory().incarnation(self());
+}
 bool Context::active() const { return node_->state_->active(); }
 Random& Context::random() const { return node_->state_->random; }
 
