@@ -27,9 +27,8 @@ namespace {
 // Whoever answered does not know yet that this node came back: what is sent to its earlier
 // incarnation reaches nobody.
 bool names_earlier_self(Context context, const std::vector<Handle>& peers) {
-  return std::any_of(peers.begin(), peers.end(), [context](Handle peer) {
-    return peer != context.self() && context.id(peer) == context.id(context.self());
-  });
+  return std::any_of(peers.begin(), peers.end(),
+                     [context](Handle peer) { return context.is_earlier_self(peer); });
 }
 
 }  // namespace
