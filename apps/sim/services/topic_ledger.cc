@@ -132,7 +132,7 @@ void TopicLedger::message(SubscriptionNumber number, const scribe::TopicMessage&
 
 void TopicLedger::check_place(SubscriptionNumber number, const scribe::TopicMessage& message) {
   Subscription& subscription = subscriptions_[number];
-  if (positions_ && message.position < subscription.next) {
+  if (message.position < subscription.next) {
     report_("position-order", name(subscription) + " got " + describe(message) + " after " +
                                   std::to_string(subscription.next.epoch) + "." +
                                   std::to_string(subscription.next.offset));

@@ -69,8 +69,6 @@ class TopicLedger {
 
   // Nothing may look dead that lives: gaps need a cause.
   void demand_causes(bool demand) { causes_ = demand; }
-  // There is one ring, so no position is given out twice.
-  void demand_positions(bool demand) { positions_ = demand; }
   // How many publishes were made when the demand for completeness began; before, nothing is judged.
   void demand_complete_from(PublishNumber number) { complete_from_ = number; }
 
@@ -160,7 +158,6 @@ class TopicLedger {
   std::map<std::tuple<NodeId, Key, std::uint64_t>, std::size_t> by_session_;
   std::uint64_t lives_ended_ = 0;
   bool causes_ = false;
-  bool positions_ = false;
   PublishNumber complete_from_ = 0;
   TopicFigures figures_;
 };

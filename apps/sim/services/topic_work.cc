@@ -61,7 +61,6 @@ TopicWork::TopicWork(sim::Simulator& simulator, sim::fuzz::Watcher& watcher, boo
         watcher_.fail(std::move(rule), std::move(what));
       }) {
   ledger_.demand_causes(crash_only);
-  ledger_.demand_positions(crash_only);
   ledger_.demand_complete_from(crash_only ? 0 : kNever);
 }
 
@@ -80,7 +79,6 @@ void TopicWork::gone(NodeIndex node) {
 void TopicWork::excuse() {
   crash_only_ = false;
   ledger_.demand_causes(false);
-  ledger_.demand_positions(false);
   ledger_.demand_complete_from(kNever);
 }
 

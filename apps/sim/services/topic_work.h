@@ -8,15 +8,16 @@
 //  no-duplicates     no message comes twice to a subscription
 //  publisher-order   the messages of a publisher's session come in their order
 //  hole              where one is left out, a gap was reported
+//  position-order    positions ascend at each subscription
 //  credit            no more messages wait for a subscriber than it gave credit for
 //  consecutive       a publisher's messages are numbered without holes
 //  callback-once     an accepted publish is answered once, if its node lives
 //  callback-order    and in the order of the publishes of a topic
 //  walk-once         a walk of the tree is answered once, if its node lives
 //  publish-accepted  a publish or subscription is refused for lack of room only
-// In runs in which no live node can look dead, and in every run once it has healed:
-//  position-order    positions ascend at each subscription
+// In runs in which no live node can look dead:
 //  needless-gap      before anybody died, who takes what it gets has no gap
+// In those, and in every run once it has healed:
 //  lost              what was published after a subscription was reported attached, and was
 //                    acknowledged, came to it or a gap stands in its place
 // Once the ring is right, within the time for rest:
