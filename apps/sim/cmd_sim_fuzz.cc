@@ -1,4 +1,5 @@
-// pastry sim fuzz: random configurations and schedules against the invariants of the overlay.
+// pastry sim fuzz: random configurations and schedules against the invariants of the overlay and of
+// the services on it.
 #include <algorithm>
 #include <iomanip>
 #include <sstream>
@@ -83,7 +84,19 @@ std::string marks_text(const CampaignReport& report) {
   return text.str();
 }
 
-std::string to_text(const CampaignReport& report) {
+// What the services did, a line for each kind.
+std::string services_text(const CampaignReport& report) {
+  std::ostringstream text;
+  for (const auto& [what, often] : report.guests) {
+    std::string words = what;
+    std::replace(words.begin(), words.end(), '_', ' ');
+    text << "  " << std::left << std::setw(34) << words << std::right << std::setw(9) << often
+         << "\n";
+  }
+  return text.str();
+}
+
+std::string to_text(const CampaignReport& report, bool overlay_only) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(1);
   text << report.seeds << " seeds, " << report.failures.size() << " failed; " << report.crash_only
@@ -95,11 +108,7 @@ std::string to_text(const CampaignReport& report) {
        << " where nodes can look dead, repeated " << report.repeated << "\n";
   text << "healing     " << report.healing_mean_beats << " heartbeat periods on average, "
        << report.healing_max_beats << " at most\n";
-  if (!report.guests.empty()) {
-    text << "services   ";
-    for (const auto& [what, often] : report.guests) text << " " << what << " " << often;
-    text << "\n";
-  }
+  if (!report.guests.empty()) text << "services\n" << services_text(report);
   const auto unreached = std::count(report.marks.begin(), report.marks.end(), 0U);
   text << "rare paths  " << kMarkCount - static_cast<std::size_t>(unreached) << " of " << kMarkCount
        << " reached, by so many seeds:\n"
@@ -110,7 +119,8 @@ std::string to_text(const CampaignReport& report) {
          << failure.result.violation->what << "\n";
   }
   if (!report.failures.empty()) {
-    text << "see: " << program().name << " replay " << report.failures.front().seed << "\n";
+    text << "see: " << program().name << " replay " << report.failures.front().seed
+         << (overlay_only ? " --overlay-only" : "") << "\n";
   }
   return text.str();
 }
@@ -126,7 +136,8 @@ Result<Exit> run_fuzz(const Invocation& invocation) {
   campaign.events_min = static_cast<std::uint64_t>(reader.integer("events", 0, 100'000'000));
   campaign.time_max = std::chrono::minutes(reader.integer("minutes", 0, 100'000));
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
-  if (!options.flag("overlay-only")) campaign.guests = fuzz_guests();
+  const bool overlay_only = options.flag("overlay-only");
+  if (!overlay_only) campaign.guests = fuzz_guests();
   give_up_after(invocation);
 
   const std::uint64_t seeds = campaign.last - campaign.first + 1;
@@ -134,7 +145,7 @@ Result<Exit> run_fuzz(const Invocation& invocation) {
   if (!invocation.json) campaign.progress = [&](std::uint64_t done) { progress.show(done); };
   const CampaignReport report = run_campaign(campaign);
   const Result<Exit> printed =
-      invocation.json ? print(to_json(report)) : print_text(to_text(report));
+      invocation.json ? print(to_json(report)) : print_text(to_text(report, overlay_only));
   if (!printed) return printed;
   return report.failures.empty() ? Exit::done : Exit::violated;
 }
@@ -144,10 +155,12 @@ Result<Exit> run_fuzz(const Invocation& invocation) {
 extern const Command kSimFuzzCommand;
 const Command kSimFuzzCommand{
     .name = "sim fuzz",
-    .summary = "Runs random configurations and schedules against the overlay's invariants.",
+    .summary = "Runs random configurations and schedules against what the overlay promises.",
     .details =
-        "Each seed is a simulation of its own. A seed that breaks a rule is printed, and the "
-        "exit code is 10; `pastry replay SEED` shows what happened.",
+        "Each seed is a simulation of its own. In `pastry` (`pastry-sim` has no services) nodes "
+        "also store files and publish, and what is promised for these is checked, too. A seed that "
+        "breaks a rule is printed, and the exit code is 10; `pastry replay SEED` shows what "
+        "happened.",
     .example = "pastry sim fuzz --seeds 1-1000",
     .timeout = "0",
     .options = {{"seeds", 0, "A-B", "the seeds", "1-100"},
