@@ -61,20 +61,10 @@ void NodeState::sort_nearest_first(std::vector<Handle>& peers) const {
 }
 
 bool NodeState::knows_replica_set(const Key& key, int k) const {
-  const LeafSet& leaves = tables.leaf_set;
   // After a death the sides may overlap for a moment although the ring is larger: the set is sure
   // to be whole only when nobody is left to be asked.
-  if (leaves.knows_whole_ring()) return !liveness.probing_leaves();
-  if (!leaves.covers(key)) return false;
-  // Who lies beyond an end of the leaf set is farther from the key than the node at that end; it
-  // could only take the place of one that is farther still. Where a whole side died the node itself
-  // is the end.
-  const Handle first = leaves.left().empty() ? kNoHandle : leaves.left().back();
-  const Handle last = leaves.right().empty() ? kNoHandle : leaves.right().back();
-  const std::vector<Handle> closest = leaves.closest(key, static_cast<std::size_t>(k));
-  return std::all_of(closest.begin(), closest.end(), [&](Handle member) {
-    return member == closest.back() || (member != first && member != last);
-  });
+  if (tables.leaf_set.knows_whole_ring() && liveness.probing_leaves()) return false;
+  return pastry::knows_replica_set(*directory, tables, self, key, k);
 }
 
 void NodeState::insert_leaf(Step& step, Handle peer) {

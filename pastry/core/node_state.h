@@ -73,7 +73,7 @@ struct NodeState {
   void send_direct(Step& step, Handle to, Direct&& direct, Priority priority);
   // By distance to this node on the ring.
   void sort_nearest_first(std::vector<Handle>& peers) const;
-  // Whether the leaf set tells the k nodes closest to `key` for sure.
+  // Whether replica_set() is for sure what the root of `key` chooses (routing.h).
   bool knows_replica_set(const Key& key, int k) const;
   Duration probe_time() const { return config->probe_time(); }
   void emit(Step& step, NodeEvent&& event) { step.out->events.push_back(std::move(event)); }

@@ -51,6 +51,14 @@ class RareCase {
   bool excluded_would_do_ = false;
 };
 
+bool domains_differ(const Directory& directory, const std::vector<Handle>& nodes) {
+  for (auto node = nodes.begin(); node != nodes.end(); ++node) {
+    const auto alike = [&](Handle other) { return directory.same_domain(*node, other); };
+    if (std::any_of(std::next(node), nodes.end(), alike)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Tables::Tables(const Directory& directory, const NodeId& self_id, int digit_bits, int leaf_set_size,
@@ -89,12 +97,31 @@ NextHop next_hop(const Directory& directory, const Tables& tables, const Key& ke
   return {deliver ? RoutingRule::deliver : RoutingRule::stuck, kNoHandle};
 }
 
+std::vector<Handle> root_view(const Tables& tables, Handle self, const Key& key) {
+  const LeafSet& leaves = tables.leaf_set;
+  if (leaves.knows_whole_ring()) {
+    std::vector<Handle> ring = leaves.members();
+    ring.push_back(self);
+    return ring;
+  }
+  std::vector<Handle> arc(leaves.left().rbegin(), leaves.left().rend());
+  arc.push_back(self);
+  arc.insert(arc.end(), leaves.right().begin(), leaves.right().end());
+  const Handle closest = leaves.closest(key);
+  const auto root = std::find(arc.begin(), arc.end(), closest == kNoHandle ? self : closest);
+  const std::ptrdiff_t reach = leaves.capacity() / 2;
+  const auto first = root - std::min(reach, root - arc.begin());
+  const auto last = root + std::min(reach, arc.end() - root - 1);
+  return {first, last + 1};
+}
+
 std::vector<Handle> replica_set(const Directory& directory, const Tables& tables, Handle self,
                                 const Key& key, int k) {
   if (k <= 0) return {};
   const auto wanted = static_cast<std::size_t>(k);
-  std::vector<Handle> nearest = tables.leaf_set.closest(key, SIZE_MAX);
-  std::replace(nearest.begin(), nearest.end(), kNoHandle, self);
+  std::vector<Handle> nearest = root_view(tables, self, key);
+  std::sort(nearest.begin(), nearest.end(),
+            [&](Handle a, Handle b) { return closer(key, directory.id(a), directory.id(b)); });
   if (nearest.size() <= wanted) return nearest;
 
   std::vector<Handle> chosen;
@@ -115,6 +142,24 @@ std::vector<Handle> replica_set(const Directory& directory, const Tables& tables
     if (taken[i]) chosen.push_back(nearest[i]);
   }
   return chosen;
+}
+
+bool knows_replica_set(const Directory& directory, const Tables& tables, Handle self,
+                       const Key& key, int k) {
+  const LeafSet& leaves = tables.leaf_set;
+  if (leaves.knows_whole_ring()) return true;
+  if (!leaves.covers(key)) return false;
+  const bool root = leaves.closest(key) == kNoHandle;
+  if (root && leaves.complete()) return true;  // it decides, by what it sees
+  const std::vector<Handle> chosen = replica_set(directory, tables, self, key, k);
+  // One of a new failure domain, however far, would come before a second one of the same.
+  if (static_cast<int>(chosen.size()) < k || !domains_differ(directory, chosen)) return false;
+  // Whom the root sees and this node does not lies beyond an end of the view: farther from the key
+  // than the node at that end, and could only take the place of one that is farther still.
+  const std::vector<Handle> view = root_view(tables, self, key);
+  const NodeId& farthest = directory.id(chosen.back());
+  return !closer(key, directory.id(view.front()), farthest) &&
+         !closer(key, directory.id(view.back()), farthest);
 }
 
 }  // namespace pastry

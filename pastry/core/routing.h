@@ -60,12 +60,23 @@ struct NextHop {
 NextHop next_hop(const Directory& directory, const Tables& tables, const Key& key,
                  std::span<const Handle> excluded = {});
 
-// The replica set of `key` as this node sees it: up to k nodes in the order of their distance to
-// the key, nearest first, the node itself among them as `self`. Walks outwards from the key, skips
-// nodes of a failure domain already used, then fills up from the skipped (ARCHITECTURE.md,
-// storage). `self` is this node's own handle in the directory. A pure function of the leaf set and
-// the domain labels; correct as long as key is within the range of the leaf set and k <= l/2 + 1.
+// Of this node and its leaf set, in ring order, those that the root of `key` surely has in its own
+// leaf set (or is): it stands in the middle of l nodes, this node sees l others. What the root does
+// not see takes no part in its choice.
+std::vector<Handle> root_view(const Tables& tables, Handle self, const Key& key);
+
+// The replica set of `key`: up to k nodes in the order of their distance to the key, nearest first,
+// the node itself among them as `self`. Walks outwards from the key, skips nodes of a failure
+// domain already used, then fills up from the skipped (ARCHITECTURE.md, storage). The root decides:
+// others choose from their root_view(), so that whoever the root chose finds itself in its own set,
+// with this k and any larger one. `self` is this node's own handle in the directory. A pure
+// function of the leaf set and the domain labels; correct as long as key is within the range of the
+// leaf set and k <= l/2 + 1.
 std::vector<Handle> replica_set(const Directory& directory, const Tables& tables, Handle self,
                                 const Key& key, int k);
+
+// Whether replica_set() is for sure what the root chooses.
+bool knows_replica_set(const Directory& directory, const Tables& tables, Handle self,
+                       const Key& key, int k);
 
 }  // namespace pastry

@@ -185,6 +185,64 @@ TEST_CASE("replica set: nodes of one process are one domain") {
         std::vector<Handle>{nodes[0], nodes[3]});
 }
 
+TEST_CASE("replica set: whom the root chooses finds itself in its own, and who is sure agrees") {
+  Random random(33);
+  int sure = 0;
+  int unsure = 0;
+  for (std::uint32_t round = 0; round < 1500; ++round) {
+    CAPTURE(round);
+    // Few domains with many nodes each, rings from hardly larger than a leaf set upwards.
+    const std::size_t size = 4 + random.below(30);
+    const auto domains = static_cast<std::uint32_t>(1 + random.below(8));
+    const int leaf_set = 2 << random.below(4);
+    const int half = leaf_set / 2;
+    std::vector<NodeId> ids;
+    for (std::size_t i = 0; i < size; ++i) ids.push_back(random.id());
+    std::sort(ids.begin(), ids.end());
+    Directory directory;
+    std::vector<Handle> nodes;
+    for (const NodeId& id : ids) {
+      nodes.push_back(
+          directory.intern(peer(id, 1, static_cast<std::uint32_t>(random.below(domains)))));
+    }
+    std::vector<Tables> tables;
+    for (std::size_t i = 0; i < size; ++i) {
+      tables.emplace_back(directory, ids[i], 4, leaf_set, 0);
+      for (int step = -half; step <= half; ++step) {
+        const auto other = (i + 64 * size + static_cast<std::size_t>(step)) % size;
+        if (other != i) tables[i].leaf_set.insert(nodes[other]);
+      }
+    }
+    for (int tries = 0; tries < 10; ++tries) {
+      const Key key = random.id();
+      const int k = 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(half) + 1));
+      const auto root = static_cast<std::size_t>(
+          std::min_element(ids.begin(), ids.end(),
+                           [&](const NodeId& a, const NodeId& b) { return closer(key, a, b); }) -
+          ids.begin());
+      const auto set_of = [&](std::size_t node, int copies) {
+        return replica_set(directory, tables[node], nodes[node], key, copies);
+      };
+      const auto chosen = set_of(root, k);
+      CHECK(knows_replica_set(directory, tables[root], nodes[root], key, k));
+      for (std::size_t i = 0; i < size; ++i) {
+        const bool member = std::find(chosen.begin(), chosen.end(), nodes[i]) != chosen.end();
+        for (const int copies : {k, half + 1}) {
+          if (!member) continue;
+          const auto own = set_of(i, copies);
+          CHECK(std::find(own.begin(), own.end(), nodes[i]) != own.end());
+        }
+        const bool knows = knows_replica_set(directory, tables[i], nodes[i], key, k);
+        if (knows) CHECK(set_of(i, k) == chosen);
+        if (member) ++(knows ? sure : unsure);
+      }
+    }
+  }
+  // The comparison means something only if both occurred.
+  CHECK(sure > 10000);
+  CHECK(unsure > 1000);
+}
+
 TEST_CASE("PAST 2.2: the root knows the k closest, k up to l/2 + 1, across the wrap") {
   std::vector<NodeId> ids = random_ids(60, 31);
   ids.push_back(kZeroId);
