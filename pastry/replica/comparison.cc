@@ -1,7 +1,8 @@
 #include "pastry/replica/comparison.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "pastry/replica/placement.h"
 
 namespace pastry::replica {
 
@@ -9,14 +10,6 @@ namespace {
 
 // Questions answered at a time; a peer asks one at a time, so honest ones never meet the bound.
 constexpr std::size_t kAnsweringMax = 256;
-
-std::vector<Handle> set_of(Context context, const StoreName& name, int replicas) {
-  return context.replica_set(name.key(), std::min(replicas, context.config().replicas_max()));
-}
-
-bool contains(const std::vector<Handle>& nodes, Handle node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
 
 }  // namespace
 
@@ -45,8 +38,8 @@ void Comparison::add_page(Context context, std::shared_ptr<Sum> sum) {
     for (const StoreEntry& stored : page->entries) {
       const auto entry = entry_info(stored);
       if (!entry) continue;
-      const auto set = set_of(c, entry->name, entry->meta.replicas);
-      if (!contains(set, c.self()) || !contains(set, sum->to.from)) continue;
+      const auto place = placement(c, entry->name.key(), entry->meta.replicas);
+      if (!compared_with(c, place, sum->to.from)) continue;
       ++sum->count;
       sum->sum += fingerprint(*entry);
     }
@@ -78,7 +71,7 @@ void Comparison::offer(Context context, const Incoming& message, Offer request) 
   judgement->answer.answers.assign(entries.size(), static_cast<std::uint8_t>(OfferStatus::refused));
   judgement->waiting = entries.size() + 1;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (!contains(set_of(context, entries[i].name, entries[i].replicas), context.self())) {
+    if (!placement(context, entries[i].name.key(), entries[i].replicas).member) {
       --judgement->waiting;
       continue;
     }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "pastry/replica/placement.h"
+
 namespace pastry::replica {
 
 namespace {
@@ -51,8 +53,7 @@ Custodian::Custodian(const Options& options, Calls& calls, Damaged damaged)
     : options_(&options), calls_(&calls), damaged_(std::move(damaged)) {}
 
 bool Custodian::near(Context context, const Key& key) {
-  const auto set = context.replica_set(key, context.config().replicas_max());
-  return std::find(set.begin(), set.end(), context.self()) != set.end();
+  return placement(context, key, context.config().replicas_max()).member;
 }
 
 void Custodian::locate(Context context, const Delivery& message, const Locate& request) {

@@ -1,6 +1,6 @@
 #include "pastry/replica/hand_over_operation.h"
 
-#include <algorithm>
+#include "pastry/replica/placement.h"
 
 namespace pastry::replica {
 
@@ -10,11 +10,12 @@ void HandOverOperation::attempt(Context context) {
 
 void HandOverOperation::on_located(Context context, const Located& located,
                                    const std::vector<Handle>& peers) {
-  const bool member = std::find(peers.begin(), peers.end(), context.self()) != peers.end();
-  if (member || !located.sure) return finish(context, false);
-  waiting_ = peers.size();
+  member_ = contains(peers, context.self());
+  waiting_ = peers.size() - (member_ ? 1 : 0);
   confirmed_ = 0;
+  if (!located.sure || waiting_ == 0) return finish(context, false);
   for (const Handle peer : peers) {
+    if (peer == context.self()) continue;
     operations_.calls.request(
         context, peer, Offer{{line_}}, patience(0),
         [weak = weak_from_this(), this](Context c, const Result<Frame>& answer) {
@@ -31,6 +32,7 @@ void HandOverOperation::answered(Context context, const Result<Frame>& answer) {
                      judged->answers[0] == static_cast<std::uint8_t>(OfferStatus::holds);
   if (holds) ++confirmed_;
   if (--waiting_ > 0) return;
+  if (member_) return finish(context, false);
   if (confirmed_ == peers_.size()) return finish(context, true);
   // Those that lack it are fetching it now.
   retry(context, {ErrorCode::unavailable, "not all members have it yet"});

@@ -1,8 +1,9 @@
-// Gives an entry that lies far from this node's place on the ring to those who should hold it.
+// Gives an entry of which this node cannot tell who should hold it to those who should.
 //
 // A node that was away, or around which many others joined, may hold entries whose replica set its
 // own leaf set does not tell any more: the root is asked, and its members fetch the entry from
-// here.
+// here. If the node turns out to be a member itself, the others are told once and it keeps its
+// copy.
 #pragma once
 
 #include <vector>
@@ -13,7 +14,7 @@ namespace pastry::replica {
 
 class HandOverOperation final : public Operation {
  public:
-  // `done` is told whether all members of the set have confirmed theirs.
+  // `done` is told whether this node is no member and all that are have confirmed theirs.
   using Done = std::function<void(Context, bool confirmed)>;
 
   HandOverOperation(Operations& operations, ApplicationId caller, const EntryInfo& entry,
@@ -33,6 +34,7 @@ class HandOverOperation final : public Operation {
 
   const Offered line_;
   Done done_;
+  bool member_ = false;
   std::size_t waiting_ = 0;
   std::size_t confirmed_ = 0;
 };

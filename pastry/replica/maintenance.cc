@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pastry/replica/hand_over_operation.h"
+#include "pastry/replica/placement.h"
 
 namespace pastry::replica {
 
@@ -17,17 +18,16 @@ constexpr Duration kPeerTimeout = seconds(3);
 constexpr std::size_t kHandOversMax = 64;
 constexpr Duration kHandOverDeadline = seconds(30);
 
-bool contains(const std::vector<Handle>& nodes, Handle node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
-
 }  // namespace
 
 struct Maintenance::Page {
   struct Line {
     EntryInfo entry;
-    std::vector<Handle> set;  // where it should be
-    bool member = false;      // this node belongs to the set
+    // Where it should be; if this node is not sure, of those only the root and itself.
+    std::vector<Handle> set;
+    bool member = false;  // this node belongs to the set
+    bool sure = false;
+    bool agreed = false;  // not sure, but the root counts this node among the members
     bool young = false;
     std::vector<Handle> confirmed;  // others of the set that hold it
   };
@@ -170,20 +170,20 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
                                             : counted_.blobs);
   counted_.bytes += entry.size;
   Page::Line line;
-  line.set = context.replica_set(
-      entry.name.key(), std::min<int>(entry.meta.replicas, context.config().replicas_max()));
-  line.member = contains(line.set, context.self());
+  const Placement where = placement(context, entry.name.key(), entry.meta.replicas);
+  line.member = where.member;
+  line.sure = where.sure;
   const std::int64_t age = context.wall_time().unix_seconds - entry.meta.created;
   line.young = age >= 0 && age < kYoungSeconds;
-  if (!context.knows_replica_set(entry.name.key(), entry.meta.replicas)) {
-    // Who stands at the end of its leaf set may take itself for a member because it does not see
-    // the nearer ones beyond: the root does.
-    if (!line.member || !line.young) hand_over(context, entry);
-    if (!line.member) {
-      missing_ = true;
-      only_young_ = false;
-      return;
-    }
+  if (!line.sure && !line.member) {
+    hand_over(context, entry);
+    missing_ = true;
+    only_young_ = false;
+    return;
+  }
+  for (const Handle node : where.set) {
+    const bool own = node == context.self();
+    if (line.sure || own || compared_with(context, where, node)) line.set.push_back(node);
   }
   for (const Handle node : line.set) {
     if (node == context.self()) continue;
@@ -211,21 +211,27 @@ void Maintenance::compare(Context context, const std::shared_ptr<Page>& page) {
                           work.sum};
     calls_->request(context, peer, summary, kPeerTimeout,
                     [this, page, node = peer](Context c, const Result<Frame>& answer) {
-                      const auto* summarised =
+                      const auto* summed =
                           answer ? std::get_if<Summarised>(&answer->message) : nullptr;
-                      if (summarised == nullptr) return compared(c, page);
-                      Page::Peer& with = page->peers.at(node);
-                      for (const std::size_t i : with.shared) {
-                        Page::Line& line = page->lines[i];
-                        if (summarised->same) {
-                          line.confirmed.push_back(node);
-                        } else if (!line.young) {
-                          with.offers.push_back(i);
-                        }
-                      }
-                      offer_to(c, page, node);
+                      if (summed == nullptr) return compared(c, page);
+                      summarised(c, page, node, *summed);
                     });
   }
+}
+
+void Maintenance::summarised(Context context, const std::shared_ptr<Page>& page, Handle peer,
+                             const Summarised& answer) {
+  Page::Peer& with = page->peers.at(peer);
+  for (const std::size_t i : with.shared) {
+    Page::Line& line = page->lines[i];
+    if (answer.same) {
+      line.confirmed.push_back(peer);
+      line.agreed = true;
+    } else if (!line.young) {
+      with.offers.push_back(i);
+    }
+  }
+  offer_to(context, page, peer);
 }
 
 void Maintenance::offer_to(Context context, const std::shared_ptr<Page>& page, Handle peer) {
@@ -258,6 +264,9 @@ void Maintenance::compared(Context context, const std::shared_ptr<Page>& page) {
 // All peers have answered: what is missing, and what may go?
 void Maintenance::judge(Context context, Page& page) {
   for (const Page::Line& line : page.lines) {
+    // Who stands at the end of its leaf set may take itself for a member because it does not see
+    // the nearer ones beyond: the root does.
+    if (!line.sure && !line.agreed && !line.young) hand_over(context, line.entry);
     const std::size_t others = line.set.size() - (line.member ? 1 : 0);
     const std::size_t k = line.entry.meta.replicas;
     const std::size_t copies = line.confirmed.size() + (line.member ? 1 : 0);

@@ -4,7 +4,8 @@
 // With each peer that should hold some of a page's entries too it compares number and sum of
 // fingerprints, on difference the entries themselves; the peer then fetches what it lacks. An entry
 // whose replica set this node has left is offered to all its members, and dropped when all of them
-// have confirmed theirs.
+// have confirmed theirs. A node that is not sure who the members are compares with the root alone,
+// and asks it by name where they differ.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,8 @@ class Maintenance {
   void scanned(Context context, const StoreScanDone& scan);
   void place(Context context, Page& page, EntryInfo entry);
   void compare(Context context, const std::shared_ptr<Page>& page);
+  void summarised(Context context, const std::shared_ptr<Page>& page, Handle peer,
+                  const Summarised& answer);
   void offer_to(Context context, const std::shared_ptr<Page>& page, Handle peer);
   void compared(Context context, const std::shared_ptr<Page>& page);
   void judge(Context context, Page& page);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "pastry/replica/operation.h"
+#include "pastry/replica/placement.h"
 #include "pastry/replica/replica.h"
 
 namespace pastry::replica {
@@ -13,18 +14,6 @@ namespace {
 constexpr std::size_t kJobsPerRecord = 256;
 constexpr std::size_t kRecordsAtATime = 4096;
 constexpr std::size_t kFreshMax = 65536;
-
-// With small leaf sets a batch of newcomers may be the whole replica set: those just beyond know
-// what was there before.
-constexpr std::size_t kNeighboursAsked = 8;
-
-std::vector<Handle> who_may_know(Context context, const Key& key) {
-  std::vector<Handle> nodes = context.replica_set(key, context.config().replicas_max());
-  for (const Handle node : context.neighbor_set(kNeighboursAsked)) {
-    if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
-  }
-  return nodes;
-}
 
 bool present(Answer answer) { return answer == Answer::ok || answer == Answer::removed; }
 
@@ -100,7 +89,7 @@ void RecordKeeper::ask_all(Context context, const StoreName& name) {
   Work& work = work_[name];
   work.epoch = epoch_;
   work.findings.clear();
-  for (const Handle node : who_may_know(context, name.key())) {
+  for (const Handle node : who_may_know(context, name.key(), context.config().replicas_max())) {
     work.findings.push_back({node, Answer::failed, {}});
   }
   work.waiting = work.findings.size();

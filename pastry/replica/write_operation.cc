@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "pastry/replica/placement.h"
+
 namespace pastry::replica {
 
 namespace {
-
-bool contains(const std::vector<Handle>& nodes, Handle node) {
-  return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
-}
 
 Error too_few(int wanted, int stores) {
   return {ErrorCode::unavailable, "too few replicas: " + std::to_string(wanted) +

@@ -96,6 +96,47 @@ TEST_CASE("where names the holders in the order of distance") {
   }
 }
 
+// Where a few failure domains have many nodes each, what the root sees and what the nodes it
+// chooses see differ most.
+TEST_CASE("with few failure domains copies go where the root says, and stay there") {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    World world(300 + seed);
+    const std::size_t domains = 2 + seed % 3;
+    std::vector<std::string> labels;
+    for (std::size_t i = 0; i < 12; ++i) labels.push_back("domain " + std::to_string(i % domains));
+    for (std::size_t i = labels.size(); i > 1; --i) {
+      std::swap(labels[i - 1], labels[world.chance().below(i)]);
+    }
+    for (const std::string& label : labels) world.grow_in(label);
+    std::vector<StoreName> names;
+    for (int i = 0; i < 60; ++i) {
+      names.push_back(world.name());
+      const Time begun = world->now();
+      const auto put = world.put(world.some_active(), names.back(), world.bytes(100));
+      REQUIRE_MESSAGE(put, put.error().message);
+      CHECK(world->now() - begun < seconds(1));
+      CHECK(world.holders(names.back()) == world.chosen(names.back(), 3));
+    }
+    world->run_for(minutes(3));
+    std::uint64_t pulled = 0;
+    for (const StoreName& name : names) CHECK(world.holders(name) == world.chosen(name, 3));
+    for (const NodeIndex node : world.nodes()) {
+      const Status status = world.replica(node).status();
+      CHECK(status.settled);
+      CHECK(status.under_replicated == 0);
+      pulled += status.pulled;
+    }
+    CHECK(pulled == 0);
+    // And again after a death.
+    world.crash(world.nodes()[3]);
+    world->run_for(minutes(3));
+    for (const StoreName& name : names) {
+      CHECK(world.holders(name) == world.chosen(name, 3));
+    }
+  }
+}
+
 TEST_CASE("any k - 1 holders may die at any moment of a put") {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     CAPTURE(seed);

@@ -63,17 +63,11 @@ class World {
 
   // Founds or joins so many nodes and waits until they are active.
   void grow(std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const NodeIndex node = simulator_->add_node();
-      nodes_.push_back(node);
-      if (nodes_.size() == 1) {
-        simulator_->found(node);
-      } else {
-        simulator_->join(node, some_active());
-      }
-      REQUIRE(simulator_->run_until([&] { return simulator_->active(node); },
-                                    simulator_->now() + minutes(2)));
-    }
+    for (std::size_t i = 0; i < count; ++i) add(simulator_->add_node());
+  }
+  // Likewise one node at a random place, in a failure domain.
+  void grow_in(const std::string& domain) {
+    add(simulator_->add_node(Id(chance_.next(), chance_.next()), domain));
   }
 
   const std::vector<NodeIndex>& nodes() const { return nodes_; }
@@ -172,6 +166,17 @@ class World {
     return info ? std::optional<EntryInfo>(*info) : std::nullopt;
   }
 
+  // The replica set as the root of the key sees it.
+  std::set<NodeIndex> chosen(const StoreName& name, int k) {
+    std::set<NodeIndex> nodes;
+    simulator_->run(closest(name.key(), 1)[0], ApplicationId{77}, [&](Context context) {
+      for (const Handle member : context.replica_set(name.key(), k)) {
+        nodes.insert(simulator_->node_of(member));
+      }
+    });
+    return nodes;
+  }
+
   // The k live nodes closest to the key by the simulator's own list.
   std::vector<NodeIndex> closest(const Key& key, std::size_t k) {
     std::vector<std::pair<NodeId, NodeIndex>> all(simulator_->active_nodes().begin(),
@@ -201,6 +206,17 @@ class World {
   Options options;
 
  private:
+  void add(NodeIndex node) {
+    nodes_.push_back(node);
+    if (nodes_.size() == 1) {
+      simulator_->found(node);
+    } else {
+      simulator_->join(node, some_active());
+    }
+    REQUIRE(simulator_->run_until([&] { return simulator_->active(node); },
+                                  simulator_->now() + minutes(2)));
+  }
+
   Random chance_;
   std::unique_ptr<sim::Simulator> simulator_;
   std::vector<NodeIndex> nodes_;
