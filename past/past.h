@@ -57,6 +57,8 @@ struct NewFile {
   int k = 3;
   int at_least = 0;                   // see replica::Copies
   std::optional<std::uint64_t> size;  // if known: finish() refuses another one
+  // How long a single block may take, at most Options::block_deadline; zero: that.
+  Duration patience{};
 };
 
 struct PutResult {

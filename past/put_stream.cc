@@ -143,7 +143,9 @@ void PutStream::put(Context context, const StoreName& name, Payload value, bool 
                     std::function<void(Context, const pastry::replica::PutResult&)> stored) {
   ++under_way_;
   pastry::replica::BlobOptions blob;
-  blob.copies = {file_.k, file_.at_least, options_.block_deadline};
+  const bool bounded = file_.patience > pastry::Duration::zero();
+  const pastry::Duration most = options_.block_deadline;
+  blob.copies = {file_.k, file_.at_least, bounded ? std::min(file_.patience, most) : most};
   blob.meta = std::move(meta);
   if (part) blob.parent = id_;
   replica_.put_blob(context, name, std::move(value), std::move(blob),

@@ -110,8 +110,14 @@ class Upload : public std::enable_shared_from_this<Upload> {
   bool over_ = false;
 };
 
+// Of the time for which a client waits without progress: it should hear why rather than give up.
+Duration patience(const Json& params) {
+  return seconds_param(params, "timeout", Duration::zero()) * 8 / 10;
+}
+
 Result<past::NewFile> new_file(const Json& params) {
   past::NewFile file;
+  file.patience = patience(params);
   file.name = text_param(params, "name");
   const std::string owner = text_param(params, "owner");
   if (!owner.empty()) {

@@ -66,7 +66,8 @@ Operation::Operation(Operations& operations, ApplicationId caller, const StoreNa
       deadline_after_(deadline > Duration::zero() ? deadline
                                                   : operations.options.operation_deadline),
       pause_(operations.options.retry_min),
-      last_error_{ErrorCode::timed_out, "no answer from the replica set in time"} {}
+      last_error_{ErrorCode::timed_out,
+                  "nobody said in time as the root of the key who its holders are"} {}
 
 void Operation::start(Context context, std::uint64_t id) {
   id_ = id;

@@ -9,11 +9,32 @@ namespace pastry::replica {
 
 namespace {
 
+constexpr std::size_t kShownDigits = 8;  // of an id, in messages
+
 Error too_few(int wanted, int stores) {
   return {ErrorCode::unavailable, "too few replicas: " + std::to_string(wanted) +
                                       (wanted == 1 ? " copy" : " copies") + " wanted, " +
                                       std::to_string(stores) + " distinct store" +
                                       (stores == 1 ? "" : "s") + " in the ring"};
+}
+
+// Why a member has not acknowledged, for people.
+std::string refusal(const Result<Frame>& answer) {
+  const auto* stored = answer ? std::get_if<Stored>(&answer->message) : nullptr;
+  if (stored == nullptr) {
+    const bool gone = !answer && answer.error().code == ErrorCode::unavailable;
+    return gone ? "is gone" : "did not answer";
+  }
+  switch (stored->status) {
+    case Answer::busy:
+      return "is busy";
+    case Answer::refused:
+      return "does not see itself among the holders";
+    case Answer::failed:
+      return "could not write to its disk";
+    default:
+      return "refused the copy";
+  }
 }
 
 }  // namespace
@@ -102,15 +123,23 @@ void WriteOperation::answered(Context context, Handle peer, const Result<Frame>&
         break;
     }
   }
+  refusals_[peer] = refusal(answer);
   // The other requests go on; once all have ended, the root is asked again.
   if (!outstanding_.empty()) return;
   retry(context, too_slow(context));
 }
 
 Error WriteOperation::too_slow(Context context) const {
-  return {ErrorCode::timed_out,
-          "only " + std::to_string(distinct_stores(context.directory(), holders())) + " of " +
-              std::to_string(target_) + " holders acknowledged in time"};
+  std::string text = "only " + std::to_string(distinct_stores(context.directory(), holders())) +
+                     " of " + std::to_string(target_) + " holders acknowledged in time";
+  const char* separator = ": ";
+  for (const Handle peer : peers_) {
+    const auto found = refusals_.find(peer);
+    if (found == refusals_.end() || contains(acknowledged_, peer)) continue;
+    text += std::exchange(separator, ", ") + context.id(peer).hex().substr(0, kShownDigits) + " " +
+            found->second;
+  }
+  return {ErrorCode::timed_out, std::move(text)};
 }
 
 void WriteOperation::accepted(Context context, Handle peer) {

@@ -1,6 +1,8 @@
 // Stores an entry on the k members of its replica set [PAST §2.2].
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "pastry/replica/operation.h"
@@ -10,7 +12,8 @@ namespace pastry::replica {
 
 // The root says who the members are; each gets the entry and acknowledges when it is synced. Who is
 // silent, busy or no member any more makes the root be asked again, until enough distinct stores of
-// the current set have acknowledged or the deadline comes.
+// the current set have acknowledged or the deadline comes; the error then names those that have
+// not, and why.
 class WriteOperation final : public Operation {
  public:
   // `entry` without digest (unless a tombstone): computed from the value first.
@@ -41,6 +44,7 @@ class WriteOperation final : public Operation {
   int target_ = 0;  // distinct stores that must acknowledge
   std::vector<Handle> acknowledged_;
   std::vector<Handle> outstanding_;
+  std::map<Handle, std::string> refusals_;  // of members that have not acknowledged, the last one
 };
 
 }  // namespace pastry::replica

@@ -65,6 +65,30 @@ TEST_CASE("what nobody has is not found, and so is what was removed") {
         ErrorCode::conflict);
 }
 
+TEST_CASE("a put that times out says who has not acknowledged, and why") {
+  World world(7);
+  world.grow(8);
+  const StoreName name = world.name();
+  const NodeIndex broken = world.closest(name.key(), 2)[1];
+  StoreName beside = name;  // with the same key
+  beside.bytes.back() ^= 1;
+  REQUIRE(world.put(world.some_active(), beside, world.bytes(10)));
+  StoreFault fault;
+  fault.puts = true;
+  world.store(broken).faults.add(fault);
+  const auto at = world.some_active();
+  const auto put = world.wait<PutResult>(at, [&](Context context, auto done) {
+    BlobOptions blob;
+    blob.copies.deadline = seconds(5);
+    world.replica(at).put_blob(context, name, world.bytes(10), blob, done);
+  });
+  REQUIRE(!put);
+  CHECK(put.error().code == ErrorCode::timed_out);
+  CHECK(put.error().message ==
+        "only 2 of 3 holders acknowledged in time: " + world->id(broken).hex().substr(0, 8) +
+            " could not write to its disk");
+}
+
 TEST_CASE("putting the same bytes again is fine, other bytes conflict") {
   World world(5);
   world.grow(8);
