@@ -165,9 +165,15 @@ struct Writer {
     summary.setCount(m.count);
     summary.setSum(m.sum);
   }
-  void operator()(const Summarised& m) { to.initSummarised().setSame(m.same); }
+  void operator()(const Summarised& m) {
+    auto summarised = to.initSummarised();
+    summarised.setSame(m.same);
+    summarised.setDoubtful(m.doubtful);
+  }
   void operator()(const Offer& m) {
-    auto entries = to.initOffer().initEntries(static_cast<unsigned>(m.entries.size()));
+    auto offer = to.initOffer();
+    offer.setAsk(m.ask);
+    auto entries = offer.initEntries(static_cast<unsigned>(m.entries.size()));
     for (unsigned i = 0; i < entries.size(); ++i) {
       const Offered& entry = m.entries[i];
       write(entries[i].initName(), entry.name);
@@ -245,6 +251,7 @@ Result<ReplicaMessage> offer(schema::Offer::Reader from) {
   const auto list = from.getEntries();
   if (list.size() > kOfferMax) return fail(ErrorCode::invalid, "offer too long");
   Offer offer;
+  offer.ask = from.getAsk();
   offer.entries.reserve(list.size());
   for (const auto line : list) {
     Offered entry{read(line.getName()),  line.getVersion(),  line.getSize(),
@@ -306,7 +313,7 @@ Result<ReplicaMessage> message(schema::Message::Reader from) {
     case schema::Message::SUMMARY:
       return summary(from.getSummary());
     case schema::Message::SUMMARISED:
-      return Summarised{from.getSummarised().getSame()};
+      return Summarised{from.getSummarised().getSame(), from.getSummarised().getDoubtful()};
     case schema::Message::OFFER:
       return offer(from.getOffer());
     case schema::Message::OFFER_ANSWER:

@@ -16,15 +16,17 @@ constexpr std::size_t kAnsweringMax = 256;
 struct Comparison::Sum {
   Incoming to;
   Summary wanted;
+  bool doubtful = false;
   std::uint32_t count = 0;
   std::uint64_t sum = 0;
 };
 
-void Comparison::summary(Context context, const Incoming& message, const Summary& request) {
+void Comparison::summary(Context context, const Incoming& message, const Summary& request,
+                         bool doubtful) {
   if (answering_ >= kAnsweringMax || request.to < request.from) return;
   ++answering_;
-  add_page(context,
-           std::make_shared<Sum>(Sum{{message.from, message.request, {}, {}}, request, 0, 0}));
+  add_page(context, std::make_shared<Sum>(
+                        Sum{{message.from, message.request, {}, {}}, request, doubtful, 0, 0}));
 }
 
 void Comparison::add_page(Context context, std::shared_ptr<Sum> sum) {
@@ -50,7 +52,7 @@ void Comparison::add_page(Context context, std::shared_ptr<Sum> sum) {
     }
     --answering_;
     const bool same = sum->count == sum->wanted.count && sum->sum == sum->wanted.sum;
-    Calls::answer(c, sum->to, Summarised{same});
+    Calls::answer(c, sum->to, Summarised{same, sum->doubtful});
   });
 }
 
@@ -71,7 +73,8 @@ void Comparison::offer(Context context, const Incoming& message, Offer request) 
   judgement->answer.answers.assign(entries.size(), static_cast<std::uint8_t>(OfferStatus::refused));
   judgement->waiting = entries.size() + 1;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (!placement(context, entries[i].name.key(), entries[i].replicas).member) {
+    const bool ask = judgement->offer.ask;
+    if (!ask && !placement(context, entries[i].name.key(), entries[i].replicas).member) {
       --judgement->waiting;
       continue;
     }
@@ -90,10 +93,12 @@ void Comparison::judge(Context context, Judgement& judgement, std::size_t index,
     const Offered& entry = judgement.offer.entries[index];
     const bool here = answer == Answer::ok || answer == Answer::removed;
     const bool same = here && fingerprint(present) == entry.fingerprint;
-    const bool holds = same || (here && supersedes(present, entry));
-    judgement.answer.answers[index] =
-        static_cast<std::uint8_t>(holds ? OfferStatus::holds : OfferStatus::lacks);
-    if (!holds && !custodian_->writing(entry.name)) {
+    const OfferStatus status = same                                 ? OfferStatus::holds
+                               : here && supersedes(present, entry) ? OfferStatus::newer
+                                                                    : OfferStatus::lacks;
+    judgement.answer.answers[index] = static_cast<std::uint8_t>(status);
+    const bool wanted = status == OfferStatus::lacks && !judgement.offer.ask;
+    if (wanted && !custodian_->writing(entry.name)) {
       // Without room it is offered again by the next comparison.
       (void)puller_->want(context, entry, judgement.to.from);
     }

@@ -15,7 +15,8 @@ class Comparison {
   Comparison(const Options& options, Calls& calls, Custodian& custodian, Puller& puller)
       : options_(&options), calls_(&calls), custodian_(&custodian), puller_(&puller) {}
 
-  void summary(Context context, const Incoming& message, const Summary& request);
+  // `doubtful`: this node was away and does not know yet what it missed.
+  void summary(Context context, const Incoming& message, const Summary& request, bool doubtful);
   void offer(Context context, const Incoming& message, Offer request);
 
  private:

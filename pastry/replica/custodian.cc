@@ -56,15 +56,19 @@ bool Custodian::near(Context context, const Key& key) {
   return placement(context, key, context.config().replicas_max()).member;
 }
 
-void Custodian::locate(Context context, const Delivery& message, const Locate& request) {
+void Custodian::locate(Context context, const Delivery& message, const Locate& request,
+                       bool doubtful) {
   const Handle source = message.source;
-  const auto reply = [request, source](Context c, Answer answer, const EntryInfo& entry) {
-    const int k = std::min<int>(request.replicas, c.config().replicas_max());
-    const Located located{request.operation, answer, entry,
-                          c.knows_replica_set(request.name.key(), k)};
+  const auto reply = [request, source, doubtful](Context c, Answer answer, const EntryInfo& entry) {
+    const Key key = request.name.key();
+    const Placement place = placement(c, key, request.replicas);
+    const bool unknown = doubtful && answer == Answer::ok;
+    const Located located = unknown ? Located{request.operation, Answer::busy, {}, place.sure}
+                                    : Located{request.operation, answer, entry, place.sure};
     const auto frame = encode(located);
     // Lost answers are asked for again.
-    if (frame) (void)c.introduce(source, c.replica_set(request.name.key(), k), *frame);
+    if (!frame) return;
+    (void)c.introduce(source, unknown ? who_may_know(c, key, request.replicas) : place.set, *frame);
   };
   if (request.with_entry) {
     look_up(context, request.name, reply);

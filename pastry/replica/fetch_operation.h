@@ -1,8 +1,9 @@
 // Reads an entry from the nearest member of its replica set that has it intact.
 //
 // Sources: [PAST §2.2]: any holder may answer, the nearest one preferably [Pastry §2.5]. The
-// answering node says what it holds itself; if that is nothing, everyone who may hold the entry is
-// asked before it is called not found, and then the lease-guarded root is asked who that is.
+// answering node says what it holds itself; if that is nothing, or it was away and cannot say,
+// everyone who may hold the entry is asked before it is called not found, and then the
+// lease-guarded root is asked who that is.
 #pragma once
 
 #include <optional>

@@ -17,7 +17,7 @@ void HandOverOperation::on_located(Context context, const Located& located,
   for (const Handle peer : peers) {
     if (peer == context.self()) continue;
     operations_.calls.request(
-        context, peer, Offer{{line_}}, patience(0),
+        context, peer, Offer{{line_}, false}, patience(0),
         [weak = weak_from_this(), this](Context c, const Result<Frame>& answer) {
           if (const auto self = weak.lock(); self && open()) {
             answered(c, answer);
@@ -28,9 +28,9 @@ void HandOverOperation::on_located(Context context, const Located& located,
 
 void HandOverOperation::answered(Context context, const Result<Frame>& answer) {
   const auto* judged = answer ? std::get_if<OfferAnswer>(&answer->message) : nullptr;
-  const bool holds = judged != nullptr && judged->answers.size() == 1 &&
-                     judged->answers[0] == static_cast<std::uint8_t>(OfferStatus::holds);
-  if (holds) ++confirmed_;
+  if (judged != nullptr && judged->answers.size() == 1 && confirms(judged->answers[0])) {
+    ++confirmed_;
+  }
   if (--waiting_ > 0) return;
   if (member_) return finish(context, false);
   if (confirmed_ == peers_.size()) return finish(context, true);

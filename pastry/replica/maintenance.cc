@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "pastry/replica/hand_over_operation.h"
-#include "pastry/replica/placement.h"
 
 namespace pastry::replica {
 
@@ -14,6 +13,12 @@ namespace {
 // What a client has just begun to store is on its way to the others; not worth an offer yet.
 constexpr std::int64_t kYoungSeconds = 5;
 constexpr Duration kPeerTimeout = seconds(3);
+// How long a node that was away goes on asking what it missed if somebody does not answer: longer
+// than it takes to notice a death. Later the copies that others lack count more.
+constexpr Duration kDoubtMax = seconds(20);
+// Beyond the members of a replica set, so many more are asked: they were members before others
+// came.
+constexpr int kFormerMembers = 4;
 // Entries far from their place that are given away at a time, and how long each may take.
 constexpr std::size_t kHandOversMax = 64;
 constexpr Duration kHandOverDeadline = seconds(30);
@@ -27,7 +32,9 @@ struct Maintenance::Page {
     std::vector<Handle> set;
     bool member = false;  // this node belongs to the set
     bool sure = false;
-    bool agreed = false;  // not sure, but the root counts this node among the members
+    // Not sure, but the root counts this node among the members; in a round that asks: a member
+    // that was not away holds the same.
+    bool agreed = false;
     bool young = false;
     std::vector<Handle> confirmed;  // others of the set that hold it
   };
@@ -41,6 +48,7 @@ struct Maintenance::Page {
   StoreName to;
   std::vector<Line> lines;
   std::map<Handle, Peer> peers;
+  bool asked = false;  // of a round that asks: about what no summary vouched for
   std::size_t waiting = 0;
 };
 
@@ -68,6 +76,12 @@ void Maintenance::membership_changed(Context context) {
   }
 }
 
+void Maintenance::returned(Context context) {
+  doubtful_ = true;
+  doubt_until_ = context.now() + kDoubtMax;
+  membership_changed(context);
+}
+
 void Maintenance::ensure(Context context) {
   // What came first is counted soon, so that a node does not pass for an empty one.
   if (!holding_) membership_changed(context);
@@ -90,6 +104,8 @@ void Maintenance::schedule(Context context, Duration delay) {
 void Maintenance::begin_round(Context context) {
   // An inactive node does not know its place; activity() makes it look again.
   if (!context.active()) return;
+  doubtful_ = doubtful_ && context.now() < doubt_until_;
+  asking_ = doubtful_;
   running_ = true;
   again_ = false;
   missing_ = false;
@@ -103,6 +119,7 @@ void Maintenance::begin_round(Context context) {
 void Maintenance::end_round(Context context) {
   running_ = false;
   missing_ = missing_ || puller_->pending() > 0;
+  if (asking_) return end_asking(context);
   counted_.settled = !missing_ && !again_;
   shown_ = counted_;
   leases_->check(context);
@@ -117,6 +134,15 @@ void Maintenance::end_round(Context context) {
     pause_ = options_->maintenance_period_busy;
     schedule(context, context.random().jittered(options_->maintenance_period, 25));
   }
+}
+
+void Maintenance::end_asking(Context context) {
+  // What was fetched may not be all there is: asked once more.
+  doubtful_ = missing_ || again_;
+  const Duration pause = !doubtful_ ? Duration::zero()
+                         : again_   ? options_->settle_delay
+                                    : options_->maintenance_period_busy;
+  schedule(context, context.random().jittered(pause, 50));
 }
 
 void Maintenance::abandon_round(Context context) {
@@ -173,6 +199,7 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
   const Placement where = placement(context, entry.name.key(), entry.meta.replicas);
   line.member = where.member;
   line.sure = where.sure;
+  if (asking_) return place_to_ask(context, page, std::move(entry), where);
   const std::int64_t age = context.wall_time().unix_seconds - entry.meta.created;
   line.young = age >= 0 && age < kYoungSeconds;
   if (!line.sure && !line.member) {
@@ -199,9 +226,22 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
   page.lines.push_back(std::move(line));
 }
 
+void Maintenance::place_to_ask(Context context, Page& page, EntryInfo entry,
+                               const Placement& where) {
+  for (const Handle node : where.set) {
+    if (node == context.self() || !compared_with(context, where, node)) continue;
+    Page::Peer& peer = page.peers[node];
+    peer.shared.push_back(page.lines.size());
+    peer.sum += fingerprint(entry);
+  }
+  Page::Line line;
+  line.entry = std::move(entry);
+  page.lines.push_back(std::move(line));
+}
+
 void Maintenance::compare(Context context, const std::shared_ptr<Page>& page) {
   page->waiting = page->peers.size();
-  if (page->peers.empty()) return judge(context, *page);
+  if (page->peers.empty()) return all_compared(context, page);
   for (const auto& [peer, work] : page->peers) {
     if (work.shared.empty()) {
       offer_to(context, page, peer);
@@ -226,8 +266,8 @@ void Maintenance::summarised(Context context, const std::shared_ptr<Page>& page,
     Page::Line& line = page->lines[i];
     if (answer.same) {
       line.confirmed.push_back(peer);
-      line.agreed = true;
-    } else if (!line.young) {
+      line.agreed = !asking_ || !answer.doubtful || line.agreed;
+    } else if (!line.young && !asking_) {
       with.offers.push_back(i);
     }
   }
@@ -239,6 +279,7 @@ void Maintenance::offer_to(Context context, const std::shared_ptr<Page>& page, H
   if (work.offers.empty()) return compared(context, page);
   std::sort(work.offers.begin(), work.offers.end());
   Offer offer;
+  offer.ask = asking_;
   for (const std::size_t i : work.offers) offer.entries.push_back(offered(page->lines[i].entry));
   calls_->request(context, peer, offer, kPeerTimeout,
                   [this, page, peer](Context c, const Result<Frame>& answer) {
@@ -246,22 +287,54 @@ void Maintenance::offer_to(Context context, const std::shared_ptr<Page>& page, H
                         answer ? std::get_if<OfferAnswer>(&answer->message) : nullptr;
                     const Page::Peer& with = page->peers.at(peer);
                     if (judged != nullptr && judged->answers.size() == with.offers.size()) {
-                      for (std::size_t i = 0; i < with.offers.size(); ++i) {
-                        if (judged->answers[i] != static_cast<std::uint8_t>(OfferStatus::holds)) {
-                          continue;
-                        }
-                        page->lines[with.offers[i]].confirmed.push_back(peer);
-                      }
+                      answered(c, *page, peer, *judged);
+                    } else if (asking_) {
+                      missing_ = true;  // an answer
                     }
                     compared(c, page);
                   });
 }
 
-void Maintenance::compared(Context context, const std::shared_ptr<Page>& page) {
-  if (--page->waiting == 0) judge(context, *page);
+void Maintenance::answered(Context context, Page& page, Handle peer, const OfferAnswer& answer) {
+  const Page::Peer& with = page.peers.at(peer);
+  for (std::size_t i = 0; i < with.offers.size(); ++i) {
+    Page::Line& line = page.lines[with.offers[i]];
+    if (confirms(answer.answers[i])) line.confirmed.push_back(peer);
+    if (!asking_ || answer.answers[i] != static_cast<std::uint8_t>(OfferStatus::newer)) continue;
+    missing_ = true;
+    if (!custodian_->writing(line.entry.name)) {
+      (void)puller_->want(context, offered(line.entry), peer);
+    }
+  }
 }
 
-// All peers have answered: what is missing, and what may go?
+void Maintenance::compared(Context context, const std::shared_ptr<Page>& page) {
+  if (--page->waiting == 0) all_compared(context, page);
+}
+
+void Maintenance::all_compared(Context context, const std::shared_ptr<Page>& page) {
+  if (!asking_) return judge(context, *page);
+  if (std::exchange(page->asked, true)) return next_page_or_end(context);
+  ask_about_rest(context, page);
+}
+
+// Who was not away has no summary to vouch for these.
+void Maintenance::ask_about_rest(Context context, const std::shared_ptr<Page>& page) {
+  page->peers.clear();
+  for (std::size_t i = 0; i < page->lines.size(); ++i) {
+    const EntryInfo& entry = page->lines[i].entry;
+    if (page->lines[i].agreed) continue;
+    const int reach = entry.meta.replicas + kFormerMembers;
+    for (const Handle node : who_may_know(context, entry.name.key(), reach)) {
+      if (node != context.self()) page->peers[node].offers.push_back(i);
+    }
+  }
+  if (page->peers.empty()) return next_page_or_end(context);
+  page->waiting = page->peers.size();
+  for (const auto& [peer, work] : page->peers) offer_to(context, page, peer);
+}
+
+// What is missing, and what may go?
 void Maintenance::judge(Context context, Page& page) {
   for (const Page::Line& line : page.lines) {
     // Who stands at the end of its leaf set may take itself for a member because it does not see
@@ -286,9 +359,13 @@ void Maintenance::judge(Context context, Page& page) {
     if (line.member || line.confirmed.size() < others || others == 0) continue;
     if (context.active()) drop(context, line.entry.name, line.entry.version);
   }
+  next_page_or_end(context);
+}
+
+void Maintenance::next_page_or_end(Context context) {
   if (cursor_ != first_name()) return next_page(context);
   leases_->end_scan();
-  counted_.counted = context.now();
+  if (!asking_) counted_.counted = context.now();
   end_round(context);
 }
 

@@ -77,18 +77,26 @@ struct Summary {
 
 struct Summarised {
   bool same = false;
+  bool doubtful = false;  // the answering node was away and does not know yet what it missed
 };
 
 struct Offer {
   std::vector<Offered> entries;  // at most kOfferMax
+  bool ask = false;              // nothing is to be fetched: is there anything newer?
 };
 inline constexpr std::size_t kOfferMax = 512;
 
-enum class OfferStatus : std::uint8_t { lacks = 0, holds = 1, refused = 2 };
+enum class OfferStatus : std::uint8_t { lacks = 0, holds = 1, refused = 2, newer = 3 };
 
 struct OfferAnswer {
   Bytes answers;  // an OfferStatus per entry
 };
+
+// Whether a peer that answered so needs no copy of what was offered.
+inline bool confirms(std::uint8_t answer) {
+  return answer == static_cast<std::uint8_t>(OfferStatus::holds) ||
+         answer == static_cast<std::uint8_t>(OfferStatus::newer);
+}
 
 struct RecordMessage {
   std::uint64_t operation = 0;

@@ -61,7 +61,9 @@ struct Locate {
 # The replica set itself is introduced beside the payload (Context::introduce).
 struct Located {
   operation @0 :UInt64;
-  status @1 :UInt8;      # of the answering node's own entry: ok, missing, removed, failed
+  # Of the answering node's own entry: ok, missing, removed, failed; busy: it was away and does not
+  # know yet whether what it has is the newest, those introduced may.
+  status @1 :UInt8;
   entry @2 :Entry;       # if ok or removed
   sure @3 :Bool;         # the answering node knows the whole set from its own leaf set
 }
@@ -112,15 +114,20 @@ struct Summary {
 
 struct Summarised {
   same @0 :Bool;
+  # The answering node was away, and does not know yet what it missed.
+  doubtful @1 :Bool;
 }
 
 # Entries that the sender holds and the receiver should hold, ascending by name.
 struct Offer {
   entries @0 :List(Offered);
+  # The sender was away and only asks whether there is anything newer. The receiver need not be a
+  # member of the replica set, and fetches nothing.
+  ask @1 :Bool;
 }
 
-# One byte per offered entry: 0 lacks it (and will fetch it), 1 holds it or something newer,
-# 2 does not think it should hold it.
+# One byte per offered entry: 0 lacks it (and, unless it was only asked, will fetch it), 1 holds it,
+# 2 does not think it should hold it, 3 holds something newer.
 struct OfferAnswer {
   answers @0 :Data;
 }

@@ -224,7 +224,8 @@ void Replica::deliver(Context context, const Delivery& message) {
   const auto frame = decode(message.payload);
   if (!frame) return;
   if (const auto* locate = std::get_if<Locate>(&frame->message)) {
-    if (locate->name.key() == message.key) parts().custodian.locate(context, message, *locate);
+    if (locate->name.key() != message.key) return;
+    parts().custodian.locate(context, message, *locate, doubtful());
   } else if (const auto* record = std::get_if<RecordMessage>(&frame->message)) {
     if (record->name.key() != message.key || message.kind != LookupKind::consistent) return;
     parts().records.request(context, message, *record, frame->body);
@@ -255,7 +256,7 @@ void Replica::receive(Context context, const Incoming& message) {
     }
     all.custodian.stat(context, message, *stat);
   } else if (const auto* summary = std::get_if<Summary>(&frame->message)) {
-    all.comparison.summary(context, message, *summary);
+    all.comparison.summary(context, message, *summary, doubtful());
   } else if (auto* offer = std::get_if<Offer>(&frame->message)) {
     all.comparison.offer(context, message, std::move(*offer));
     all.maintenance.ensure(context);
@@ -270,19 +271,26 @@ void Replica::update(Context context, Handle, PeerChange) {
 
 void Replica::activity(Context context, bool active) {
   if (!active) return;
-  if (parts_) return update(context, kNoHandle, PeerChange::joined);
+  if (parts_) {
+    parts_->records.membership_changed();
+    return parts_->maintenance.returned(context);
+  }
   // Whether the store holds anything from before; an empty one needs no care.
   StoreScan scan;
   scan.to.bytes.fill(0xff);
   scan.limit = 1;
+  unread_ = true;
   context.store(scan);
 }
+
+bool Replica::doubtful() const { return unread_ || (parts_ && parts_->maintenance.doubtful()); }
 
 void Replica::stored(Context context, OperationId operation, const Result<StoreOutcome>& result) {
   if (parts_ && parts_->calls.stored(context, operation, result)) return;
   // The question that activity() asked. If the store could not say, there may be something.
   const auto* scan = result ? std::get_if<StoreScanDone>(&*result) : nullptr;
-  if (scan == nullptr || !scan->entries.empty()) parts().maintenance.membership_changed(context);
+  if (scan == nullptr || !scan->entries.empty()) parts().maintenance.returned(context);
+  unread_ = false;
 }
 
 void Replica::replied(Context context, OperationId operation, const Result<Payload>& answer) {

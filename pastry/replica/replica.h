@@ -8,8 +8,8 @@
 // the key's current replica set have the bytes on disk, synced, and said so. As long as fewer than
 // k of the holders are lost within one repair window the entry survives. Bytes that do not match
 // their digest are never returned. `not_found` is said only after the whole replica set was asked;
-// otherwise it is `unavailable`. What was removed stays removed (tombstones travel with the
-// hand-off).
+// otherwise it is `unavailable`. What was removed stays removed: tombstones travel with the
+// hand-off, and a node that was away asks what it missed before what it holds counts as the newest.
 //
 // Differences from the paper: the client sends to all k holders itself after the root told it who
 // they are; no diversion, quota, certificates or cache yet.
@@ -208,6 +208,8 @@ class Replica final : public Application {
   struct Parts;
 
   Parts& parts();
+  // This node was away, and others may know of removals that it does not know of.
+  bool doubtful() const;
   // Reports an error of the arguments; false if there is none.
   template <typename T>
   bool refused(Context context, const Result<void>& good, const Callback<T>& done);
@@ -216,6 +218,7 @@ class Replica final : public Application {
   const Options* options_;
   // Made when the node first holds or does something: an idle node has none.
   std::unique_ptr<Parts> parts_;
+  bool unread_ = false;  // active, and the store has not said yet whether it holds anything
 };
 
 }  // namespace pastry::replica

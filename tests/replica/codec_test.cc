@@ -58,9 +58,9 @@ std::vector<Payload> samples() {
            StoreMessage{some_entry(), true}, StoreMessage{tombstone, false},
            Stored{Answer::busy, 3}, Get{some_name(2)}, Got{Answer::removed, tombstone},
            Stat{some_name(3)}, Statted{Answer::missing, {}},
-           Summary{some_name(1), some_name(2), 3, 4}, Summarised{true},
-           Offer{{offered(some_entry())}}, OfferAnswer{{0, 1, 2}},
-           RecordMessage{1, some_name(1), true, 4, 3, 2, {5, 6}},
+           Summary{some_name(1), some_name(2), 3, 4}, Summarised{true}, Summarised{false, true},
+           Offer{{offered(some_entry())}}, Offer{{offered(some_entry())}, true},
+           OfferAnswer{{0, 1, 2, 3}}, RecordMessage{1, some_name(1), true, 4, 3, 2, {5, 6}},
            Recorded{1, Answer::conflict, 5, 2, 3}}) {
     all.push_back(*encode(message, body));
   }

@@ -95,11 +95,16 @@ TEST_CASE("all nodes go down and come back: everything is there") {
   for (const NodeIndex node : world.nodes()) world->restart(node);
   REQUIRE(world->run_until([&] { return world->active_nodes().size() == 3; },
                            world->now() + minutes(2)));
+  // At once, though nobody knows better than those who were away.
   for (const Stored& one : all) {
+    const Time begun = world->now();
     const auto blob = world.fetch(world.some_active(), one.name);
     REQUIRE_MESSAGE(blob, blob.error().message);
     CHECK(blob->value == one.value);
+    CHECK(world->now() - begun < milliseconds(500));
   }
+  world->run_for(seconds(30));
+  for (const NodeIndex node : world.nodes()) CHECK(world.replica(node).status().settled);
 }
 
 TEST_CASE("what was removed while a holder was away does not come back with it") {
@@ -118,6 +123,49 @@ TEST_CASE("what was removed while a holder was away does not come back with it")
       CHECK(world.holders(one.name).empty());
       CHECK(world.fetch(world.some_active(), one.name).error().code == ErrorCode::not_found);
     }
+  }
+}
+
+// From the moment at which they are active, whoever is asked.
+TEST_CASE("holders that were away do not serve what was removed meanwhile") {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    CAPTURE(seed);
+    World world(470 + seed);
+    world.grow(10);
+    const int k = 2 + static_cast<int>(seed % 2);
+    std::vector<StoreName> removed;
+    for (int i = 0; i < 8; ++i) {
+      removed.push_back(world.name());
+      REQUIRE(world.put(world.some_active(), removed.back(), world.bytes(500), k));
+    }
+    const StoreName kept = world.name();
+    REQUIRE(world.put(world.some_active(), kept, world.bytes(500), k));
+    // One after the other, so that others have taken over what each of them had. Then both are back
+    // at once and agree with each other.
+    const auto away = world.closest(removed[0].key(), 2);
+    for (const NodeIndex node : away) {
+      world.crash(node);
+      world->run_for(seconds(30));
+    }
+    for (const StoreName& name : removed) REQUIRE(world.remove(world.some_active(), name));
+    for (const NodeIndex node : away) world->restart(node);
+    REQUIRE(world->run_until([&] { return world->active(away[0]) && world->active(away[1]); },
+                             world->now() + minutes(2)));
+    const Time back = world->now();
+    for (int round = 0; world->now() - back < seconds(3); ++round) {
+      for (const NodeIndex reader : {away[0], away[1], world.some_active()}) {
+        const auto blob =
+            world.fetch(reader, removed[static_cast<std::size_t>(round) % removed.size()]);
+        REQUIRE_FALSE(blob);
+        CHECK(blob.error().code == ErrorCode::not_found);
+        const Time begun = world->now();
+        CHECK(world.fetch(reader, kept).has_value());
+        CHECK(world->now() - begun < milliseconds(500));
+      }
+    }
+    world->run_for(seconds(60));
+    for (const StoreName& name : removed) CHECK(world.holders(name).empty());
+    CHECK(world.on_exactly_its_set(kept, static_cast<std::size_t>(k)));
   }
 }
 
