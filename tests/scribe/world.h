@@ -281,4 +281,31 @@ class World {
   std::unique_ptr<Simulator> simulator_;
 };
 
+// Every reader has exactly `texts`, in order, once.
+inline void check_all(const std::vector<Reader*>& readers, const std::vector<std::string>& texts) {
+  for (const Reader* reader : readers) {
+    CHECK(reader->texts == texts);
+    CHECK(reader->duplicates == 0);
+    CHECK(reader->disorder == 0);
+    CHECK(reader->gaps == 0);
+  }
+}
+
+// What one node publishes in a topic.
+struct Publishing {
+  World& world;
+  NodeIndex node;
+  std::string topic;
+  std::vector<std::string> texts;
+
+  // `count` messages, one each `period`, while the world goes on.
+  void run(int count, pastry::Duration period) {
+    for (int i = 0; i < count; ++i) {
+      const std::string text = "message " + std::to_string(texts.size());
+      if (world.publish(node, topic, text)) texts.push_back(text);
+      world.simulator().run_for(period);
+    }
+  }
+};
+
 }  // namespace scribe::test

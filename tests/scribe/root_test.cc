@@ -1,0 +1,89 @@
+// Roots that die, are overtaken or come together again, and the positions that they give out.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/scribe/world.h"
+
+using namespace scribe;
+using namespace scribe::test;
+
+TEST_CASE("the root dies in mid-stream: the next closest node goes on in a new epoch") {
+  for (const std::uint64_t seed : {31, 32, 33, 34}) {
+    CAPTURE(seed);
+    World world({.seed = seed, .nodes = 32, .replicated = seed % 2 == 0});
+    const NodeIndex root = world.root_of("t");
+    std::vector<Reader*> readers;
+    NodeIndex publisher = root;
+    for (const NodeIndex node : world.nodes) {
+      if (node == root) continue;
+      if (readers.size() < 10) readers.push_back(&world.subscribe(node, "t"));
+      publisher = node;
+    }
+    world.simulator().run_for(seconds(3));
+    Publishing publishing{world, publisher, "t", {}};
+    publishing.run(100, milliseconds(10));
+    const std::uint64_t epoch = readers.front()->position.epoch;
+    world.simulator().crash(root);
+    publishing.run(1000, milliseconds(10));
+    world.simulator().run_for(seconds(20));
+    CHECK(world.acknowledged == publishing.texts.size());
+    check_all(readers, publishing.texts);
+    world.check_tree("t");
+    CHECK(readers.front()->position.epoch > epoch);
+  }
+}
+
+TEST_CASE("a node that joins nearer to the group becomes root; the old one joins it") {
+  World world({.seed = 41, .nodes = 24});
+  std::vector<Reader*> readers;
+  for (int i = 0; i < 8; ++i) readers.push_back(&world.subscribe(world.nodes[i], "t"));
+  world.simulator().run_for(seconds(3));
+  Publishing publishing{world, world.nodes[20], "t", {}};
+  publishing.run(50, milliseconds(10));
+  const Key key = world.scribe(world.nodes[0]).group("t");
+  const NodeIndex nearest = world.simulator().add_node(key + Key(0, 1));
+  world.nodes.push_back(nearest);
+  world.simulator().join(nearest, world.nodes.front());
+  publishing.run(600, milliseconds(10));
+  world.simulator().run_for(seconds(10));
+  CHECK(world.root_of("t") == nearest);
+  CHECK(world.view(nearest, "t").root);
+  world.check_tree("t");
+  CHECK(world.acknowledged == publishing.texts.size());
+  check_all(readers, publishing.texts);
+}
+
+TEST_CASE("after a partition in which two roots used the same positions nothing more is lost") {
+  World world({.seed = 42, .nodes = 24});
+  const NodeIndex root = world.root_of("t");
+  std::vector<Reader*> readers;
+  for (const NodeIndex node : world.nodes) readers.push_back(&world.subscribe(node, "t"));
+  world.simulator().run_for(seconds(3));
+  // The other side claims an epoch that the root's side has, and gets further.
+  world.registry.records.clear();
+  NodeIndex publisher = root;
+  for (std::size_t i = 0; i < world.nodes.size(); i += 2) {
+    if (world.nodes[i] == root) continue;
+    publisher = world.nodes[i];
+    world.simulator().network().set_side(publisher, 1);
+  }
+  world.simulator().run_for(seconds(30));
+  Publishing publishing{world, publisher, "t", {}};
+  publishing.run(300, milliseconds(10));
+  world.simulator().run_for(seconds(5));
+  CHECK(world.acknowledged == 300);
+
+  world.simulator().network().heal_partition();
+  world.simulator().run_for(seconds(60));
+  publishing.texts.clear();
+  publishing.run(50, milliseconds(10));
+  world.simulator().run_for(seconds(10));
+  world.check_tree("t");
+  for (const Reader* reader : readers) {
+    REQUIRE(reader->texts.size() >= publishing.texts.size());
+    CHECK(std::equal(publishing.texts.begin(), publishing.texts.end(),
+                     reader->texts.end() - publishing.texts.size()));
+    CHECK(reader->duplicates == 0);
+  }
+}
