@@ -11,6 +11,7 @@
 
 #include "pastry/core/box.h"
 #include "pastry/core/directory.h"
+#include "pastry/core/prefetch.h"
 #include "pastry/core/relays.h"
 #include "pastry/core/timestamp.h"
 
@@ -101,7 +102,7 @@ class Doubts {
 
   void mark_handles(Directory& directory) const;
   // Brings what every message asks into the processor's cache.
-  void prefetch() const { __builtin_prefetch(lists_.get()); }
+  void prefetch() const { prefetch_line(lists_.get()); }
 
  private:
   struct Return {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pastry/core/message_handles.h"
+#include "pastry/core/prefetch.h"
 #include "pastry/sim/simulator_trace.h"
 #include "pastry/sim/traced_application.h"
 #include "pastry/wire/address.h"
@@ -271,21 +272,18 @@ void Simulator::prefetch() const {
 
 void Simulator::prefetch_flight(const Event& event) const {
   if (event.kind != EventKind::arrival) return;
-  const auto* flight = reinterpret_cast<const char*>(&flights_[event.subject]);
-  __builtin_prefetch(flight);
-  __builtin_prefetch(flight + 64);
+  prefetch_lines(&flights_[event.subject], sizeof(Flight));
 }
 
 // The node's record, and the sender, whom the node looks at and answers.
 void Simulator::prefetch_record(const Event& event) const {
   if (event.kind == EventKind::arrival) {
     const Flight& flight = flights_[event.subject];
-    __builtin_prefetch(&directory_.id(flight.sender));
-    __builtin_prefetch(&node_of_handle_[pastry::index(flight.sender)]);
+    prefetch_line(&directory_.id(flight.sender));
+    prefetch_line(&node_of_handle_[pastry::index(flight.sender)]);
   }
   if (const Record* target = record_of(event)) {
-    __builtin_prefetch(target);
-    __builtin_prefetch(reinterpret_cast<const char*>(target + 1) - 1);
+    prefetch_lines(target, sizeof(Record));
   }
 }
 
@@ -293,7 +291,7 @@ void Simulator::prefetch_record(const Event& event) const {
 void Simulator::prefetch_peers(const Event& event) const {
   if (event.kind != EventKind::arrival || codec_) return;
   for_each_handle(flights_[event.subject].message,
-                  [this](Handle peer) { __builtin_prefetch(&directory_.id(peer)); });
+                  [this](Handle peer) { prefetch_line(&directory_.id(peer)); });
 }
 
 const Simulator::Record* Simulator::record_of(const Event& event) const {
