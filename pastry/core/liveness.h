@@ -122,9 +122,10 @@ class Liveness {
     prefetch_line(probing_.get());
     doubts_.prefetch();
   }
-  void prefetch_probes() const {
+  void prefetch_details() const {
     const std::span<const Probe> present = probes();
-    for (std::size_t i = 0; i < present.size(); ++i) prefetch_line(&present[i]);
+    prefetch_lines(present.data(), present.size_bytes());
+    doubts_.prefetch_details();
   }
 
  private:

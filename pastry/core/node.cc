@@ -385,11 +385,15 @@ void Node::prefetch_tables() const {
   node.tables.neighbourhood.prefetch();
   node.liveness.prefetch();
   node.forwarder.prefetch();
-  if (node.joiner) prefetch_line(node.joiner.get());
-  if (node.gap) prefetch_line(node.gap.get());
+  node.upkeep.prefetch();
+  if (node.joiner) prefetch_lines(node.joiner.get(), sizeof(Joiner));
+  if (node.gap) prefetch_lines(node.gap.get(), sizeof(Gap));
 }
 
-void Node::prefetch_details() const { state_->liveness.prefetch_probes(); }
+void Node::prefetch_details() const {
+  state_->liveness.prefetch_details();
+  state_->upkeep.prefetch_details();
+}
 
 void Node::mark_handles() const {
   NodeState& node = *state_;

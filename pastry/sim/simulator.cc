@@ -265,6 +265,7 @@ void Simulator::prefetch() const {
   if (const Event* event = queue_.peek(kFlightAhead)) prefetch_flight(*event);
   if (const Event* event = queue_.peek(kRecordAhead)) prefetch_record(*event);
   if (const Node* node = node_of_event(kNodeAhead)) node->prefetch();
+  if (const Event* event = queue_.peek(kNodeAhead)) prefetch_names(*event);
   if (const Node* node = node_of_event(kTablesAhead)) node->prefetch_tables();
   if (const Event* event = queue_.peek(kTablesAhead)) prefetch_peers(*event);
   if (const Node* node = node_of_event(kDetailsAhead)) node->prefetch_details();
@@ -285,6 +286,18 @@ void Simulator::prefetch_record(const Event& event) const {
   if (const Record* target = record_of(event)) {
     prefetch_lines(target, sizeof(Record));
   }
+}
+
+// The lists of peers in the messages that have long ones.
+void Simulator::prefetch_names(const Event& event) const {
+  if (event.kind != EventKind::arrival || codec_) return;
+  const auto prefetch = [](const auto& names) {
+    prefetch_lines(names.data(), names.size() * sizeof names[0]);
+  };
+  const Message& message = flights_[event.subject].message;
+  if (const auto* probe = std::get_if<LeafProbe>(&message)) prefetch(probe->leaf_set);
+  if (const auto* reply = std::get_if<RowReply>(&message)) prefetch(reply->entries);
+  if (const auto* announce = std::get_if<Announce>(&message)) prefetch(announce->row);
 }
 
 // The peers that a message names are looked up one after the other.

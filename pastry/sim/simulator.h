@@ -355,6 +355,7 @@ class Simulator {
   void prefetch() const;
   void prefetch_flight(const Event& event) const;
   void prefetch_record(const Event& event) const;
+  void prefetch_names(const Event& event) const;
   void prefetch_peers(const Event& event) const;
   // Whom the event is for; null if for no node.
   const Record* record_of(const Event& event) const;
