@@ -24,6 +24,9 @@ constexpr std::uint64_t kNetworkStream = 1;
 constexpr std::uint64_t kExperimentStream = 2;
 constexpr std::uint64_t kNodeStream = 3;
 
+// So many events do not make the heap grow by much.
+constexpr std::uint64_t kEventsPerLookAtHeap = 1024;
+
 // So many descriptions beside two per node are worth a collection.
 constexpr std::size_t kCollectAbove = 256;
 
@@ -210,8 +213,13 @@ bool Simulator::step() {
   return true;
 }
 
+void Simulator::use_huge_pages() {
+  if (!huge_heap_) huge_heap_.emplace();
+}
+
 void Simulator::carry_out(const Event& event) {
   ++counters_.events;
+  if (huge_heap_ && counters_.events % kEventsPerLookAtHeap == 0) huge_heap_->follow();
   switch (event.kind) {
     case EventKind::arrival:
       arrive(event.subject);
