@@ -11,6 +11,7 @@
 
 #include "pastry/core/box.h"
 #include "pastry/core/directory.h"
+#include "pastry/core/prefetch.h"
 #include "pastry/core/relays.h"
 #include "pastry/core/timestamp.h"
 
@@ -101,7 +102,15 @@ class Doubts {
 
   void mark_handles(Directory& directory) const;
   // Brings what every message asks into the processor's cache.
-  void prefetch() const { __builtin_prefetch(lists_.get()); }
+  void prefetch() const {
+    if (lists_) prefetch_lines(lists_.get(), sizeof(Lists));
+  }
+  // And then what these refer to.
+  void prefetch_details() const {
+    if (!lists_) return;
+    prefetch_line(lists_->inactive.data());
+    prefetch_line(lists_->dead.data());
+  }
 
  private:
   struct Return {

@@ -13,6 +13,7 @@
 #include "pastry/core/box.h"
 #include "pastry/core/identity_set.h"
 #include "pastry/core/message.h"
+#include "pastry/core/prefetch.h"
 #include "pastry/core/step.h"
 #include "proximity/rtt_estimator.h"
 
@@ -52,9 +53,7 @@ class Forwarder {
   void mark_handles(Directory& directory) const;
   // Node::prefetch_tables.
   void prefetch() const {
-    const auto* bytes = reinterpret_cast<const char*>(traffic_.get());
-    if (bytes == nullptr) return;
-    for (std::size_t at = 0; at < sizeof(Traffic); at += 64) __builtin_prefetch(bytes + at);
+    if (traffic_) prefetch_lines(traffic_.get(), sizeof(Traffic));
   }
 
  private:

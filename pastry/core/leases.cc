@@ -75,9 +75,13 @@ void Leases::no_longer_alone(const NodeState& node, Time now) {
 // --- Asking and granting -------------------------------------------------------------------------
 
 Time Leases::renew_at(const NodeState& node, Side side) const {
+  return renew_at(*node.config, side, node.config->lease_renewal());
+}
+
+// `renewal`: config.lease_renewal(), for who asks for both sides.
+Time Leases::renew_at(const Config& config, Side side, Duration renewal) const {
   if (valid_until_[side] == kNone) return kNone;
-  const Config& config = *node.config;
-  const Time at = valid_until_[side] - config.lease + config.lease_renewal();
+  const Time at = valid_until_[side] - config.lease + renewal;
   // The right one of a pair asks first; what it gets back holds the request of the left one.
   return side == kLeft ? at - config.probe_timeout / 3 : at;
 }
@@ -222,11 +226,14 @@ bool Leases::nearer_than_neighbours(const NodeState& node, const NodeId& id) con
 
 Time Leases::deadline(const NodeState& node) const {
   if (!node.placed()) return kNever;
+  const Config& config = *node.config;
+  const Duration renewal = config.lease_renewal();
   Time at = kNever;
   for (const Side side : kSides) {
     if (neighbour_[side] != kNoHandle) {
       const Time asked = asked_at(side);
-      at = std::min(at, asked != kNone ? asked + node.config->probe_timeout : renew_at(node, side));
+      at = std::min(
+          at, asked != kNone ? asked + config.probe_timeout : renew_at(config, side, renewal));
       if (asked != kNone) at = std::min(at, unsettled_->repeat_at[side]);
     }
     if (node.active() && !node.alone) at = std::min(at, valid_until_[side]);

@@ -126,6 +126,7 @@ class Leases {
   static Duration margin(const Config& config) { return config.lease / 16; }
   Handle find_neighbour(const NodeState& node, Side side) const;
   Time renew_at(const NodeState& node, Side side) const;
+  Time renew_at(const Config& config, Side side, Duration renewal) const;
   bool may_grant(const NodeState& node, Side side, Handle peer, Time now) const;
   bool somebody_between(const NodeState& node, Side side, Handle peer) const;
   bool wants(const NodeState& node, Side side, Time now) const;

@@ -18,7 +18,9 @@ void Liveness::heard(NodeState& node, Step& step, Handle from) {
     doubts_.heard(from);
   }
   if (probing_) {
-    for (Probe& probe : probing_->probes) probe.heard |= probe.peer == from;
+    for (Probe& probe : probing_->probes) {
+      if (probe.peer == from) probe.heard = true;  // writes to this one only
+    }
   }
   // Somebody who was thought dead speaks: whether it can also be reached is for a probe to say.
   if (doubts_.remembers(from) && !doubts_.died_after(from, step.now - node.probe_time())) {

@@ -18,6 +18,7 @@
 #include "pastry/core/box.h"
 #include "pastry/core/doubts.h"
 #include "pastry/core/message.h"
+#include "pastry/core/prefetch.h"
 #include "pastry/core/step.h"
 
 namespace pastry {
@@ -118,12 +119,13 @@ class Liveness {
   void mark_handles(Directory& directory) const;
   // Node::prefetch_tables and prefetch_details.
   void prefetch() const {
-    __builtin_prefetch(probing_.get());
+    prefetch_line(probing_.get());
     doubts_.prefetch();
   }
-  void prefetch_probes() const {
+  void prefetch_details() const {
     const std::span<const Probe> present = probes();
-    for (std::size_t i = 0; i < present.size(); ++i) __builtin_prefetch(&present[i]);
+    prefetch_lines(present.data(), present.size_bytes());
+    doubts_.prefetch_details();
   }
 
  private:

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pastry/core/directory.h"
+#include "pastry/core/prefetch.h"
 #include "proximity/proximity.h"
 
 namespace pastry {
@@ -45,7 +46,7 @@ class NeighbourhoodSet {
   std::vector<Handle> members() const;
   // Brings the members into the processor's cache.
   void prefetch() const {
-    for (std::size_t i = 0; i < members_.size(); i += 8) __builtin_prefetch(&members_[i]);
+    for (std::size_t i = 0; i < members_.size(); i += 8) prefetch_line(&members_[i]);
   }
 
  private:

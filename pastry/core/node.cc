@@ -4,6 +4,7 @@
 
 #include "pastry/core/node_state.h"
 #include "pastry/core/planted_bugs.h"
+#include "pastry/core/prefetch.h"
 
 namespace pastry {
 
@@ -373,25 +374,26 @@ std::vector<Handle> Node::peers_to_remember(std::size_t count) const {
   return peers;
 }
 
-void Node::prefetch() const {
-  const auto* bytes = reinterpret_cast<const char*>(state_.get());
-  for (std::size_t at = 0; at < sizeof(NodeState); at += 64) __builtin_prefetch(bytes + at);
-}
+void Node::prefetch() const { prefetch_lines(state_.get(), sizeof(NodeState)); }
 
 void Node::prefetch_tables() const {
   const NodeState& node = *state_;
   const LeafSet& leaves = node.tables.leaf_set;
-  __builtin_prefetch(leaves.left().data());  // the other side lies behind it
-  __builtin_prefetch(leaves.right().data() + leaves.right().size());
+  prefetch_line(leaves.left().data());  // the other side lies behind it
+  prefetch_line(leaves.right().data() + leaves.right().size());
   node.tables.routing_table.prefetch();
   node.tables.neighbourhood.prefetch();
   node.liveness.prefetch();
   node.forwarder.prefetch();
-  if (node.joiner) __builtin_prefetch(node.joiner.get());
-  if (node.gap) __builtin_prefetch(node.gap.get());
+  node.upkeep.prefetch();
+  if (node.joiner) prefetch_lines(node.joiner.get(), sizeof(Joiner));
+  if (node.gap) prefetch_lines(node.gap.get(), sizeof(Gap));
 }
 
-void Node::prefetch_details() const { state_->liveness.prefetch_probes(); }
+void Node::prefetch_details() const {
+  state_->liveness.prefetch_details();
+  state_->upkeep.prefetch_details();
+}
 
 void Node::mark_handles() const {
   NodeState& node = *state_;

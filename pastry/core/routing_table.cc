@@ -44,7 +44,10 @@ bool RoutingTable::update(Entry& present, Handle node, Proximity proximity) {
     if (proximity.known()) present.proximity = proximity;
     return false;
   }
-  const bool replaces = directory_->id(present.node) == directory_->id(node)
+  // Without twins it is another id, and that of the present one need not be fetched.
+  const bool same_id =
+      directory_->has_twins(node) && directory_->id(present.node) == directory_->id(node);
+  const bool replaces = same_id
                             ? directory_->incarnation(present.node) < directory_->incarnation(node)
                             : proximity < present.proximity;
   if (!replaces) return false;

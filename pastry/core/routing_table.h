@@ -15,6 +15,7 @@
 
 #include "pastry/core/directory.h"
 #include "pastry/core/id.h"
+#include "pastry/core/prefetch.h"
 #include "proximity/proximity.h"
 
 namespace pastry {
@@ -62,7 +63,7 @@ class RoutingTable {
   std::size_t size() const { return entries_.size(); }
   // Brings the entries into the processor's cache.
   void prefetch() const {
-    for (std::size_t i = 0; i < entries_.size(); i += 8) __builtin_prefetch(&entries_[i]);
+    for (std::size_t i = 0; i < entries_.size(); i += 8) prefetch_line(&entries_[i]);
   }
   // Gives back the room for growth.
   void shrink() { entries_.shrink_to_fit(); }

@@ -45,6 +45,8 @@ class Settling {
   bool done() const { return phase_ == Phase::done; }
 
   Time deadline() const { return deadline_; }
+  // Node::prefetch_details.
+  void prefetch_details() const { candidates_.table.prefetch(); }
   void advance(NodeState& node, Step& step);
   void mark_handles(Directory& directory) const;
 

@@ -12,6 +12,7 @@
 
 #include "pastry/core/box.h"
 #include "pastry/core/message.h"
+#include "pastry/core/prefetch.h"
 #include "pastry/core/probe_tuning.h"
 #include "pastry/core/settling.h"
 #include "pastry/core/step.h"
@@ -72,6 +73,13 @@ class Upkeep {
   Time deadline() const;
   void advance(NodeState& node, Step& step);
   void mark_handles(Directory& directory) const;
+  // Node::prefetch_tables and prefetch_details.
+  void prefetch() const {
+    if (settling_) prefetch_lines(settling_.get(), sizeof(Settling));
+  }
+  void prefetch_details() const {
+    if (settling_) settling_->prefetch_details();
+  }
 
  private:
   Duration gossip_period(const Config& config) const;

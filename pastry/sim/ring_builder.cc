@@ -1,9 +1,6 @@
 #include "pastry/sim/ring_builder.h"
 
 #include <algorithm>
-#include <optional>
-
-#include "pastry/sim/process_usage.h"
 
 namespace pastry::sim {
 
@@ -44,11 +41,9 @@ GrowthResult grow_ring(Simulator& simulator, std::size_t nodes, const RingGrowth
   std::size_t next_progress = progress_step;
   const auto activated = [&] { return simulator.active_nodes().size() - active_before; };
 
-  std::optional<HugeHeap> heap;
-  if (nodes >= kHugeRing) heap.emplace();
+  if (nodes >= kHugeRing) simulator.use_huge_pages();
 
   while (activated() < to_join) {
-    if (heap) heap->follow();
     const std::size_t active = simulator.active_nodes().size();
     while (result.joins < to_join &&
            result.joins - activated() < target_in_flight(active, growth)) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pastry/core/message_handles.h"
+#include "pastry/core/prefetch.h"
 #include "pastry/sim/simulator_trace.h"
 #include "pastry/sim/traced_application.h"
 #include "pastry/wire/address.h"
@@ -22,6 +23,9 @@ std::uint64_t derive(std::uint64_t seed, std::uint64_t stream, std::uint64_t par
 constexpr std::uint64_t kNetworkStream = 1;
 constexpr std::uint64_t kExperimentStream = 2;
 constexpr std::uint64_t kNodeStream = 3;
+
+// So many events do not make the heap grow by much.
+constexpr std::uint64_t kEventsPerLookAtHeap = 1024;
 
 // So many descriptions beside two per node are worth a collection.
 constexpr std::size_t kCollectAbove = 256;
@@ -209,8 +213,13 @@ bool Simulator::step() {
   return true;
 }
 
+void Simulator::use_huge_pages() {
+  if (!huge_heap_) huge_heap_.emplace();
+}
+
 void Simulator::carry_out(const Event& event) {
   ++counters_.events;
+  if (huge_heap_ && counters_.events % kEventsPerLookAtHeap == 0) huge_heap_->follow();
   switch (event.kind) {
     case EventKind::arrival:
       arrive(event.subject);
@@ -264,6 +273,7 @@ void Simulator::prefetch() const {
   if (const Event* event = queue_.peek(kFlightAhead)) prefetch_flight(*event);
   if (const Event* event = queue_.peek(kRecordAhead)) prefetch_record(*event);
   if (const Node* node = node_of_event(kNodeAhead)) node->prefetch();
+  if (const Event* event = queue_.peek(kNodeAhead)) prefetch_names(*event);
   if (const Node* node = node_of_event(kTablesAhead)) node->prefetch_tables();
   if (const Event* event = queue_.peek(kTablesAhead)) prefetch_peers(*event);
   if (const Node* node = node_of_event(kDetailsAhead)) node->prefetch_details();
@@ -271,29 +281,38 @@ void Simulator::prefetch() const {
 
 void Simulator::prefetch_flight(const Event& event) const {
   if (event.kind != EventKind::arrival) return;
-  const auto* flight = reinterpret_cast<const char*>(&flights_[event.subject]);
-  __builtin_prefetch(flight);
-  __builtin_prefetch(flight + 64);
+  prefetch_lines(&flights_[event.subject], sizeof(Flight));
 }
 
 // The node's record, and the sender, whom the node looks at and answers.
 void Simulator::prefetch_record(const Event& event) const {
   if (event.kind == EventKind::arrival) {
     const Flight& flight = flights_[event.subject];
-    __builtin_prefetch(&directory_.id(flight.sender));
-    __builtin_prefetch(&node_of_handle_[pastry::index(flight.sender)]);
+    prefetch_line(&directory_.id(flight.sender));
+    prefetch_line(&node_of_handle_[pastry::index(flight.sender)]);
   }
   if (const Record* target = record_of(event)) {
-    __builtin_prefetch(target);
-    __builtin_prefetch(reinterpret_cast<const char*>(target + 1) - 1);
+    prefetch_lines(target, sizeof(Record));
   }
+}
+
+// The lists of peers in the messages that have long ones.
+void Simulator::prefetch_names(const Event& event) const {
+  if (event.kind != EventKind::arrival || codec_) return;
+  const auto prefetch = [](const auto& names) {
+    prefetch_lines(names.data(), names.size() * sizeof names[0]);
+  };
+  const Message& message = flights_[event.subject].message;
+  if (const auto* probe = std::get_if<LeafProbe>(&message)) prefetch(probe->leaf_set);
+  if (const auto* reply = std::get_if<RowReply>(&message)) prefetch(reply->entries);
+  if (const auto* announce = std::get_if<Announce>(&message)) prefetch(announce->row);
 }
 
 // The peers that a message names are looked up one after the other.
 void Simulator::prefetch_peers(const Event& event) const {
   if (event.kind != EventKind::arrival || codec_) return;
   for_each_handle(flights_[event.subject].message,
-                  [this](Handle peer) { __builtin_prefetch(&directory_.id(peer)); });
+                  [this](Handle peer) { prefetch_line(&directory_.id(peer)); });
 }
 
 const Simulator::Record* Simulator::record_of(const Event& event) const {

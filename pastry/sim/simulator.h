@@ -40,6 +40,7 @@
 #include "pastry/sim/event_queue.h"
 #include "pastry/sim/message_visit.h"
 #include "pastry/sim/network.h"
+#include "pastry/sim/process_usage.h"
 #include "pastry/sim/told_handles.h"
 #include "pastry/sim/trace_hash.h"
 #include "pastry/wire/codec.h"
@@ -257,6 +258,9 @@ class Simulator {
   std::size_t pending_storage() const { return storage_.in_use(); }
   // Gives memory back that a past peak left behind; before measuring what is in use.
   void shrink();
+  // For a large simulation: what the heap of the process grows by from here on, while this
+  // simulation goes on, is backed with huge pages (HugeHeap).
+  void use_huge_pages();
   // The simulator's own generator, for experiments that want to follow the seed.
   Random& random() { return random_; }
 
@@ -355,6 +359,7 @@ class Simulator {
   void prefetch() const;
   void prefetch_flight(const Event& event) const;
   void prefetch_record(const Event& event) const;
+  void prefetch_names(const Event& event) const;
   void prefetch_peers(const Event& event) const;
   // Whom the event is for; null if for no node.
   const Record* record_of(const Event& event) const;
@@ -374,6 +379,7 @@ class Simulator {
   Time now_;
   TraceHash trace_;
   SimulatorCounters counters_;
+  std::optional<HugeHeap> huge_heap_;
   Outbox outbox_;
   bool stepping_ = false;
 
