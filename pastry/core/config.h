@@ -60,7 +60,7 @@ struct Config {
   // adds a sixteenth. The keys of a crashed root wait up to so long. Better longer than
   // probe_timeout * (probe_retries + 3), or each death of a neighbour suspends a node for a moment.
   // Shorter ones cost messages (three for each lease_renewal()), longer ones let lookups wait.
-  Duration lease = seconds(14);
+  Duration lease = seconds(15);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 
@@ -115,8 +115,8 @@ struct Config {
   // What one of them costs is a timeout, not the message.
   int table_loss_percent = 10;
   // Period at which remembered dead peers, and if alone the bootstrap peer, are tried, so that
-  // partitions heal: where something looks like one; otherwise one period in ten is used. And how
-  // long the dead are remembered.
+  // partitions heal: where something looks like one; otherwise one period in twenty is used. And
+  // how long the dead are remembered.
   Duration reunion_period = seconds(30);
   Duration reunion_memory = std::chrono::hours(24);
   // Random jitter applied to all periods, per cent.
@@ -140,7 +140,7 @@ struct Config {
 
   // Profile for local networks and tests: T_ls 1 s, T_out 0.5 s, detection within 5 s.
   static Config lan();
-  // Profile for wide-area networks: a lease of 14 s renewed after 10 s, T_out 1 s (the defaults
+  // Profile for wide-area networks: a lease of 15 s renewed after 11 s, T_out 1 s (the defaults
   // above).
   static Config wan();
 

@@ -7,6 +7,15 @@
 
 namespace pastry {
 
+namespace {
+
+// How exactly the two leases are kept apart, and how far a renewal is moved at a time: so many
+// parts of the period.
+constexpr int kApartParts = 16;
+constexpr int kLeadParts = 8;
+
+}  // namespace
+
 Leases::Unsettled& Leases::unsettled() {
   if (!unsettled_) unsettled_ = std::make_unique<Unsettled>();
   return *unsettled_;
@@ -82,8 +91,24 @@ Time Leases::renew_at(const NodeState& node, Side side) const {
 Time Leases::renew_at(const Config& config, Side side, Duration renewal) const {
   if (valid_until_[side] == kNone) return kNone;
   const Time at = valid_until_[side] - config.lease + renewal;
-  // The right one of a pair asks first; what it gets back holds the request of the left one.
-  return side == kLeft ? at - config.probe_timeout / 3 : at;
+  // The right one of a pair asks first, unless the left one has a reason to; what it gets back
+  // holds the request of the other one.
+  const Duration earlier = lead(config, side, renewal);
+  const bool first = side == kLeft || earlier > Duration::zero();
+  return first ? at - config.probe_timeout / 3 - earlier : at;
+}
+
+// The keys of a dead node wait for the earlier end of its two leases: least where these are renewed
+// half a period apart. The one that comes too long after the other is renewed a little earlier than
+// it must be; small differences stay, or what one node does would move all around the ring.
+Duration Leases::lead(const Config& config, Side side, Duration renewal) const {
+  const bool pair = neighbour_[kLeft] == neighbour_[kRight];
+  if (pair || valid_until_[opposite(side)] == kNone) return Duration::zero();
+  const Duration period = renewal - config.probe_timeout / 3;
+  Duration behind = (valid_until_[side] - valid_until_[opposite(side)]) % period;
+  if (behind < Duration::zero()) behind += period;
+  const Duration latest = period / 2 + period / kApartParts;
+  return std::clamp(behind - latest, Duration::zero(), period / kLeadParts);
 }
 
 bool Leases::wants(const NodeState& node, Side side, Time now) const {

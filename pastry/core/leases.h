@@ -9,7 +9,8 @@
 // and grants given are kept apart.
 //
 // One exchange per pair of neighbours and renewal: request, grant with request, grant. It replaces
-// heartbeats: who stays silent is asked once more, then probed.
+// heartbeats: who stays silent is asked once more, then probed. A node renews its two leases half a
+// period apart: it is dead for all when the first of them ends.
 //
 // guard: where an immediate neighbour died, its keys are left alone until the grant that it had has
 //   run out; messages for them are held. The next neighbour learns of guards with its grants.
@@ -127,6 +128,8 @@ class Leases {
   Handle find_neighbour(const NodeState& node, Side side) const;
   Time renew_at(const NodeState& node, Side side) const;
   Time renew_at(const Config& config, Side side, Duration renewal) const;
+  // How much earlier than it must a lease is renewed.
+  Duration lead(const Config& config, Side side, Duration renewal) const;
   bool may_grant(const NodeState& node, Side side, Handle peer, Time now) const;
   bool somebody_between(const NodeState& node, Side side, Handle peer) const;
   bool wants(const NodeState& node, Side side, Time now) const;

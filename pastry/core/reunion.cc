@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint16_t kSeekHopsMax = 64;
 // One round of so many is used where nothing looks like a partition.
-constexpr std::uint64_t kRarely = 10;
+constexpr std::uint64_t kRarely = 20;
 // So many rounds long a node that came back looks for a ring over whoever answered it then.
 constexpr std::int64_t kReturnRounds = 4;
 

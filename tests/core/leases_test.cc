@@ -128,7 +128,7 @@ TEST_CASE("a neighbour is granted a lease, everybody else is refused and told wh
 TEST_CASE("a grant that was not asked for, or is late, counts for nothing") {
   const Config config = small_config();
   Ring ring(config);
-  const std::vector<Handle> nodes = grow(ring, 6);
+  const std::vector<Handle> nodes = grow(ring, 12);
   const Handle node = nodes[2];
   cut_off(ring, node);
   ring.run(config.lease + milliseconds(200));

@@ -1,0 +1,39 @@
+// When the two leases of a node are renewed (leases.h).
+#include <map>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+#include "tests/core/ring.h"
+
+using namespace pastry;
+using pastry::test::grow;
+using pastry::test::Ring;
+using pastry::test::small_config;
+
+TEST_CASE("a node renews its two leases half a period apart") {
+  const Config config = small_config();
+  Ring ring(config);
+  const std::vector<Handle> nodes = grow(ring, 12);
+  std::map<std::pair<Handle, Handle>, Time> begun;  // the last exchange of a pair, left one first
+  ring.drop = [&](Handle from, const Send& send) {
+    const auto* lease = std::get_if<Lease>(&send.message);
+    if (lease == nullptr || lease->grant != 0) return false;
+    const bool leftwards = ring.node(from).tables().leaf_set.left_neighbour() == send.to;
+    begun[leftwards ? std::pair{send.to, from} : std::pair{from, send.to}] = ring.now();
+    return false;
+  };
+  ring.run(seconds(60));
+  const Duration period = config.lease_renewal() - config.probe_timeout / 3;
+  std::size_t apart_enough = 0;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Handle left = nodes[(i + nodes.size() - 1) % nodes.size()];
+    const Handle right = nodes[(i + 1) % nodes.size()];
+    REQUIRE(begun.contains({left, nodes[i]}));
+    REQUIRE(begun.contains({nodes[i], right}));
+    const Duration apart = (begun[{left, nodes[i]}] - begun[{nodes[i], right}]) % period;
+    const Duration behind = apart < Duration::zero() ? apart + period : apart;
+    apart_enough += behind > period / 4 && behind < period * 3 / 4;
+  }
+  CHECK(apart_enough >= nodes.size() - 1);  // one may just be on its way there
+}
