@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pastry/core/message.h"
+#include "pastry/core/passed_joins.h"
 #include "pastry/core/step.h"
 
 namespace pastry {
@@ -20,6 +21,8 @@ struct NodeLoad;
 
 class Gap {
  public:
+  // --- gap_requests.cc ---
+
   // A request on its way to the gap's owner, or that reached it.
   void receive(NodeState& node, Step& step, Handle from, JoinRequest&& request);
   void receive(NodeState& node, Step& step, Handle from, GapReserve&& reserve);
@@ -34,7 +37,8 @@ class Gap {
   void peer_active(NodeState& node, Step& step, Handle peer);
   void peer_gone(NodeState& node, Step& step, Handle peer);
 
-  bool idle() const;
+  // Nothing is kept here any more; forgets what a node that answered has taken on.
+  bool idle(const NodeState& node);
   Time deadline() const;
   void advance(NodeState& node, Step& step);
   void count(NodeLoad& load) const;
@@ -50,6 +54,7 @@ class Gap {
   bool forget_older(NodeState& node, Step& step, Handle joiner);
   void take(NodeState& node, Step& step, JoinRequest&& request);
   void pass_on(NodeState& node, Step& step, JoinRequest&& request);
+  void pass_on_again(NodeState& node, Step& step, Handle dead);
   bool start_batch(NodeState& node, Step& step);
   std::vector<Handle> batch_joiners() const;
   void send_reserve(NodeState& node, Step& step);
@@ -59,6 +64,8 @@ class Gap {
   void reopen(Time retry_at);
   void expire_batch(NodeState& node, Step& step);
   void expire_reservation(NodeState& node, Step& step);
+
+  PassedJoins passed_;
 
   // As owner.
   Phase phase_ = Phase::open;

@@ -31,6 +31,7 @@ namespace pastry {
   MARK(join_refused_not_placed) \
   MARK(join_kept_until_active) \
   MARK(join_handed_to_owner) \
+  MARK(join_passed_on_again) \
   MARK(grant_repeated_in_batch) \
   MARK(grant_repeated_later) \
   MARK(join_queued_again) \

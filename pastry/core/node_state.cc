@@ -129,14 +129,25 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
 void NodeState::refill(const NodeId& gone) {
   const int row = shared_prefix(self_id(), gone, config->digit_bits);
   const auto consider = [&](Handle peer) {
-    if (shared_prefix(gone, id(peer), config->digit_bits) <= row) return;
-    if (liveness.inactive(peer) || liveness.via(peer) != kNoHandle) return;
-    const bool measured = config->metric == nullptr;
-    tables.routing_table.consider(
-        peer, measured ? distance_to(*directory, tables, peer) : distance(peer, {}));
+    if (shared_prefix(gone, id(peer), config->digit_bits) > row) fill_slot(peer);
   };
   for (const Handle peer : tables.neighbourhood.members()) consider(peer);
   for (const Handle peer : tables.leaf_set.members()) consider(peer);
+}
+
+void NodeState::fill_empty_slots() {
+  const auto consider = [&](Handle peer) {
+    if (tables.routing_table.slot_of(id(peer)).node == kNoHandle) fill_slot(peer);
+  };
+  for (const Handle peer : tables.neighbourhood.members()) consider(peer);
+  for (const Handle peer : tables.leaf_set.members()) consider(peer);
+}
+
+void NodeState::fill_slot(Handle peer) {
+  if (liveness.inactive(peer) || liveness.via(peer) != kNoHandle) return;
+  const bool measured = config->metric == nullptr;
+  tables.routing_table.consider(
+      peer, measured ? distance_to(*directory, tables, peer) : distance(peer, {}));
 }
 
 void NodeState::measured(Handle peer, Duration round_trip) {

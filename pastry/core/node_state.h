@@ -96,9 +96,12 @@ struct NodeState {
   void resign(Step& step, const char* reason);
   // Before anything else in a step: a lease that ran out makes this node inactive.
   void check_leases(Step& step);
+  // Members of the leaf set and of the neighbourhood set take the empty slots that they fit.
+  void fill_empty_slots();
 
  private:
   void suspend(Step& step);
+  void fill_slot(Handle peer);
   // Who is known and has the digits takes the place of an entry that was removed.
   void refill(const NodeId& gone);
   void report_active(Step& step);

@@ -199,6 +199,7 @@ void Upkeep::gossip(NodeState& node, Step& step) {
     if (rows > 0) ask_for_rows(node, step, (gossip_round_ - 1) % rows);
     return;
   }
+  node.fill_empty_slots();
   for (int level = 0; level < rows; ++level) ask_for_rows(node, step, level);
   const std::vector<Handle> near = node.tables.neighbourhood.members();
   if (!near.empty()) {

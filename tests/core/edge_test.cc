@@ -229,6 +229,47 @@ TEST_CASE("a member that was admitted but not active in time founds no ring of i
   CHECK(ring.wrong_neighbours() == 0);
 }
 
+TEST_CASE("a request to join that a dead node swallowed is passed on another way") {
+  Ring ring(small_config(4));
+  const std::vector<Handle> live = pastry::test::grow(ring, 30);
+  const Handle relay = live[2];
+  const Handle joiner = ring.add(NodeId{ring.directory().id(live[20]).high() + 1, 0});
+  const auto passed_to = [](const std::vector<Send>& sends) {
+    const auto found = std::find_if(sends.begin(), sends.end(), [](const Send& send) {
+      return std::holds_alternative<JoinRequest>(send.message);
+    });
+    return found == sends.end() ? kNoHandle : found->to;
+  };
+  Outbox out;
+  ring.node(relay).receive(ring.now(), joiner, JoinRequest{joiner, 1, 0, {}}, out);
+  const Handle dead = passed_to(out.sends);
+  REQUIRE(dead != kNoHandle);
+  ring.crash(dead);
+  Handle again = kNoHandle;
+  ring.drop = [&](Handle from, const Send& send) {
+    if (from == relay && std::holds_alternative<JoinRequest>(send.message)) again = send.to;
+    return false;
+  };
+  ring.run(Config::lan().probe_time());
+  REQUIRE(again != kNoHandle);
+  CHECK(again != dead);
+}
+
+TEST_CASE("a request to join that a live node took is not passed on twice") {
+  Ring ring(small_config(4));
+  const std::vector<Handle> live = pastry::test::grow(ring, 30);
+  const Handle joiner = ring.add(NodeId{ring.directory().id(live[20]).high() + 1, 0});
+  int requests = 0;
+  ring.drop = [&](Handle from, const Send& send) {
+    requests += from == live[2] && std::holds_alternative<JoinRequest>(send.message);
+    return false;
+  };
+  ring.join(joiner, {live[2]});
+  ring.run(Config::lan().probe_time() * 3);
+  CHECK(ring.node(joiner).active());
+  CHECK(requests == 1);
+}
+
 TEST_CASE("peers named unasked do not make a node ping without end") {
   Ring ring(Config::lan());
   const Handle node = ring.add();
