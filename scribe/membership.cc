@@ -310,10 +310,14 @@ bool Membership::prune(Context context, Topic& topic) {
   return true;
 }
 
-void Membership::check_root(Context context, Topic& topic) {
-  if (topic.place != Place::root || !context.active()) return;
+bool Membership::gives_way(Context context, const Topic& topic) {
+  if (!context.active()) return false;
   const std::vector<Handle> closest = context.replica_set(topic.group, 1);
-  if (closest.empty() || closest.front() == context.self()) return;
+  return !closest.empty() && closest.front() != context.self();
+}
+
+void Membership::check_root(Context context, Topic& topic) {
+  if (topic.place != Place::root || !gives_way(context, topic)) return;
   rejoin(context, topic, Duration::zero(), false);
   send_join(context, topic);
 }

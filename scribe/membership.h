@@ -35,6 +35,8 @@ class Membership {
   void drop_child(Context context, Topic& topic, Handle child, bool died);
   // Leaves the tree if nobody needs this node in it. True if the topic was erased.
   bool prune(Context context, Topic& topic);
+  // Whether another node than this one is the closest to the group.
+  static bool gives_way(Context context, const Topic& topic);
   // Marks a root that is no longer the closest to the group, and lets it join the new one.
   void check_root(Context context, Topic& topic);
 

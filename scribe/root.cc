@@ -57,6 +57,14 @@ void Root::claimed(Context context, const Key& group, std::uint32_t number,
   if (topic == nullptr || topic->claim != number) return;
   topic->claim_pending = false;
   if (topic->place != Place::claiming) return;
+  if (Membership::gives_way(context, *topic)) {
+    // Another became root while the registry was slow. What waits here was repeated there: numbered
+    // a second time, and in a newer epoch if that claim was the faster one, it would make the other
+    // rise above it and tell all of a gap.
+    membership_.rejoin(context, *topic, Duration::zero(), false);
+    membership_.send_join(context, *topic);
+    return;
+  }
   if (!record) {
     topic->claim_at = context.now() + context.random().jittered(shared_.heartbeat(context), 25);
     shared_.tick_soon(context, true);

@@ -54,6 +54,32 @@ TEST_CASE("a node that joins nearer to the group becomes root; the old one joins
   check_all(readers, publishing.texts);
 }
 
+TEST_CASE("who is no longer nearest when the registry answers does not begin as root") {
+  World world({.seed = 43, .nodes = 24});
+  const NodeIndex former = world.root_of("t");
+  std::vector<NodeIndex> others = world.nodes;
+  std::erase(others, former);
+  world.registry.delay = seconds(10);
+  Reader& reader = world.subscribe(others[0], "t");
+  Publishing publishing{world, others[1], "t", {}};
+  publishing.run(5, milliseconds(10));
+  world.simulator().run_for(milliseconds(500));
+  // The former root's claim is under way, and another is answered before it.
+  world.registry.delay = milliseconds(30);
+  const NodeIndex nearest = world.simulator().add_node(world.scribe(former).group("t") + Key(0, 1));
+  world.nodes.push_back(nearest);
+  world.simulator().join(nearest, former);
+  world.simulator().run_for(seconds(20));
+  CHECK(world.view(nearest, "t").root);
+  CHECK(reader.attached_count == 1);
+  CHECK(world.acknowledged == 5);
+  publishing.texts.clear();
+  publishing.run(20, milliseconds(10));
+  world.simulator().run_for(seconds(5));
+  check_all({&reader}, publishing.texts);
+  world.check_tree("t");
+}
+
 TEST_CASE("after a partition in which two roots used the same positions nothing more is lost") {
   World world({.seed = 42, .nodes = 24});
   const NodeIndex root = world.root_of("t");
