@@ -83,9 +83,13 @@ void Membership::rewind_if_wanted(Context context, Topic& topic) {
   if (topic.place != Place::attached || topic.trimmed || topic.rewinds >= kRewindsMax) return;
   const auto [wanted, position] = wanted_start(topic);
   if (!wanted || position >= topic.start) return;
-  // What subscribers have already is skipped by the publishers' numbers; so they must have all.
   for (const auto& [id, local] : topic.locals) {
     if (local.attached && local.cursor < topic.log.end()) return;
+  }
+  // Subscribers have all up to the head; the new parent may also have messages below it that came
+  // from another root, and those are not for them any more: a hole above the head stands for them.
+  for (auto& [id, local] : topic.locals) {
+    if (local.attached) local.from = std::max(local.from, topic.head);
   }
   ++topic.rewinds;
   topic.start = topic.head = position;

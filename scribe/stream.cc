@@ -274,7 +274,7 @@ void Stream::deliver_next(Context context, Topic& topic, LocalSubscriber& local,
   const std::size_t at = local.at;
   local.at += size;
   const Position position{segment.first.epoch, segment.first.offset + number};
-  // A rewind for a child brings what was before a subscriber's time, too.
+  // A rewind for a child brings what was before a subscriber's time or what it has, too.
   if (number < entry.skip || position <= local.from) return;
   --local.credit;
   ++topic.delivered;

@@ -49,7 +49,7 @@ struct LocalSubscriber {
   bool attached = false;
   bool gone = false;  // unsubscribed; removed by the next flush
   std::size_t credit = 0;
-  Position from;             // what is not above this was before its time
+  Position from;             // what is not above this is not for it (any more)
   std::uint64_t cursor = 0;  // index of the segment to deliver next
   std::size_t within = 0;    // messages of it already delivered
   std::size_t at = 0;        // and where in its frame the next one begins

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "scribe/control.h"
 #include "tests/scribe/world.h"
 
 using namespace scribe;
@@ -112,4 +113,61 @@ TEST_CASE("after a partition in which two roots used the same positions nothing 
                      reader->texts.end() - publishing.texts.size()));
     CHECK(reader->duplicates == 0);
   }
+}
+
+TEST_CASE("a rewind for a child gives a subscriber nothing from below its position") {
+  World world({.seed = 44, .nodes = 24});
+  const NodeIndex root = world.root_of("t");
+  // Not in the tree; a join in its name comes later.
+  const NodeIndex stranger = world.nodes[0] == root ? world.nodes[1] : world.nodes[0];
+  std::vector<NodeIndex> others;
+  for (const NodeIndex node : world.nodes) {
+    if (node != root && node != stranger) others.push_back(node);
+  }
+  world.subscribe(others[0], "t");
+  world.simulator().run_for(seconds(3));
+  Publishing early{world, others[0], "t", {}};
+  early.run(10, milliseconds(10));
+  world.simulator().run_for(seconds(1));
+  std::vector<Reader*> readers;
+  for (const NodeIndex node : others) readers.push_back(&world.subscribe(node, "t"));
+  world.simulator().run_for(seconds(3));
+
+  // Each side gives out messages, the other one in the newer epoch.
+  std::size_t far = 1;
+  for (std::size_t i = far; i < others.size(); i += 2) {
+    world.simulator().network().set_side(others[i], 1);
+  }
+  world.simulator().run_for(seconds(30));
+  Publishing here{world, others[0], "t", {}};
+  Publishing there{world, others[far], "t", {}};
+  here.run(20, milliseconds(10));
+  there.run(20, milliseconds(10));
+  world.simulator().run_for(seconds(5));
+  world.simulator().network().heal_partition();
+  world.simulator().run_for(seconds(20));
+  world.check_tree("t");
+
+  // Somebody who is still at the third message joins a node that came from the other side.
+  while (far < others.size() && world.view(others[far], "t").root) far += 2;
+  REQUIRE(readers[far]->texts.back() == there.texts.back());
+  const std::uint64_t received = world.view(others[far], "t").received;
+  const Position oldest{1, 3};
+  pastry::ForwardedMessage message;
+  message.key = world.scribe(root).group("t");
+  message.source = message.previous = world.simulator().handle(stranger);
+  message.next_hop = world.simulator().handle(root);
+  message.payload = Payload(encode_control(Join{message.key, "t", 1, true, oldest}));
+  world.run(others[far],
+            [&](Context context) { world.scribe(others[far]).forward(context, message); });
+  world.simulator().run_for(seconds(5));
+  CHECK(world.view(others[far], "t").received > received);
+  here.run(10, milliseconds(10));
+  world.simulator().run_for(seconds(10));
+  for (const Reader* reader : readers) {
+    CHECK(reader->disorder == 0);
+    CHECK(reader->duplicates == 0);
+    CHECK(reader->texts.back() == here.texts.back());
+  }
+  CHECK(readers[far]->gaps == 1);
 }
