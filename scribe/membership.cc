@@ -245,7 +245,10 @@ bool Membership::add_child(Context context, Topic& topic, Handle child, const Jo
   entry.join_number = join.number;
   entry.has_position = join.has_position;
   entry.received = join.position;
-  if (join.has_position) topic.note_highest(join.position);
+  if (join.has_position) {
+    entry.came_from = join.position.epoch;
+    topic.note_highest(join.position);
+  }
   entry.heard = entry.progress = context.now();
   if (topic.attached()) {
     topic.path.push_back(context.self_id());

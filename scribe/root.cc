@@ -30,7 +30,7 @@ void Root::rise_above_children(Context context, Topic& topic) {
   if (topic.place != Place::root) return;
   const Position given_out{topic.epoch, topic.next_offset - 1};
   if (topic.highest <= given_out) return;
-  topic.rising = topic.head.epoch == topic.epoch;
+  topic.rising = topic.gave_out();
   topic.place = Place::claiming;
   claim(context, topic);
 }
@@ -80,15 +80,23 @@ void Root::claimed(Context context, const Key& group, std::uint32_t number,
 
 void Root::start(Context context, Topic& topic, const Position& claimed, bool succeeds) {
   const Position known = std::max(topic.head, topic.highest);
+  const bool begins = !topic.positioned || topic.head == Position{topic.epoch, 0};
   topic.epoch = std::max(claimed.epoch, known.epoch + 1);
   topic.next_offset = std::max(claimed.offset, known.offset) + 1;
-  topic.positioned = true;
   topic.place = Place::root;
   topic.reported = topic.log.first();
+  // With offset 0 the head says whose stream it was, but nothing of it came.
+  topic.previous = topic.head.offset > 0 ? topic.head : Position{};
+  topic.epoch_covered = topic.previous.epoch;
+  topic.positioned = true;
+  // Whoever begins at a root without a stream is owed nothing of earlier epochs.
+  if (begins) topic.start = topic.head = {topic.epoch, 0};
   if (std::exchange(topic.rising, false)) {
-    // Each side lacks what the other had: an offset that no message gets shows it to all.
+    // Each side lacks what the other had.
     Stream::note_gap(topic, 0);
-    topic.head = {topic.epoch, topic.next_offset++};
+    begin_hole(topic);
+  } else {
+    show_lack(topic);
   }
   // The former root's children are on their way; keep what they will ask for.
   if (succeeds || known.epoch > 0) {
@@ -100,6 +108,35 @@ void Root::start(Context context, Topic& topic, const Position& claimed, bool su
   for (const WaitingPublish& waiting : waited) {
     const Result<Publish> publish = decode_publish(waiting.payload.view());
     if (publish) accept(context, topic, waiting.from, *publish, waiting.payload.view());
+  }
+}
+
+// An offset that no message gets: the next segment shows all children that something is missing.
+void Root::begin_hole(Topic& topic) {
+  topic.head = topic.previous = {topic.epoch, topic.next_offset++};
+  topic.epoch_covered = topic.epoch_below;
+}
+
+// A root in between may have given out, and acknowledged, messages that this one never had: while
+// it had not yet the children of the root before it. Those who come here from that one lack them.
+void Root::show_lack(Topic& topic) {
+  if (topic.epoch_below <= topic.epoch_covered) return;
+  const auto local_lacks = [&](const auto& entry) {
+    return entry.second.attached && entry.second.from.epoch < topic.epoch_below;
+  };
+  const auto child_lacks = [&](const auto& entry) {
+    return entry.second.came_from < topic.epoch_below;
+  };
+  const bool locals = std::any_of(topic.locals.begin(), topic.locals.end(), local_lacks);
+  const bool children = std::any_of(topic.children.begin(), topic.children.end(), child_lacks);
+  if (topic.gave_out() && !locals && !children) return;
+  if (locals) Stream::note_gap(topic, 0);
+  if (topic.gave_out()) {
+    begin_hole(topic);
+  } else {
+    // The first segment can show it, and only to those who have nothing of that epoch.
+    topic.previous = {topic.epoch_below, 0};
+    topic.epoch_covered = topic.epoch_below;
   }
 }
 
@@ -156,18 +193,20 @@ void Root::accept(Context context, Topic& topic, Handle from, const Publish& pub
   }
   LogEntry entry;
   entry.segment = make_segment(publish, frame, static_cast<std::size_t>(repeated), key.first,
-                               Position{topic.epoch, topic.next_offset}, topic.head);
+                               Position{topic.epoch, topic.next_offset}, topic.previous);
   seen.last = entry.segment.last_sequence();
   seen.touched = topic.log.end() + 1;
   if (++seen.unreported >= kReportAfter) seen.report = true;
   topic.next_offset += entry.segment.count();
   topic.received += entry.segment.count();
   stream_.append(context, topic, std::move(entry));
+  topic.previous = topic.head;
 }
 
 void Root::report(Context context, Topic& topic) {
   rise_above_children(context, topic);
   if (topic.place != Place::root) return;
+  show_lack(topic);
   const std::uint64_t released = Stream::released(topic);
   topic.reported = std::max(topic.reported, topic.log.first());
   for (; topic.reported < released; ++topic.reported) {

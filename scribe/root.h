@@ -29,6 +29,8 @@ class Root {
                const Result<RootRecord>& record);
   void start(Context context, Topic& topic, const Position& claimed, bool succeeds);
   void rise_above_children(Context context, Topic& topic);
+  static void begin_hole(Topic& topic);
+  static void show_lack(Topic& topic);
   void accept(Context context, Topic& topic, Handle from, const Publish& publish,
               pastry::ByteView frame);
   void send_report(Context context, const Topic& topic, const PublisherKey& key,

@@ -17,7 +17,8 @@ $Cxx.namespace("scribe::schema");
 #
 #   1 segment, root → … → subscribers: u8 kind, u8 version, u16 count (≥ 1), u32 zero,
 #     id group, u64 epoch, u64 offset of the first message, u64 previous epoch, u64 previous offset
-#     (position of the message before the first one; 0, 0 if there was none), id publisher,
+#     (position of the message before the first one; 0, 0 if there was none; offset 0: whatever was
+#     given out in that epoch is not to be had), id publisher,
 #     u64 session, u64 sequence number of the first message, Bodies.
 #     The messages have consecutive offsets and consecutive sequence numbers.
 #   2 acknowledgements, child → parent: u8 kind, u8 version, u16 count, u32 zero, then `count` times:
@@ -83,7 +84,7 @@ struct JoinAccepted {
   path @2 :List(Id);
   # From the root to the parent, at most 64; a child that finds itself in it does not attach.
   start @3 :Position;
-  # A child without position begins after this one.
+  # A child without position begins after this one; offset 0: before the epoch's first message.
 }
 
 struct JoinRefused {

@@ -1,6 +1,7 @@
 // What a node keeps of one topic: its place in the tree, its children and subscribers, the stream.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -32,6 +33,8 @@ struct Child {
   bool has_children = false;
   bool recovering = false;  // the oldest segment was repeated, the others wait for the answer
   Position received;        // cumulative acknowledgement
+  // Epoch of the position that it came with; without one it lacks nothing of earlier epochs.
+  std::uint64_t came_from = kNumberMax;
   std::uint64_t acked = 0;  // index of the first segment not acknowledged
   std::uint64_t next = 0;   // index of the next segment to send
   std::uint32_t window_messages = 0;
@@ -110,6 +113,11 @@ struct Topic {
   Time claim_at{};          // when to claim again, while claiming and none is under way
   bool claim_pending = false;
   bool rising = false;  // claims because somebody is above it, and gave out positions meanwhile
+  Position previous;    // what the next segment names as the position before it
+  // The newest epoch, before a root's own, of which somebody below has a message; and the newest
+  // of which this root's stream accounts for all messages.
+  std::uint64_t epoch_below = 0;
+  std::uint64_t epoch_covered = 0;
   std::vector<WaitingPublish> waiting;
   std::uint64_t reported = 0;  // index up to which publishers were told
 
@@ -153,8 +161,13 @@ struct Topic {
   // Somebody below has this position.
   void note_highest(const Position& position) {
     const bool honest = position.epoch < kNumberMax && position.offset < kNumberMax;
-    if (honest && position > highest) highest = position;
+    if (!honest) return;
+    if (position > highest) highest = position;
+    const bool before = place != Place::root || position.epoch < epoch;
+    if (before && position.offset > 0) epoch_below = std::max(epoch_below, position.epoch);
   }
+  // As root it has given out a position of its epoch.
+  bool gave_out() const { return head.epoch == epoch && head.offset > 0; }
   bool on_path(const NodeId& id) const {
     for (const NodeId& member : path) {
       if (member == id) return true;

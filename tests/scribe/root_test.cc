@@ -81,6 +81,87 @@ TEST_CASE("who is no longer nearest when the registry answers does not begin as 
   world.check_tree("t");
 }
 
+TEST_CASE("what a root in between acknowledged before the subscribers came to it leaves a gap") {
+  for (const bool replicated : {false, true}) {
+    CAPTURE(replicated);
+    World world({.seed = 45, .nodes = 24, .replicated = replicated});
+    // Only slowly does a child notice that its parent is gone.
+    world.settings.heartbeat_period = seconds(10);
+    const NodeIndex first = world.root_of("t");
+    const Key key = world.scribe(first).group("t");
+    // Far from the root, so that the overlay does not tell it either.
+    NodeIndex far = first;
+    for (const NodeIndex node : world.nodes) {
+      const pastry::NodeId& id = world.simulator().id(node);
+      if (pastry::closer(key, world.simulator().id(far), id)) far = node;
+    }
+    Reader& reader = world.subscribe(far, "t");
+    world.simulator().run_for(seconds(5));
+    CHECK(reader.attached_count == 1);
+
+    world.simulator().crash(first);
+    world.simulator().run_for(seconds(10));
+    NodeIndex publisher = world.nodes[0];
+    if (publisher == first || publisher == world.root_of("t")) publisher = world.nodes[1];
+    Publishing publishing{world, publisher, "t", {}};
+    publishing.run(5, milliseconds(10));
+    world.simulator().run_for(seconds(3));
+    CHECK(world.acknowledged == 5);
+    // The root that has these messages makes room for another before anybody came to it.
+    const NodeIndex nearest = world.simulator().add_node(key + Key(0, 1));
+    world.nodes.push_back(nearest);
+    world.simulator().join(nearest, publisher);
+    world.simulator().run_for(seconds(60));
+    world.check_tree("t");
+    CHECK(world.view(nearest, "t").children.size() == 1);
+    CHECK(reader.texts.empty());
+    publishing.texts.clear();
+    publishing.run(5, milliseconds(10));
+    world.simulator().run_for(seconds(5));
+    CHECK(reader.texts == publishing.texts);
+    CHECK(reader.gaps == 1);
+  }
+}
+
+TEST_CASE("who comes late with messages that the root never had shows the others a gap") {
+  World world({.seed = 46, .nodes = 24});
+  const NodeIndex first = world.root_of("t");
+  const Key key = world.scribe(first).group("t");
+  std::vector<NodeIndex> others = world.nodes;
+  std::erase(others, first);
+  Reader& reader = world.subscribe(others[0], "t");
+  world.simulator().run_for(seconds(3));
+  Publishing publishing{world, others[1], "t", {}};
+  publishing.run(5, milliseconds(10));
+  world.simulator().run_for(seconds(1));
+  // Between this root and the next there was another one.
+  const std::uint64_t between = reader.position.epoch + 1;
+  world.registry.records[key].position.epoch = between;
+  world.simulator().crash(first);
+  publishing.run(10, milliseconds(10));
+  world.simulator().run_for(seconds(20));
+  check_all({&reader}, publishing.texts);
+  const NodeIndex root = world.root_of("t");
+  REQUIRE(world.view(root, "t").root);
+  REQUIRE(reader.position.epoch > between);
+
+  const NodeIndex stranger = others[2] == root ? others[3] : others[2];
+  pastry::Delivery message;
+  message.key = key;
+  message.source = message.previous = world.simulator().handle(stranger);
+  message.payload = Payload(encode_control(Join{key, "t", 1, true, Position{between, 7}}));
+  world.run(root, [&](Context context) { world.scribe(root).deliver(context, message); });
+  world.simulator().run_for(seconds(1));
+  Reader& later = world.subscribe(others[4], "t");
+  world.simulator().run_for(seconds(3));
+  publishing.run(5, milliseconds(10));
+  world.simulator().run_for(seconds(2));
+  CHECK(reader.texts == publishing.texts);
+  CHECK(reader.gaps == 1);
+  CHECK(later.texts.size() == 5);
+  CHECK(later.gaps == 0);
+}
+
 TEST_CASE("after a partition in which two roots used the same positions nothing more is lost") {
   World world({.seed = 42, .nodes = 24});
   const NodeIndex root = world.root_of("t");
