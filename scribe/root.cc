@@ -37,14 +37,16 @@ void Root::rise_above_children(Context context, Topic& topic) {
 
 void Root::claim(Context context, Topic& topic) {
   const std::uint32_t number = ++topic.claim;
+  const Position known = std::max(topic.head, topic.highest);
   if (shared_.registry() == nullptr) {
-    start(context, topic, {}, false);
+    start(context, topic, {next_epoch(known.epoch, context.wall_time(), context.random()), 0},
+          false);
     return;
   }
   topic.claim_pending = true;
   ++shared_.claims;
   shared_.registry()->claim(
-      context, topic.group, topic.name, std::max(topic.head, topic.highest),
+      context, topic.group, topic.name, known,
       [this, group = topic.group, number](Context later, const Result<RootRecord>& record) {
         claimed(later, group, number, record);
       });

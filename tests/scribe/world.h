@@ -149,7 +149,7 @@ class World {
       if (replicated) {
         auto replica = std::make_unique<pastry::replica::Replica>(hash_, replica_options_);
         registries_.push_back(std::make_unique<ReplicaRegistry>(*replica));
-        kept_by = registries_.back().get();
+        kept_by = replicated_[node] = registries_.back().get();
         simulator.add_application(node, pastry::kReplicaApplication, std::move(replica));
       }
       simulator.add_application(node, pastry::kScribeApplication,
@@ -179,6 +179,8 @@ class World {
   Scribe& scribe(NodeIndex node) {
     return *static_cast<Scribe*>(simulator().application(node, pastry::kScribeApplication));
   }
+  // With `replicated` only.
+  ReplicaRegistry& replicated(NodeIndex node) { return *replicated_.at(node); }
   template <typename Action>
   void run(NodeIndex node, Action&& action) {
     simulator().run(node, pastry::kScribeApplication, std::forward<Action>(action));
@@ -285,6 +287,7 @@ class World {
   TestHash hash_;
   pastry::replica::Options replica_options_;
   std::vector<std::unique_ptr<ReplicaRegistry>> registries_;
+  std::map<NodeIndex, ReplicaRegistry*> replicated_;
   std::unique_ptr<Simulator> simulator_;
 };
 
