@@ -5,7 +5,8 @@ $Cxx.namespace("scribe::schema");
 
 # The messages of SCRIBE between two nodes, as payloads of the common API.
 #
-# Byte 0 of a payload is its kind, byte 1 the version of this specification (1). Kinds 1 to 5 are
+# Byte 0 of a payload is its kind, byte 1 the version of this specification (2; version 1 had
+# acknowledgements without the second position, and no refusal of a position). Kinds 1 to 5 are
 # stream frames: fixed little-endian layouts, because they are on the path of every message and go
 # down the tree unchanged. Kind 16 is a control message: six zero bytes, then one unpacked Cap'n
 # Proto message with `Control` as root. Whoever receives something else, or something out of bounds,
@@ -96,6 +97,8 @@ struct JoinRefused {
     # The child is on the path from the root to the refusing node.
     full @1;
     invalid @2;
+    position @3;
+    # The child's position is none that the topic's roots can have given out; it begins anew.
   }
 }
 
