@@ -30,7 +30,23 @@ inline constexpr int kEpochLotBits = 20;
 // Counts beyond this one (in the year 2242) come from no clock that is right.
 inline constexpr std::uint64_t kClockMax = (std::uint64_t{1} << 33) - 1;
 
-// An epoch above `above`, which is below kNumberMax.
+// What is said to have been given out is believed up to here, and so much beyond what the one who
+// listens knows of; so it takes ages of lies to use up the numbers above.
+inline constexpr std::uint64_t kCountsAhead = 1 << 10;
+inline constexpr std::uint64_t kOffsetsFree = std::uint64_t{1} << 48;
+inline constexpr std::uint64_t kOffsetsAhead = std::uint64_t{1} << 32;
+inline constexpr std::uint64_t kClaimMax = kNumberMax / 4;
+
+// Whether a member may have a message at `claim`, as far as somebody can tell who knows of `own`.
+bool believable(const Position& claim, const Position& own);
+
+// Whether a root can go on above a position of its own or of a record. Where lies have used up the
+// room all the same, positions begin again below.
+constexpr bool room_above(const Position& position) {
+  return position.epoch < kNumberMax / 2 && position.offset < kNumberMax / 2;
+}
+
+// An epoch above `above` if there is room.
 std::uint64_t next_epoch(std::uint64_t above, pastry::WallTime now, pastry::Random& random);
 
 }  // namespace scribe

@@ -28,16 +28,22 @@ void Root::become(Context context, Topic& topic) {
 // it.
 void Root::rise_above_children(Context context, Topic& topic) {
   if (topic.place != Place::root) return;
-  const Position given_out{topic.epoch, topic.next_offset - 1};
-  if (topic.highest <= given_out) return;
+  if (topic.highest <= topic.given_out() || !may_rise(context, topic)) return;
   topic.rising = topic.gave_out();
   topic.place = Place::claiming;
   claim(context, topic);
 }
 
+// Whoever always claims to be above it would keep it writing records.
+bool Root::may_rise(Context context, Topic& topic) const {
+  if (context.now() < topic.rise_at) return false;
+  topic.rise_at = context.now() + shared_.heartbeat(context);
+  return true;
+}
+
 void Root::claim(Context context, Topic& topic) {
   const std::uint32_t number = ++topic.claim;
-  const Position known = std::max(topic.head, topic.highest);
+  const Position known = std::max(room_above(topic.head) ? topic.head : Position{}, topic.highest);
   if (shared_.registry() == nullptr) {
     start(context, topic, {next_epoch(known.epoch, context.wall_time(), context.random()), 0},
           false);
@@ -73,7 +79,8 @@ void Root::claimed(Context context, const Key& group, std::uint32_t number,
     return;
   }
   if (topic->name.empty() && shared_.group(record->topic) == group) topic->name = record->topic;
-  if (record->position.epoch <= topic->highest.epoch) {  // meanwhile somebody came who is above it
+  // Meanwhile somebody came who is above it.
+  if (record->position.epoch <= topic->highest.epoch && may_rise(context, *topic)) {
     claim(context, *topic);
     return;
   }
@@ -81,9 +88,13 @@ void Root::claimed(Context context, const Key& group, std::uint32_t number,
 }
 
 void Root::start(Context context, Topic& topic, const Position& claimed, bool succeeds) {
+  // A false position, which it had from its parent when it was none.
+  if (claimed.epoch <= topic.head.epoch || !room_above(topic.head)) {
+    membership_.start_over(context, topic);
+  }
   const Position known = std::max(topic.head, topic.highest);
   const bool begins = !topic.positioned || topic.head == Position{topic.epoch, 0};
-  topic.epoch = std::max(claimed.epoch, known.epoch + 1);
+  topic.epoch = claimed.epoch;
   topic.next_offset = std::max(claimed.offset, known.offset) + 1;
   topic.place = Place::root;
   topic.reported = topic.log.first();
@@ -95,7 +106,7 @@ void Root::start(Context context, Topic& topic, const Position& claimed, bool su
   if (begins) topic.start = topic.head = {topic.epoch, 0};
   if (std::exchange(topic.rising, false)) {
     // Each side lacks what the other had.
-    Stream::note_gap(topic, 0);
+    topic.note_gap(0);
     begin_hole(topic);
   } else {
     show_lack(topic);
@@ -122,7 +133,8 @@ void Root::begin_hole(Topic& topic) {
 // A root in between may have given out, and acknowledged, messages that this one never had: while
 // it had not yet the children of the root before it. Those who come here from that one lack them.
 void Root::show_lack(Topic& topic) {
-  if (topic.epoch_below <= topic.epoch_covered) return;
+  // Above this root's epoch it cannot be shown before the root has risen.
+  if (topic.epoch_below <= topic.epoch_covered || topic.epoch_below >= topic.epoch) return;
   const auto local_lacks = [&](const auto& entry) {
     return entry.second.attached && entry.second.from.epoch < topic.epoch_below;
   };
@@ -132,7 +144,7 @@ void Root::show_lack(Topic& topic) {
   const bool locals = std::any_of(topic.locals.begin(), topic.locals.end(), local_lacks);
   const bool children = std::any_of(topic.children.begin(), topic.children.end(), child_lacks);
   if (topic.gave_out() && !locals && !children) return;
-  if (locals) Stream::note_gap(topic, 0);
+  if (locals) topic.note_gap(0);
   if (topic.gave_out()) {
     begin_hole(topic);
   } else {
@@ -174,7 +186,7 @@ void Root::accept(Context context, Topic& topic, Handle from, const Publish& pub
   seen.reply_to = from;
   if (publish.base > seen.last) {
     // Another root had these; they did not come here while there still was a parent.
-    if (known) Stream::note_gap(topic, publish.base - seen.last);
+    if (known) topic.note_gap(publish.base - seen.last);
     seen.last = publish.base;
   }
   shared_.touch(context, topic);
@@ -246,7 +258,7 @@ void Root::tick(Context context, Topic& topic) {
     claim(context, topic);
   }
   if (topic.place != Place::root) return;
-  bool due = false;
+  bool due = topic.highest > topic.given_out();
   for (auto& [key, seen] : topic.seen) {
     if (seen.unreported > 0) due = seen.report = true;
   }

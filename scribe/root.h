@@ -28,6 +28,7 @@ class Root {
   void claimed(Context context, const Key& group, std::uint32_t number,
                const Result<RootRecord>& record);
   void start(Context context, Topic& topic, const Position& claimed, bool succeeds);
+  bool may_rise(Context context, Topic& topic) const;
   void rise_above_children(Context context, Topic& topic);
   static void begin_hole(Topic& topic);
   static void show_lack(Topic& topic);

@@ -113,6 +113,7 @@ struct Topic {
   Time claim_at{};          // when to claim again, while claiming and none is under way
   bool claim_pending = false;
   bool rising = false;  // claims because somebody is above it, and gave out positions meanwhile
+  Time rise_at{};       // not earlier because somebody is above it
   Position previous;    // what the next segment names as the position before it
   // The newest epoch, before a root's own, of which somebody below has a message; and the newest
   // of which this root's stream accounts for all messages.
@@ -158,13 +159,24 @@ struct Topic {
 
   bool attached() const { return place == Place::attached || place == Place::root; }
   bool is_root() const { return place == Place::root || place == Place::claiming; }
-  // Somebody below has this position.
+  Position given_out() const { return {epoch, next_offset - 1}; }
+  // The newest that this node itself knows to have been given out.
+  Position known() const {
+    if (!is_root()) return head;
+    return {std::max(epoch, head.epoch), std::max(next_offset - 1, head.offset)};
+  }
+  // Somebody below says it has this position.
   void note_highest(const Position& position) {
-    const bool honest = position.epoch < kNumberMax && position.offset < kNumberMax;
-    if (!honest) return;
+    if (!believable(position, known())) return;
     if (position > highest) highest = position;
     const bool before = place != Place::root || position.epoch < epoch;
     if (before && position.offset > 0) epoch_below = std::max(epoch_below, position.epoch);
+  }
+  // Local subscribers lack so many messages (0: unknown) before the next segment.
+  void note_gap(std::uint64_t missing) {
+    if (!gap_due) gap_after = head;
+    gap_due = true;
+    gap_missing += missing;
   }
   // As root it has given out a position of its epoch.
   bool gave_out() const { return head.epoch == epoch && head.offset > 0; }
