@@ -29,9 +29,28 @@ void Root::become(Context context, Topic& topic) {
 void Root::rise_above_children(Context context, Topic& topic) {
   if (topic.place != Place::root) return;
   if (topic.highest <= topic.given_out() || !may_rise(context, topic)) return;
-  topic.rising = topic.gave_out();
   topic.place = Place::claiming;
+  topic.rising = false;
+  rise(context, topic);
+}
+
+void Root::rise(Context context, Topic& topic) {
+  topic.rising = topic.rising || two_streams(topic);
+  if (topic.highest.offset > 0) {
+    topic.epoch_below = std::max(topic.epoch_below, topic.highest.epoch);
+  }
   claim(context, topic);
+}
+
+// Whether there are messages here that whoever is above this root may lack: of the root itself, or
+// of a root before it.
+bool Root::two_streams(const Topic& topic) {
+  if (topic.gave_out()) return true;
+  if (topic.highest.offset == 0) return false;
+  return topic.head.offset > 0 ||
+         std::any_of(topic.children.begin(), topic.children.end(), [&](const auto& entry) {
+           return entry.second.came_from < topic.highest.epoch;
+         });
 }
 
 // Whoever always claims to be above it would keep it writing records.
@@ -81,7 +100,7 @@ void Root::claimed(Context context, const Key& group, std::uint32_t number,
   if (topic->name.empty() && shared_.group(record->topic) == group) topic->name = record->topic;
   // Meanwhile somebody came who is above it.
   if (record->position.epoch <= topic->highest.epoch && may_rise(context, *topic)) {
-    claim(context, *topic);
+    rise(context, *topic);
     return;
   }
   start(context, *topic, record->position, !record->made);

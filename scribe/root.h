@@ -30,6 +30,8 @@ class Root {
   void start(Context context, Topic& topic, const Position& claimed, bool succeeds);
   bool may_rise(Context context, Topic& topic) const;
   void rise_above_children(Context context, Topic& topic);
+  void rise(Context context, Topic& topic);
+  static bool two_streams(const Topic& topic);
   static void begin_hole(Topic& topic);
   static void show_lack(Topic& topic);
   void accept(Context context, Topic& topic, Handle from, const Publish& publish,

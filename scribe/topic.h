@@ -112,7 +112,7 @@ struct Topic {
   std::uint32_t claim = 0;  // number of the claim under way
   Time claim_at{};          // when to claim again, while claiming and none is under way
   bool claim_pending = false;
-  bool rising = false;  // claims because somebody is above it, and gave out positions meanwhile
+  bool rising = false;  // claims because somebody is above it, and each lacks what the other had
   Time rise_at{};       // not earlier because somebody is above it
   Position previous;    // what the next segment names as the position before it
   // The newest epoch, before a root's own, of which somebody below has a message; and the newest
