@@ -53,7 +53,8 @@ bool Root::two_streams(const Topic& topic) {
          });
 }
 
-// Whoever always claims to be above it would keep it writing records.
+// Whoever always claims to be above it, or to have what it lacks, would keep it writing records and
+// bring a gap before every message.
 bool Root::may_rise(Context context, Topic& topic) const {
   if (context.now() < topic.rise_at) return false;
   topic.rise_at = context.now() + shared_.heartbeat(context);
@@ -128,7 +129,7 @@ void Root::start(Context context, Topic& topic, const Position& claimed, bool su
     topic.note_gap(0);
     begin_hole(topic);
   } else {
-    show_lack(topic);
+    show_lack(context, topic);
   }
   // The former root's children are on their way; keep what they will ask for.
   if (succeeds || known.epoch > 0) {
@@ -151,7 +152,7 @@ void Root::begin_hole(Topic& topic) {
 
 // A root in between may have given out, and acknowledged, messages that this one never had: while
 // it had not yet the children of the root before it. Those who come here from that one lack them.
-void Root::show_lack(Topic& topic) {
+void Root::show_lack(Context context, Topic& topic) {
   // Above this root's epoch it cannot be shown before the root has risen.
   if (topic.epoch_below <= topic.epoch_covered || topic.epoch_below >= topic.epoch) return;
   const auto local_lacks = [&](const auto& entry) {
@@ -162,7 +163,7 @@ void Root::show_lack(Topic& topic) {
   };
   const bool locals = std::any_of(topic.locals.begin(), topic.locals.end(), local_lacks);
   const bool children = std::any_of(topic.children.begin(), topic.children.end(), child_lacks);
-  if (topic.gave_out() && !locals && !children) return;
+  if (topic.gave_out() && ((!locals && !children) || !may_rise(context, topic))) return;
   if (locals) topic.note_gap(0);
   if (topic.gave_out()) {
     begin_hole(topic);
@@ -239,7 +240,7 @@ void Root::accept(Context context, Topic& topic, Handle from, const Publish& pub
 void Root::report(Context context, Topic& topic) {
   rise_above_children(context, topic);
   if (topic.place != Place::root) return;
-  show_lack(topic);
+  show_lack(context, topic);
   const std::uint64_t released = Stream::released(topic);
   topic.reported = std::max(topic.reported, topic.log.first());
   for (; topic.reported < released; ++topic.reported) {
@@ -277,7 +278,7 @@ void Root::tick(Context context, Topic& topic) {
     claim(context, topic);
   }
   if (topic.place != Place::root) return;
-  bool due = topic.highest > topic.given_out();
+  bool due = topic.highest > topic.given_out() || topic.epoch_below > topic.epoch_covered;
   for (auto& [key, seen] : topic.seen) {
     if (seen.unreported > 0) due = seen.report = true;
   }

@@ -33,7 +33,7 @@ class Root {
   void rise(Context context, Topic& topic);
   static bool two_streams(const Topic& topic);
   static void begin_hole(Topic& topic);
-  static void show_lack(Topic& topic);
+  void show_lack(Context context, Topic& topic);
   void accept(Context context, Topic& topic, Handle from, const Publish& publish,
               pastry::ByteView frame);
   void send_report(Context context, const Topic& topic, const PublisherKey& key,

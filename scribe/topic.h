@@ -113,7 +113,7 @@ struct Topic {
   Time claim_at{};          // when to claim again, while claiming and none is under way
   bool claim_pending = false;
   bool rising = false;  // claims because somebody is above it, and each lacks what the other had
-  Time rise_at{};       // not earlier because somebody is above it
+  Time rise_at{};       // not earlier because of what somebody says to have
   Position previous;    // what the next segment names as the position before it
   // The newest epoch, before a root's own, of which somebody below has a message; and the newest
   // of which this root's stream accounts for all messages.

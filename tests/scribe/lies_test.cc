@@ -60,8 +60,9 @@ struct Lied {
     world.run(to, [&](Context context) { world.scribe(to).receive(context, message); });
   }
   // As a child that it is only for a moment: its own node knows nothing of the topic.
-  void acknowledge(const Position& highest) {
-    join(world.view(root, "t").head);
+  void acknowledge(const Position& highest) { acknowledge(world.view(root, "t").head, highest); }
+  void acknowledge(const Position& joined_at, const Position& highest) {
+    join(joined_at);
     Ack ack;
     ack.group = group;
     ack.highest = highest;
@@ -132,6 +133,24 @@ TEST_CASE("who claims more and more does not keep the root claiming") {
   CHECK(world.registry.claims - before > 2);
   // One each heartbeat, of half a second.
   CHECK(world.registry.claims - before <= 21);
+  world.simulator().run_for(seconds(3));
+  lied.check_alive();
+}
+
+TEST_CASE(
+    "who claims to have more and more of earlier roots does not bring a gap with each message") {
+  Lied lied(95);
+  World& world = lied.world;
+  lied.join({10'000, 0});
+  lied.publish(5);
+  const std::uint64_t before = lied.readers[0]->gaps;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    lied.acknowledge({1, 1}, {2 + i, 1});
+    if (i % 10 == 0) lied.publishing.run(1, milliseconds(0));
+    world.simulator().run_for(milliseconds(10));
+  }
+  CHECK(lied.readers[0]->gaps - before > 2);
+  CHECK(lied.readers[0]->gaps - before <= 21);
   world.simulator().run_for(seconds(3));
   lied.check_alive();
 }
