@@ -138,7 +138,7 @@ Result<Control> read_tree_answer(schema::TreeAnswer::Reader from) {
 
 Result<Control> read_refused(schema::JoinRefused::Reader from) {
   const auto reason = from.getReason();
-  if (reason > schema::JoinRefused::Reason::INVALID) return malformed();
+  if (reason > schema::JoinRefused::Reason::POSITION) return malformed();
   return JoinRefused{value(from.getGroup()), from.getNumber(), static_cast<JoinRefusal>(reason)};
 }
 
@@ -150,7 +150,8 @@ Result<Control> read_control(schema::Control::Reader from) {
       const auto accepted = from.getJoinAccepted();
       JoinAccepted result{
           value(accepted.getGroup()), accepted.getNumber(), {}, value(accepted.getStart())};
-      if (!read_path(accepted.getPath(), result.path)) return malformed();
+      const bool sane = room_above(result.start);
+      if (!sane || !read_path(accepted.getPath(), result.path)) return malformed();
       return result;
     }
     case schema::Control::JOIN_REFUSED:
@@ -174,6 +175,13 @@ Result<Control> read_control(schema::Control::Reader from) {
     }
   }
   return malformed();
+}
+
+Result<RootRecord> read_root_record(schema::RootState::Reader from) {
+  const auto topic = from.getTopic();
+  const Position position = value(from.getPosition());
+  if (topic.size() > kTopicNameMax || !room_above(position)) return malformed();
+  return RootRecord{std::string(topic.begin(), topic.size()), value(from.getCreator()), position};
 }
 
 }  // namespace
@@ -205,13 +213,7 @@ Bytes encode_root_record(const RootRecord& record) {
 }
 
 Result<RootRecord> decode_root_record(pastry::ByteView bytes) {
-  return read_message<schema::RootState>(
-      bytes, [](schema::RootState::Reader from) -> Result<RootRecord> {
-        const auto topic = from.getTopic();
-        if (topic.size() > kTopicNameMax) return malformed();
-        return RootRecord{std::string(topic.begin(), topic.size()), value(from.getCreator()),
-                          value(from.getPosition())};
-      });
+  return read_message<schema::RootState>(bytes, read_root_record);
 }
 
 }  // namespace scribe

@@ -34,7 +34,7 @@ struct JoinAccepted {
   Position start;
 };
 
-enum class JoinRefusal : std::uint8_t { loop, full, invalid };
+enum class JoinRefusal : std::uint8_t { loop, full, invalid, position };
 
 struct JoinRefused {
   Key group;

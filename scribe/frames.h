@@ -23,7 +23,7 @@ using pastry::NodeId;
 using pastry::Payload;
 using pastry::Result;
 
-inline constexpr std::uint8_t kFrameVersion = 1;
+inline constexpr std::uint8_t kFrameVersion = 2;
 // Messages of one frame, and entries of an acknowledgement or heartbeat frame.
 inline constexpr std::size_t kBodiesMax = 512;
 inline constexpr std::size_t kEntriesMax = 1000;

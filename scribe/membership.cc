@@ -83,9 +83,13 @@ void Membership::rewind_if_wanted(Context context, Topic& topic) {
   if (topic.place != Place::attached || topic.trimmed || topic.rewinds >= kRewindsMax) return;
   const auto [wanted, position] = wanted_start(topic);
   if (!wanted || position >= topic.start) return;
-  // What subscribers have already is skipped by the publishers' numbers; so they must have all.
   for (const auto& [id, local] : topic.locals) {
     if (local.attached && local.cursor < topic.log.end()) return;
+  }
+  // Subscribers have all up to the head; the new parent may also have messages below it that came
+  // from another root, and those are not for them any more: a hole above the head stands for them.
+  for (auto& [id, local] : topic.locals) {
+    if (local.attached) local.from = std::max(local.from, topic.head);
   }
   ++topic.rewinds;
   topic.start = topic.head = position;
@@ -146,12 +150,32 @@ void Membership::refused(Context context, Handle, const JoinRefused& refused) {
   if (topic == nullptr || topic->place != Place::joining || refused.number != topic->join_number) {
     return;
   }
+  if (refused.reason == JoinRefusal::position) start_over(context, *topic);
   // After a loop the one who refused looks for a better place itself; the others keep the back-off.
-  if (refused.reason == JoinRefusal::loop) {
+  if (refused.reason == JoinRefusal::loop || refused.reason == JoinRefusal::position) {
     const Duration pause = shared_.short_period(context);
     topic->join_at = context.now() + context.random().between(pause / 4, pause);
     shared_.tick_soon(context, true);
   }
+}
+
+void Membership::start_over(Context context, Topic& topic) {
+  for (const auto& [handle, child] : topic.children) {
+    Shared::send(context, handle, Detach{topic.group});
+  }
+  topic.children.clear();
+  topic.holds.clear();
+  shared_.bytes -= topic.log.bytes();
+  topic.log.clear();
+  for (auto& [id, local] : topic.locals) {
+    local.from = {};
+    local.cursor = topic.log.end();
+    local.within = local.at = 0;
+  }
+  topic.note_gap(0);
+  topic.positioned = topic.trimmed = false;
+  topic.start = topic.head = topic.highest = topic.skip_to = topic.resend_head = {};
+  topic.epoch = topic.epoch_below = topic.epoch_covered = 0;
 }
 
 void Membership::detached(Context context, Handle from, const Key& group) {
@@ -200,12 +224,21 @@ bool Membership::join_passes(Context context, Handle child, const Join& join, bo
     refuse(context, child, join, JoinRefusal::invalid);
     return true;
   }
-  Topic* topic = shared_.find_or_create(context, join.group);
+  Topic* topic = shared_.find(join.group);
+  const Position known = topic != nullptr ? topic->known() : Position{};
+  const bool believed = !join.has_position || believable(join.position, known);
+  if (!believed && !as_root) return false;  // the root knows best
+  if (topic == nullptr) topic = shared_.find_or_create(context, join.group);
   if (topic == nullptr) {
     refuse(context, child, join, JoinRefusal::full);
     return true;
   }
   if (topic->name.empty()) topic->name = join.name;
+  if (!believed) {
+    // Before the record has told its epoch it does not know either; the child tries again.
+    if (topic->place == Place::root) refuse(context, child, join, JoinRefusal::position);
+    return true;
+  }
   if (!as_root && topic->place == Place::attached &&
       (child == topic->parent || topic->on_path(context.id(child)))) {
     // Who is above us has lost its place and routes through us: so we are nearer to the root, and
@@ -241,7 +274,10 @@ bool Membership::add_child(Context context, Topic& topic, Handle child, const Jo
   entry.join_number = join.number;
   entry.has_position = join.has_position;
   entry.received = join.position;
-  if (join.has_position) topic.note_highest(join.position);
+  if (join.has_position) {
+    entry.came_from = join.position.epoch;
+    topic.note_highest(join.position);
+  }
   entry.heard = entry.progress = context.now();
   if (topic.attached()) {
     topic.path.push_back(context.self_id());
@@ -310,10 +346,14 @@ bool Membership::prune(Context context, Topic& topic) {
   return true;
 }
 
-void Membership::check_root(Context context, Topic& topic) {
-  if (topic.place != Place::root || !context.active()) return;
+bool Membership::gives_way(Context context, const Topic& topic) {
+  if (!context.active()) return false;
   const std::vector<Handle> closest = context.replica_set(topic.group, 1);
-  if (closest.empty() || closest.front() == context.self()) return;
+  return !closest.empty() && closest.front() != context.self();
+}
+
+void Membership::check_root(Context context, Topic& topic) {
+  if (topic.place != Place::root || !gives_way(context, topic)) return;
   rejoin(context, topic, Duration::zero(), false);
   send_join(context, topic);
 }

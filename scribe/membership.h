@@ -31,10 +31,15 @@ class Membership {
   void rejoin(Context context, Topic& topic, Duration delay, bool tell_parent);
   // The topic got a place with this path: tells subscribers and children.
   void attach(Context context, Topic& topic, Handle parent, std::vector<NodeId> path);
+  // Forgets a position that cannot be one of this topic, which a parent gave it. Those below it
+  // look for other parents.
+  void start_over(Context context, Topic& topic);
   // Removes a child; what it had not passed on is kept for a while if it had children.
   void drop_child(Context context, Topic& topic, Handle child, bool died);
   // Leaves the tree if nobody needs this node in it. True if the topic was erased.
   bool prune(Context context, Topic& topic);
+  // Whether another node than this one is the closest to the group.
+  static bool gives_way(Context context, const Topic& topic);
   // Marks a root that is no longer the closest to the group, and lets it join the new one.
   void check_root(Context context, Topic& topic);
 

@@ -27,12 +27,6 @@ pastry::StoreName record_name(const pastry::Key& group) {
   return name;
 }
 
-// Where no copy of the record is found though there was one (more newcomers, or more dead, than
-// copies), and on both sides of a partition, epochs still differ from those that others gave out.
-std::uint64_t from_clock(Context context) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(context.wall_time().unix_seconds, 0));
-}
-
 }  // namespace
 
 struct ReplicaRegistry::Claim {
@@ -80,8 +74,10 @@ void ReplicaRegistry::read(Context context, std::shared_ptr<Claim> claim) {
 void ReplicaRegistry::write(Context context, std::shared_ptr<Claim> claim, std::uint64_t version) {
   RootRecord& record = claim->record;
   if (record.topic.empty()) record.topic = claim->topic;
-  record.position.epoch =
-      std::max({record.position.epoch, claim->known.epoch, from_clock(context)}) + 1;
+  // Where no copy of the record is found though there was one (more newcomers, or more dead, than
+  // copies), and on both sides of a partition, the epoch still differs from those of others.
+  record.position.epoch = next_epoch(std::max(record.position.epoch, claim->known.epoch),
+                                     context.wall_time(), context.random());
   record.position.offset = std::max(record.position.offset, claim->known.offset);
   pastry::replica::Copies copies;
   copies.k = std::clamp(copies_, 1, context.config().replicas_max());

@@ -28,7 +28,12 @@ class Root {
   void claimed(Context context, const Key& group, std::uint32_t number,
                const Result<RootRecord>& record);
   void start(Context context, Topic& topic, const Position& claimed, bool succeeds);
+  bool may_rise(Context context, Topic& topic) const;
   void rise_above_children(Context context, Topic& topic);
+  void rise(Context context, Topic& topic);
+  static bool two_streams(const Topic& topic);
+  static void begin_hole(Topic& topic);
+  void show_lack(Context context, Topic& topic);
   void accept(Context context, Topic& topic, Handle from, const Publish& publish,
               pastry::ByteView frame);
   void send_report(Context context, const Topic& topic, const PublisherKey& key,

@@ -5,7 +5,8 @@ $Cxx.namespace("scribe::schema");
 
 # The messages of SCRIBE between two nodes, as payloads of the common API.
 #
-# Byte 0 of a payload is its kind, byte 1 the version of this specification (1). Kinds 1 to 5 are
+# Byte 0 of a payload is its kind, byte 1 the version of this specification (2; version 1 had
+# acknowledgements without the second position, and no refusal of a position). Kinds 1 to 5 are
 # stream frames: fixed little-endian layouts, because they are on the path of every message and go
 # down the tree unchanged. Kind 16 is a control message: six zero bytes, then one unpacked Cap'n
 # Proto message with `Control` as root. Whoever receives something else, or something out of bounds,
@@ -17,7 +18,8 @@ $Cxx.namespace("scribe::schema");
 #
 #   1 segment, root → … → subscribers: u8 kind, u8 version, u16 count (≥ 1), u32 zero,
 #     id group, u64 epoch, u64 offset of the first message, u64 previous epoch, u64 previous offset
-#     (position of the message before the first one; 0, 0 if there was none), id publisher,
+#     (position of the message before the first one; 0, 0 if there was none; offset 0: whatever was
+#     given out in that epoch is not to be had), id publisher,
 #     u64 session, u64 sequence number of the first message, Bodies.
 #     The messages have consecutive offsets and consecutive sequence numbers.
 #   2 acknowledgements, child → parent: u8 kind, u8 version, u16 count, u32 zero, then `count` times:
@@ -83,7 +85,7 @@ struct JoinAccepted {
   path @2 :List(Id);
   # From the root to the parent, at most 64; a child that finds itself in it does not attach.
   start @3 :Position;
-  # A child without position begins after this one.
+  # A child without position begins after this one; offset 0: before the epoch's first message.
 }
 
 struct JoinRefused {
@@ -95,6 +97,8 @@ struct JoinRefused {
     # The child is on the path from the root to the refusing node.
     full @1;
     invalid @2;
+    position @3;
+    # The child's position is none that the topic's roots can have given out; it begins anew.
   }
 }
 

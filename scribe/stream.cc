@@ -100,12 +100,6 @@ bool Stream::note_publisher(Topic& topic, LogEntry& entry) {
   return entry.skip > 0;
 }
 
-void Stream::note_gap(Topic& topic, std::uint64_t missing) {
-  if (!topic.gap_due) topic.gap_after = topic.head;
-  topic.gap_due = true;
-  topic.gap_missing += missing;
-}
-
 void Stream::append(Context context, Topic& topic, LogEntry entry) {
   if (std::exchange(topic.gap_due, false)) {
     if (!entry.gap) entry.gap_after = topic.gap_after;
@@ -274,7 +268,7 @@ void Stream::deliver_next(Context context, Topic& topic, LocalSubscriber& local,
   const std::size_t at = local.at;
   local.at += size;
   const Position position{segment.first.epoch, segment.first.offset + number};
-  // A rewind for a child brings what was before a subscriber's time, too.
+  // A rewind for a child brings what was before a subscriber's time or what it has, too.
   if (number < entry.skip || position <= local.from) return;
   --local.credit;
   ++topic.delivered;

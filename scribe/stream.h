@@ -20,9 +20,6 @@ class Stream {
   void segment(Context context, Handle from, Segment segment);
   void ack(Context context, Handle from, const Ack& ack);
 
-  // Local subscribers lack so many messages (0: unknown) before the next segment.
-  static void note_gap(Topic& topic, std::uint64_t missing);
-
   // Puts a segment behind the others; the topic's head is then its last message.
   void append(Context context, Topic& topic, LogEntry entry);
 

@@ -1,6 +1,7 @@
 // What a node keeps of one topic: its place in the tree, its children and subscribers, the stream.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -32,6 +33,8 @@ struct Child {
   bool has_children = false;
   bool recovering = false;  // the oldest segment was repeated, the others wait for the answer
   Position received;        // cumulative acknowledgement
+  // Epoch of the position that it came with; without one it lacks nothing of earlier epochs.
+  std::uint64_t came_from = kNumberMax;
   std::uint64_t acked = 0;  // index of the first segment not acknowledged
   std::uint64_t next = 0;   // index of the next segment to send
   std::uint32_t window_messages = 0;
@@ -49,7 +52,7 @@ struct LocalSubscriber {
   bool attached = false;
   bool gone = false;  // unsubscribed; removed by the next flush
   std::size_t credit = 0;
-  Position from;             // what is not above this was before its time
+  Position from;             // what is not above this is not for it (any more)
   std::uint64_t cursor = 0;  // index of the segment to deliver next
   std::size_t within = 0;    // messages of it already delivered
   std::size_t at = 0;        // and where in its frame the next one begins
@@ -109,7 +112,13 @@ struct Topic {
   std::uint32_t claim = 0;  // number of the claim under way
   Time claim_at{};          // when to claim again, while claiming and none is under way
   bool claim_pending = false;
-  bool rising = false;  // claims because somebody is above it, and gave out positions meanwhile
+  bool rising = false;  // claims because somebody is above it, and each lacks what the other had
+  Time rise_at{};       // not earlier because of what somebody says to have
+  Position previous;    // what the next segment names as the position before it
+  // The newest epoch, before a root's own, of which somebody below has a message; and the newest
+  // of which this root's stream accounts for all messages.
+  std::uint64_t epoch_below = 0;
+  std::uint64_t epoch_covered = 0;
   std::vector<WaitingPublish> waiting;
   std::uint64_t reported = 0;  // index up to which publishers were told
 
@@ -150,11 +159,27 @@ struct Topic {
 
   bool attached() const { return place == Place::attached || place == Place::root; }
   bool is_root() const { return place == Place::root || place == Place::claiming; }
-  // Somebody below has this position.
-  void note_highest(const Position& position) {
-    const bool honest = position.epoch < kNumberMax && position.offset < kNumberMax;
-    if (honest && position > highest) highest = position;
+  Position given_out() const { return {epoch, next_offset - 1}; }
+  // The newest that this node itself knows to have been given out.
+  Position known() const {
+    if (!is_root()) return head;
+    return {std::max(epoch, head.epoch), std::max(next_offset - 1, head.offset)};
   }
+  // Somebody below says it has this position.
+  void note_highest(const Position& position) {
+    if (!believable(position, known())) return;
+    if (position > highest) highest = position;
+    const bool before = place != Place::root || position.epoch < epoch;
+    if (before && position.offset > 0) epoch_below = std::max(epoch_below, position.epoch);
+  }
+  // Local subscribers lack so many messages (0: unknown) before the next segment.
+  void note_gap(std::uint64_t missing) {
+    if (!gap_due) gap_after = head;
+    gap_due = true;
+    gap_missing += missing;
+  }
+  // As root it has given out a position of its epoch.
+  bool gave_out() const { return head.epoch == epoch && head.offset > 0; }
   bool on_path(const NodeId& id) const {
     for (const NodeId& member : path) {
       if (member == id) return true;

@@ -44,6 +44,8 @@ TEST_CASE("every control message survives the way") {
   CHECK(accepted.path == path(kPathMax));
   CHECK(accepted.start == Position{3, 4});
   CHECK(round_trip(JoinRefused{kGroup, 9, JoinRefusal::full}).reason == JoinRefusal::full);
+  const JoinRefused refused = round_trip(JoinRefused{kGroup, 9, JoinRefusal::position});
+  CHECK(refused.reason == JoinRefusal::position);
   CHECK(round_trip(Leave{kGroup}).group == kGroup);
   CHECK(round_trip(Detach{kGroup}).group == kGroup);
   CHECK(round_trip(PathChanged{kGroup, path(2)}).path == path(2));
@@ -64,6 +66,8 @@ TEST_CASE("control messages over a bound are refused") {
       decode_control(encode_control(Join{kGroup, std::string(256, 'x'), 1, false, {}}).view()));
   CHECK_FALSE(decode_control(encode_control(PathChanged{kGroup, path(kPathMax + 1)}).view()));
   TreeAnswer answer{5, true, {}, false};
+  const JoinAccepted far{kGroup, 9, path(2), {kNumberMax - 1, 1}};
+  CHECK_FALSE(decode_control(encode_control(far).view()));
   answer.members.resize(kTreeMembersMax + 1);
   CHECK_FALSE(decode_control(encode_control(answer).view()));
 }
@@ -97,4 +101,9 @@ TEST_CASE("the root's record survives the way and is bounded") {
     CHECK_FALSE(decode_root_record(pastry::ByteView(bytes).first(size)));
   }
   CHECK_FALSE(decode_root_record(encode_root_record({std::string(256, 'x'), {}, {}})));
+  constexpr std::uint64_t kTooHigh = kNumberMax / 2;
+  CHECK(decode_root_record(encode_root_record({"weather", {}, {kTooHigh - 1, kTooHigh - 1}})));
+  CHECK_FALSE(decode_root_record(encode_root_record({"weather", {}, {kTooHigh, 1}})));
+  CHECK_FALSE(decode_root_record(encode_root_record({"weather", {}, {UINT64_MAX, 1}})));
+  CHECK_FALSE(decode_root_record(encode_root_record({"weather", {}, {1, kTooHigh}})));
 }

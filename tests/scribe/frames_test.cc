@@ -139,6 +139,17 @@ TEST_CASE("random and damaged frames never lead out of bounds") {
   }
 }
 
+TEST_CASE("frames of another version are nobody's") {
+  const Ack ack{};
+  const Payload good = encode_acks({&ack, 1});
+  CHECK(frame_kind(good.view()) == FrameKind::acks);
+  for (const int version : {0, 1, kFrameVersion + 1, 255}) {
+    Bytes bytes(good.view().begin(), good.view().end());
+    bytes[1] = static_cast<std::uint8_t>(version);
+    CHECK_FALSE(frame_kind(bytes).has_value());
+  }
+}
+
 TEST_CASE("extreme numbers are refused") {
   const std::vector<Payload> messages = {Payload::copy_of("x")};
   const Payload frame = encode_publish(Publish{kGroup, 1, UINT64_MAX, 3, "", {}}, messages);

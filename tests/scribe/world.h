@@ -49,18 +49,15 @@ class FakeRegistry final : public RootRegistry {
 
   void claim(Context context, const Key& group, std::string_view topic, const Position& known,
              ClaimCallback done) override {
-    RootRecord& record = records[group];
-    record.made = record.topic.empty();
-    if (record.topic.empty()) record.topic = topic;
-    record.position.epoch = std::max(record.position.epoch, known.epoch) + 1;
-    record.position.offset = std::max(record.position.offset, known.offset);
     ++claims;
     const bool fail = failures > 0 && failures-- > 0;
     Simulator& simulator = **simulator_;
     const NodeIndex node = simulator.node_of(context.self());
     const Handle incarnation = context.self();
-    simulator.at(simulator.now() + milliseconds(30), [=, &simulator, copy = record] {
+    const std::string name(topic);
+    simulator.at(simulator.now() + delay, [=, this, &simulator] {
       if (!simulator.running(node) || simulator.handle(node) != incarnation) return;
+      const RootRecord copy = raise(group, name, known);
       simulator.run(node, pastry::kScribeApplication, [&](Context later) {
         if (fail) {
           done(later, pastry::fail(pastry::ErrorCode::unavailable, "injected"));
@@ -74,8 +71,18 @@ class FakeRegistry final : public RootRegistry {
   std::map<Key, RootRecord> records;
   std::uint64_t claims = 0;
   int failures = 0;
+  pastry::Duration delay = milliseconds(30);  // of claims from now on
 
  private:
+  RootRecord raise(const Key& group, const std::string& topic, const Position& known) {
+    RootRecord& record = records[group];
+    record.made = record.topic.empty();
+    if (record.topic.empty()) record.topic = topic;
+    record.position.epoch = std::max(record.position.epoch, known.epoch) + 1;
+    record.position.offset = std::max(record.position.offset, known.offset);
+    return record;
+  }
+
   Simulator** simulator_;
 };
 
@@ -142,7 +149,7 @@ class World {
       if (replicated) {
         auto replica = std::make_unique<pastry::replica::Replica>(hash_, replica_options_);
         registries_.push_back(std::make_unique<ReplicaRegistry>(*replica));
-        kept_by = registries_.back().get();
+        kept_by = replicated_[node] = registries_.back().get();
         simulator.add_application(node, pastry::kReplicaApplication, std::move(replica));
       }
       simulator.add_application(node, pastry::kScribeApplication,
@@ -172,6 +179,8 @@ class World {
   Scribe& scribe(NodeIndex node) {
     return *static_cast<Scribe*>(simulator().application(node, pastry::kScribeApplication));
   }
+  // With `replicated` only.
+  ReplicaRegistry& replicated(NodeIndex node) { return *replicated_.at(node); }
   template <typename Action>
   void run(NodeIndex node, Action&& action) {
     simulator().run(node, pastry::kScribeApplication, std::forward<Action>(action));
@@ -278,6 +287,7 @@ class World {
   TestHash hash_;
   pastry::replica::Options replica_options_;
   std::vector<std::unique_ptr<ReplicaRegistry>> registries_;
+  std::map<NodeIndex, ReplicaRegistry*> replicated_;
   std::unique_ptr<Simulator> simulator_;
 };
 

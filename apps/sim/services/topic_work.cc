@@ -110,7 +110,7 @@ void TopicWork::subscribe(NodeIndex node, Random& random) {
   run(node, [&](Context context) {
     const auto id = member.scribe->subscribe(context, topic, reader, habits.credit);
     if (!id) {
-      watcher_.fail("publish-accepted", "subscription refused: " + id.error().message);
+      refused("subscription", id.error(), subscriptions_refused_);
       return;
     }
     reader.begin(ledger_.subscribed(member.life, simulator_.id(node), group(topic), habits.credit),
@@ -139,12 +139,18 @@ void TopicWork::publish(NodeIndex node, std::string_view topic, std::size_t size
         });
     if (sequence) {
       ledger_.published(member.life, simulator_.id(node), group(topic), *sequence, payload);
-    } else if (sequence.error().code == ErrorCode::full) {
-      ++refused_;
     } else {
-      watcher_.fail("publish-accepted", "publish refused: " + sequence.error().message);
+      refused("publish", sequence.error(), refused_);
     }
   });
+}
+
+void TopicWork::refused(std::string_view what, const Error& error, std::uint64_t& count) {
+  if (error.code == ErrorCode::full) {
+    ++count;
+  } else {
+    watcher_.fail("full-only", std::string(what) + " refused: " + error.message);
+  }
 }
 
 void TopicWork::catch_up(NodeIndex node, bool prompt) {
@@ -336,6 +342,7 @@ void TopicWork::count(sim::fuzz::GuestFigures& figures) const {
   figures["messages_acknowledged"] += told.acknowledged;
   figures["messages_failed"] += told.failed;
   figures["messages_refused"] += refused_;
+  figures["subscriptions_refused"] += subscriptions_refused_;
   figures["messages_delivered"] += told.delivered;
   figures["gaps"] += told.gaps;
   figures["topic_trees_walked"] += walked_;

@@ -14,7 +14,7 @@
 //  callback-once     an accepted publish is answered once, if its node lives
 //  callback-order    and in the order of the publishes of a topic
 //  walk-once         a walk of the tree is answered once, if its node lives
-//  publish-accepted  a publish or subscription is refused for lack of room only
+//  full-only         a publish or subscription is refused for lack of room only
 // In runs in which no live node can look dead:
 //  needless-gap      before anybody died, who takes what it gets has no gap
 // In those, and in every run once it has healed:
@@ -98,6 +98,8 @@ class TopicWork {
   void subscribe(sim::NodeIndex node, Random& random);
   void unsubscribe(sim::NodeIndex node, Random& random);
   void publish(sim::NodeIndex node, std::string_view topic, std::size_t size);
+  // Counts it if it is for lack of room.
+  void refused(std::string_view what, const Error& error, std::uint64_t& count);
   void catch_up(sim::NodeIndex node, bool prompt);
   std::size_t walk(sim::NodeIndex node, std::string_view topic);
 
@@ -128,6 +130,7 @@ class TopicWork {
   std::size_t last_walks_ = 0;  // the first of those of the end
   std::uint64_t subscribed_ = 0;
   std::uint64_t refused_ = 0;
+  std::uint64_t subscriptions_refused_ = 0;
   std::uint64_t walked_ = 0;
 };
 
