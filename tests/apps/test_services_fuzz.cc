@@ -51,8 +51,8 @@ TEST_CASE("a seed with services decides every event") {
 TEST_CASE("seeds that found defects of the services pass") {
   // 157: a former holder with a small leaf set kept its copy; 316: two writes of one version never
   // met; 195, 1539: a request to the own earlier incarnation; 4787: a holder that came back served
-  // what was removed meanwhile.
-  for (const std::uint64_t seed : {157, 195, 316, 1539, 4787}) {
+  // what was removed meanwhile; 27960: so did one that had been no holder for a while.
+  for (const std::uint64_t seed : {157, 195, 316, 1539, 4787, 27960}) {
     CAPTURE(seed);
     const RunResult result = run_seed(seed);
     if (result.violation) FAIL_CHECK(result.violation->rule << ": " << result.violation->what);
