@@ -40,6 +40,8 @@ TEST_CASE("the rules of the services hold for a few seeds") {
   CHECK(report.guests["files_read"] > 500);
   CHECK(report.guests["files_removed"] > 100);
   CHECK(report.guests["records_updated"] > 300);
+  CHECK(report.guests["record_conflicts"] > 50);
+  CHECK(report.guests["records_read"] > 300);
 }
 
 TEST_CASE("a seed with services decides every event") {
