@@ -327,7 +327,6 @@ void FileWork::check_lost() {
 
 // Records are from now on what the nodes that live have of them, whatever happened before.
 void FileWork::examine() {
-  examined_ = true;
   ledger_.demand_all();
   for (std::size_t i = 0; i < ledger_.records().size(); ++i) {
     const StoreName name = ledger_.records()[i].name;
@@ -409,13 +408,13 @@ void FileWork::read_all() {
   }
 }
 
-std::string FileWork::unrest() {
+std::string FileWork::next_missing() {
   check_lost();
   std::size_t open = 0;
   for (const auto& [node, site] : sites_) open += site.open.size();
   if (open > 0) return "\n  " + std::to_string(open) + " operations on files have no answer";
   if (std::string text = misplaced(); !text.empty()) return text;
-  if (!examined_ || std::exchange(reads_begun_, true)) return {};
+  if (std::exchange(reads_begun_, true)) return {};
   read_all();
   return "\n  files and records are being read";
 }

@@ -62,7 +62,12 @@ void Services::examine() {
   if (topics_) topics_->examine();
 }
 
-std::string Services::unrest() {
+void Services::proceed() {
+  if (topics_) topics_->proceed();
+  if (files_) files_->proceed();
+}
+
+std::string Services::unrest() const {
   std::string text;
   if (topics_) text += topics_->unrest();
   if (files_) text += files_->unrest();
