@@ -108,6 +108,7 @@ void Maintenance::begin_round(Context context) {
   counted_ = Status{};
   cursor_ = first_name();
   leases_->begin_scan();
+  strays_.forget_old(context.now());
   next_page(context);
 }
 

@@ -39,6 +39,10 @@ bool Strays::doubtful(Time now, const StoreName& name) const {
   return found != strays_.end() && now < found->second.until;
 }
 
+void Strays::forget_old(Time now) {
+  std::erase_if(strays_, [now](const auto& stray) { return stray.second.until <= now; });
+}
+
 void Strays::ask(Context context, const std::vector<EntryInfo>& entries) {
   auto question = std::make_shared<Question>();
   question->number = ++last_question_;

@@ -33,6 +33,8 @@ class Strays {
   // The copy is held here, and this node is no member.
   void note(Time now, const StoreName& name);
   void dropped(const StoreName& name) { strays_.erase(name); }
+  // What nobody could be asked about in time is in doubt no longer.
+  void forget_old(Time now);
   // It was noted, and has not been asked about since.
   bool doubtful(Time now, const StoreName& name) const;
   // What is held here, is in doubt and belongs here again.
