@@ -12,13 +12,6 @@ namespace {
 
 // What a client has just begun to store is on its way to the others; not worth an offer yet.
 constexpr std::int64_t kYoungSeconds = 5;
-constexpr Duration kPeerTimeout = seconds(3);
-// How long a node that was away goes on asking what it missed if somebody does not answer: longer
-// than it takes to notice a death. Later the copies that others lack count more.
-constexpr Duration kDoubtMax = seconds(20);
-// Beyond the members of a replica set, so many more are asked: they were members before others
-// came.
-constexpr int kFormerMembers = 4;
 // Entries far from their place that are given away at a time, and how long each may take.
 constexpr std::size_t kHandOversMax = 64;
 constexpr Duration kHandOverDeadline = seconds(30);
@@ -47,6 +40,7 @@ struct Maintenance::Page {
   StoreName from;
   StoreName to;
   std::vector<Line> lines;
+  std::vector<EntryInfo> doubtful;  // not to be compared yet
   std::map<Handle, Peer> peers;
   bool asked = false;  // of a round that asks: about what no summary vouched for
   std::size_t waiting = 0;
@@ -60,6 +54,7 @@ Maintenance::Maintenance(const Options& options, Operations& operations, Custodi
       custodian_(&custodian),
       puller_(&puller),
       leases_(&leases),
+      strays_(operations.calls, custodian, puller),
       pause_(options.maintenance_period_busy) {}
 
 // --- When ---
@@ -113,6 +108,7 @@ void Maintenance::begin_round(Context context) {
   counted_ = Status{};
   cursor_ = first_name();
   leases_->begin_scan();
+  strays_.forget_old(context.now());
   next_page(context);
 }
 
@@ -177,6 +173,7 @@ void Maintenance::scanned(Context context, const StoreScanDone& scan) {
     if (entry) place(context, *page, std::move(*entry));
   }
   cursor_ = next.value_or(first_name());
+  if (!page->doubtful.empty()) strays_.ask(context, page->doubtful);
   compare(context, page);
 }
 
@@ -185,9 +182,12 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
   if (entry.meta.parent) {
     leases_->note(context, *entry.meta.parent, entry.meta.created);
     if (leases_->expired(*entry.meta.parent)) {
-      custodian_->drop(context, entry.name, entry.version, [this](Context, bool dropped) {
-        if (dropped) ++expired_;
-      });
+      custodian_->drop(context, entry.name, entry.version,
+                       [this, name = entry.name](Context, bool dropped) {
+                         if (!dropped) return;
+                         strays_.dropped(name);
+                         ++expired_;
+                       });
       return;
     }
   }
@@ -199,7 +199,14 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
   const Placement where = placement(context, entry.name.key(), entry.meta.replicas);
   line.member = where.member;
   line.sure = where.sure;
+  if (!line.member) strays_.note(context.now(), entry.name);
   if (asking_) return place_to_ask(context, page, std::move(entry), where);
+  if (line.member && strays_.doubtful(context.now(), entry.name)) {
+    page.doubtful.push_back(std::move(entry));
+    missing_ = true;
+    only_young_ = false;
+    return;
+  }
   const std::int64_t age = context.wall_time().unix_seconds - entry.meta.created;
   line.young = age >= 0 && age < kYoungSeconds;
   if (!line.sure && !line.member) {
@@ -392,8 +399,9 @@ void Maintenance::hand_over(Context context, const EntryInfo& entry) {
 }
 
 void Maintenance::drop(Context context, const StoreName& name, std::uint64_t version) {
-  custodian_->drop(context, name, version, [this](Context, bool dropped) {
+  custodian_->drop(context, name, version, [this, name](Context, bool dropped) {
     if (!dropped) return;
+    strays_.dropped(name);
     ++handed_over_;
     pause_ = options_->maintenance_period_busy;  // there is progress; go on soon
   });

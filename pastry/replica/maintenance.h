@@ -23,6 +23,7 @@
 #include "pastry/replica/placement.h"
 #include "pastry/replica/puller.h"
 #include "pastry/replica/replica.h"
+#include "pastry/replica/strays.h"
 
 namespace pastry::replica {
 
@@ -40,8 +41,12 @@ class Maintenance {
   // Something is held here: make sure that there will be a comparison, the first one soon.
   void ensure(Context context);
 
-  // What is held here may have been replaced or removed while this node was away.
+  // What is held here, or this copy of it, may have been replaced or removed while this node was
+  // away, or no member.
   bool doubtful() const { return doubtful_; }
+  bool doubtful(Time now, const StoreName& name) const {
+    return doubtful_ || strays_.doubtful(now, name);
+  }
 
   // Fills in what this part knows.
   void report(Status& status) const;
@@ -80,6 +85,7 @@ class Maintenance {
   Custodian* custodian_;
   Puller* puller_;
   Leases* leases_;
+  Strays strays_;
   Status shown_;    // of the last complete round
   Status counted_;  // of the round under way
   std::uint64_t handed_over_ = 0;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kJobsPerRecord = 256;
 constexpr std::size_t kRecordsAtATime = 4096;
 constexpr std::size_t kFreshMax = 65536;
+constexpr std::size_t kPostponedMax = 65536;
 
 bool present(Answer answer) { return answer == Answer::ok || answer == Answer::removed; }
 
@@ -50,6 +51,7 @@ void RecordKeeper::mark_handles(Directory& directory) const {
     for (const Job& job : work.jobs) directory.mark(job.from);
     for (const Finding& finding : work.findings) directory.mark(finding.node);
   }
+  for (const auto& [of, when] : postponed_) directory.mark(of.second);
 }
 
 void RecordKeeper::next(Context context, const StoreName& name) {
@@ -135,7 +137,11 @@ void RecordKeeper::asked_all(Context context, const StoreName& name) {
   for (std::size_t i = 0; i < work.findings.size(); ++i) {
     const Finding& finding = work.findings[i];
     // The former root has an update under way.
-    if (finding.answer == Answer::busy) return later(context, name);
+    if (finding.answer != Answer::busy) {
+      postponed_.erase({name, finding.node});
+    } else if (may_postpone(context, name, finding.node)) {
+      return later(context, name);
+    }
     const bool answered = present(finding.answer) || finding.answer == Answer::missing;
     // Those beyond the k nearest may only hold what the k nearest are about to fetch.
     if (!answered && i < k) return later(context, name);
@@ -145,6 +151,24 @@ void RecordKeeper::asked_all(Context context, const StoreName& name) {
   }
   if (here) return learnt(context, name);
   adopt(context, name, best != nullptr ? best->node : kNoHandle);
+}
+
+// An update ends, for good or ill, soon after the time that its members have to answer, and who is
+// not the root any more begins no other. Whoever has one under way for longer is stuck, or lies: it
+// counts like one that does not answer.
+bool RecordKeeper::may_postpone(Context context, const StoreName& name, Handle node) {
+  const Duration longest = options_->attempt_timeout / 2;
+  const Duration forgotten = options_->attempt_timeout;
+  const Time now = context.now();
+  if (postponed_.size() >= kPostponedMax) {
+    std::erase_if(postponed_, [&](const auto& one) { return one.second.last + forgotten < now; });
+    if (postponed_.size() >= kPostponedMax) return false;
+  }
+  const auto found = postponed_.try_emplace({name, node}, Postponed{now, now}).first;
+  Postponed& postponed = found->second;
+  if (postponed.last + forgotten < now) postponed.first = now;
+  postponed.last = now;
+  return now < postponed.first + longest;
 }
 
 void RecordKeeper::adopt(Context context, const StoreName& name, Handle from) {

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "pastry/replica/custodian.h"
@@ -43,6 +44,10 @@ class RecordKeeper {
     Answer answer = Answer::failed;
     EntryInfo entry;
   };
+  struct Postponed {
+    Time first{};  // when a job was put off because of it, since it last said otherwise
+    Time last{};
+  };
   // What one name is busy with; jobs are done one at a time.
   struct Work {
     std::deque<Job> jobs;
@@ -67,6 +72,7 @@ class RecordKeeper {
   void found(Context context, const StoreName& name, std::size_t index, Answer answer,
              const EntryInfo& entry);
   void asked_all(Context context, const StoreName& name);
+  bool may_postpone(Context context, const StoreName& name, Handle node);
   void adopt(Context context, const StoreName& name, Handle from);
   void learnt(Context context, const StoreName& name);
 
@@ -90,6 +96,8 @@ class RecordKeeper {
   // Records whose newest version is here for sure.
   std::set<StoreName> fresh_;
   std::uint64_t epoch_ = 0;
+  // Who has an update of which record under way, as it says.
+  std::map<std::pair<StoreName, Handle>, Postponed> postponed_;
 };
 
 }  // namespace pastry::replica

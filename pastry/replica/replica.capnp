@@ -61,8 +61,8 @@ struct Locate {
 # The replica set itself is introduced beside the payload (Context::introduce).
 struct Located {
   operation @0 :UInt64;
-  # Of the answering node's own entry: ok, missing, removed, failed; busy: it was away and does not
-  # know yet whether what it has is the newest, those introduced may.
+  # Of the answering node's own entry: ok, missing, removed, failed; busy: it was away, or no member,
+  # and does not know yet whether what it has is the newest, those introduced may.
   status @1 :UInt8;
   entry @2 :Entry;       # if ok or removed
   sure @3 :Bool;         # the answering node knows the whole set from its own leaf set

@@ -225,7 +225,7 @@ void Replica::deliver(Context context, const Delivery& message) {
   if (!frame) return;
   if (const auto* locate = std::get_if<Locate>(&frame->message)) {
     if (locate->name.key() != message.key) return;
-    parts().custodian.locate(context, message, *locate, doubtful());
+    parts().custodian.locate(context, message, *locate, doubtful(context.now(), locate->name));
   } else if (const auto* record = std::get_if<RecordMessage>(&frame->message)) {
     if (record->name.key() != message.key || message.kind != LookupKind::consistent) return;
     parts().records.request(context, message, *record, frame->body);
@@ -284,6 +284,10 @@ void Replica::activity(Context context, bool active) {
 }
 
 bool Replica::doubtful() const { return unread_ || (parts_ && parts_->maintenance.doubtful()); }
+
+bool Replica::doubtful(Time now, const StoreName& name) const {
+  return unread_ || (parts_ && parts_->maintenance.doubtful(now, name));
+}
 
 void Replica::stored(Context context, OperationId operation, const Result<StoreOutcome>& result) {
   if (parts_ && parts_->calls.stored(context, operation, result)) return;

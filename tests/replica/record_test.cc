@@ -1,7 +1,26 @@
 // Records: conditional updates have one winner, whoever dies in between.
+#include "pastry/replica/calls.h"
+#include "pastry/replica/messages.h"
 #include "tests/replica/world.h"
 
 namespace pastry::replica::test {
+
+namespace {
+
+// Says of every record that an update of it is under way.
+class AlwaysBusy final : public Application {
+ public:
+  void deliver(Context, const Delivery&) override {}
+  void receive(Context context, const Incoming& message) override {
+    const auto frame = decode(message.payload);
+    if (!frame || !std::holds_alternative<Stat>(frame->message)) return;
+    ++asked;
+    Calls::answer(context, message, Statted{Answer::busy, {}});
+  }
+  int asked = 0;
+};
+
+}  // namespace
 
 TEST_CASE("a record is created, updated, read and removed") {
   World world(31);
@@ -93,6 +112,34 @@ TEST_CASE("an acknowledged update survives its root, and the next root continues
       world.restart(set[1]);
       world->run_for(seconds(5));
     }
+  }
+}
+
+TEST_CASE(
+    "a neighbour that says for ever that it writes a record does not stop reads and updates") {
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    CAPTURE(seed);
+    World world(350 + seed);
+    world.grow(9);
+    const StoreName name = world.name();
+    const auto created = world.update(world.some_active(), name, 0, {1}, 2);
+    REQUIRE_MESSAGE(created, created.error().message);
+    const auto set = world.closest(name.key(), 5);
+    AlwaysBusy liar;
+    // Among those that the root asks, but no member.
+    world.impostors[set[4]] = &liar;
+    world.crash(set[4]);
+    world->run_for(seconds(5));
+    world.restart(set[4]);
+    world->run_for(seconds(5));
+    const Time begun = world->now();
+    const auto read = world.read(set[1], name);
+    REQUIRE_MESSAGE(read, read.error().message);
+    CHECK(liar.asked > 1);
+    CHECK(read->version == created->version);
+    CHECK(world->now() - begun < seconds(8));
+    const auto updated = world.update(set[2], name, read->version, {2}, 2);
+    REQUIRE_MESSAGE(updated, updated.error().message);
   }
 }
 

@@ -169,6 +169,40 @@ TEST_CASE("holders that were away do not serve what was removed meanwhile") {
   }
 }
 
+// A newcomer pushes it out of the set of a young entry, dies, and makes it a member again.
+TEST_CASE("a holder that is a member again does not serve what was removed in between") {
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    CAPTURE(seed);
+    World world(520 + seed);
+    world.grow(6);
+    const StoreName removed = world.name();
+    StoreName kept = removed;
+    kept.bytes.back() ^= 1;
+    const NodeIndex former = world.closest(removed.key(), 2)[1];
+    for (const StoreName& name : {removed, kept}) {
+      REQUIRE(world.put(world.some_active(), name, world.bytes(500), 2));
+    }
+    const NodeIndex newcomer = world->add_node(removed.key() + Id(0, 1));
+    world->join(newcomer, world.some_active());
+    REQUIRE(world->run_until([&] { return world->active(newcomer); }, world->now() + seconds(5)));
+    world->run_for(milliseconds(1200));
+    REQUIRE(world.remove(newcomer, removed));
+    CHECK(world.holders(removed) == std::set<NodeIndex>{former});
+    world.crash(newcomer);
+    const Time end = world->now() + seconds(12);
+    while (world->now() < end) {
+      const auto blob = world.fetch(former, removed);
+      REQUIRE_FALSE(blob);
+      CHECK(blob.error().code == ErrorCode::not_found);
+      CHECK(world.fetch(former, kept).has_value());
+      world->run_for(milliseconds(20));
+    }
+    world->run_for(seconds(60));
+    CHECK(world.holders(removed).empty());
+    CHECK(world.on_exactly_its_set(kept, 2));
+  }
+}
+
 TEST_CASE("failing disks and lost messages delay repair but do not stop it") {
   World world(46);
   world.grow(10);

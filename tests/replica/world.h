@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -50,6 +51,10 @@ class World {
   explicit World(std::uint64_t seed, sim::SimulatorOptions setup) : chance_(seed) {
     setup.hash = &hash;
     setup.applications = [this](sim::Simulator& s, NodeIndex node, Node&) {
+      if (const auto found = impostors.find(node); found != impostors.end()) {
+        s.add_application(node, kReplicaApplication, *found->second);
+        return;
+      }
       s.add_application(node, kReplicaApplication, std::make_unique<Replica>(hash, options));
     };
     setup.stores = [this](NodeIndex) { return std::make_unique<TestStore>(hash); };
@@ -204,6 +209,8 @@ class World {
 
   identity::Sha256 hash;
   Options options;
+  // What runs on these nodes in place of the replica layer, from their next start on.
+  std::map<NodeIndex, Application*> impostors;
 
  private:
   void add(NodeIndex node) {

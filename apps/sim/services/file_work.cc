@@ -1,10 +1,11 @@
 #include "apps/sim/services/file_work.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "apps/sim/services/file_shape.h"
 #include "apps/sim/services/store_view.h"
-#include "past/file.h"
 
 namespace pastry::cli {
 
@@ -13,9 +14,10 @@ namespace {
 constexpr ApplicationId kClient = application_id("sim.files");
 constexpr std::size_t kFilesMax = 30;
 constexpr std::size_t kRecordsMax = 3;
-constexpr std::uint64_t kFileBytesMax = 3500;
-constexpr std::size_t kBlockBytes = 1000;  // as in services.cc
 constexpr int kCopiesMax = 4;
+// A comparison ends, and with it what a node does on its word, within this and the time in which
+// deaths are noticed.
+constexpr Duration kGivingAway = seconds(20);
 
 Bytes random_bytes(Random& random, std::size_t size) {
   Bytes bytes(size);
@@ -40,46 +42,57 @@ FileWork::FileWork(sim::Simulator& simulator, sim::fuzz::Watcher& watcher, const
     : simulator_(simulator),
       watcher_(watcher),
       hash_(hash),
-      ledger_(crash_only, [this](std::string rule, std::string what) {
-        watcher_.fail(std::move(rule), std::move(what));
-      }) {}
+      ledger_(crash_only, simulator.config().heartbeat_period * 4 + kGivingAway,
+              [this](std::string rule, std::string what) {
+                watcher_.fail(std::move(rule), std::move(what));
+              }) {}
 
 void FileWork::started(sim::NodeIndex node, replica::Replica& replica, past::Past& past) {
   sites_[node] = {&replica, &past, {}};
 }
 
 void FileWork::gone(sim::NodeIndex node) {
-  sites_.erase(node);
-  for (std::size_t i = 0; i < ledger_.files().size(); ++i) {
-    const FileLedger::File& file = ledger_.files()[i];
-    if (file.removed && !live_tombstone(file.id)) ledger_.removal_forgotten(i);
+  for (std::size_t i = 0; i < ledger_.promises().size(); ++i) {
+    const FileLedger::Promise& promise = ledger_.promises()[i];
+    if (promise.over || !has(node, promise)) continue;
+    ledger_.holder_died(simulator_.now(), i, live_with(promise));
   }
-  for (std::size_t i = 0; i < ledger_.records().size(); ++i) {
-    const FileLedger::Record& record = ledger_.records()[i];
-    const auto knows = [&](const auto& site) {
-      const auto entry = held(simulator_, site.first, record.name);
-      return entry && entry->version >= record.acknowledged;
-    };
-    if (!record.lost && record.acknowledged > 0 &&
-        std::none_of(sites_.begin(), sites_.end(), knows)) {
-      ledger_.record_lost(i);
+  sites_.erase(node);
+  for (auto& [other, site] : sites_) {
+    for (auto& [operation, fewest] : site.open) {
+      fewest = std::min(fewest, simulator_.active_nodes().size());
     }
+  }
+}
+
+void FileWork::excuse() {
+  ledger_.excuse();
+  for (auto& [node, site] : sites_) {
+    for (auto& [operation, fewest] : site.open) fewest = std::min<std::size_t>(fewest, 1);
   }
 }
 
 // --- Operations ----------------------------------------------------------------------------------
 
 std::uint64_t FileWork::begin(sim::NodeIndex node) {
-  sites_[node].open.insert(++last_operation_);
+  const std::size_t fewest = ledger_.one_ring() ? simulator_.active_nodes().size() : 1;
+  sites_[node].open.emplace(++last_operation_, fewest);
   return last_operation_;
 }
 
-void FileWork::end(sim::NodeIndex node, std::uint64_t operation) {
+std::size_t FileWork::end(sim::NodeIndex node, std::uint64_t operation) {
   const auto site = sites_.find(node);
-  if (site == sites_.end() || site->second.open.erase(operation) == 0) {
-    watcher_.fail("answered-once", "an operation on files at " + watcher_.who(node) +
-                                       " was answered again, or after its node was gone");
+  if (site != sites_.end()) {
+    const auto open = site->second.open.find(operation);
+    if (open != site->second.open.end()) {
+      const std::size_t fewest = open->second;
+      site->second.open.erase(open);
+      return fewest;
+    }
   }
+  watcher_.fail("answered-once", "an operation on files at " + watcher_.who(node) +
+                                     " was answered again, or after its node was gone");
+  return 0;
 }
 
 void FileWork::work(sim::NodeIndex node, Random& random) {
@@ -94,7 +107,7 @@ void FileWork::work(sim::NodeIndex node, Random& random) {
   } else if (choice < 9) {
     update(node, random);
   } else if (!ledger_.records().empty()) {
-    read(node, random.below(ledger_.records().size()));
+    read(node, random.below(ledger_.records().size()), false);
   }
 }
 
@@ -126,11 +139,11 @@ void FileWork::put(sim::NodeIndex node, Random& random) {
     if (!result) return;
     ++figures_["files_stored"];
     ledger_.stored(file, result->file_id);
-    check_copies(file, result->copies);
+    check_stored(file, result->copies);
   };
   simulator_.run(node, kClient, [&](Context context) {
     const auto id = past.begin_put(context, wanted, events);
-    if (!id) return end(node, operation);
+    if (!id) return void(end(node, operation));
     // The window is as large as the largest file.
     for (std::size_t at = 0; at < size; at += kBlockBytes) {
       (void)past.write(context, *id, content.part(at, std::min(kBlockBytes, size - at)));
@@ -176,10 +189,13 @@ void FileWork::remove(sim::NodeIndex node, std::size_t file) {
   ledger_.remove_begun(file);
   const std::uint64_t operation = begin(node);
   const auto done = [this, node, operation, file](Context, const Result<past::PutResult>& result) {
-    end(node, operation);
+    const std::size_t fewest = end(node, operation);
     if (!result) return;
     ++figures_["files_removed"];
-    if (live_tombstone(ledger_.files()[file].id)) ledger_.removed(file);
+    const FileLedger::File& removed = ledger_.files()[file];
+    const auto least = std::min(fewest, static_cast<std::size_t>(removed.wanted));
+    const auto good = [](const replica::EntryInfo& entry) { return entry.meta.tombstone; };
+    ledger_.removed(simulator_.now(), file, copies(removed.id, result->copies, least, good));
   };
   simulator_.run(node, kClient, [&](Context context) {
     sites_[node].past->remove(context, ledger_.files()[file].id, done);
@@ -194,30 +210,53 @@ void FileWork::update(sim::NodeIndex node, Random& random) {
   }
   const std::size_t index = random.below(ledger_.records().size());
   const FileLedger::Record& record = ledger_.records()[index];
+  if (record.outdated) return read(node, index, false);
   const std::uint64_t operation = begin(node);
   const std::string value = "update " + std::to_string(operation);
   const auto done = [this, node, operation, index, value](
                         Context, const Result<replica::RecordResult>& result) {
     end(node, operation);
-    if (!result) return;
-    ++figures_["records_updated"];
-    ledger_.updated(index, result->version, value);
+    if (result) {
+      updated(index, *result, value);
+    } else if (result.error().code == ErrorCode::conflict) {
+      ++figures_["record_conflicts"];
+      ledger_.conflicted(index);
+    }
   };
   simulator_.run(node, kClient, [&](Context context) {
-    sites_[node].replica->update_record(context, record.name, record.acknowledged,
+    sites_[node].replica->update_record(context, record.name, record.seen,
                                         Bytes(value.begin(), value.end()), {record.wanted, 0, {}},
                                         done);
   });
 }
 
-void FileWork::read(sim::NodeIndex node, std::size_t record) {
+void FileWork::updated(std::size_t index, const replica::RecordResult& result,
+                       const std::string& value) {
+  ++figures_["records_updated"];
+  const FileLedger::Record& record = ledger_.records()[index];
+  const auto good = [&](const replica::EntryInfo& entry) {
+    return entry.version >= result.version;
+  };
+  ledger_.updated(
+      simulator_.now(), index, result.version, value,
+      copies(record.name, result.copies, static_cast<std::size_t>(record.wanted), good));
+}
+
+void FileWork::read(sim::NodeIndex node, std::size_t record, bool must_succeed) {
   const FileLedger::Read read = ledger_.begin_record_read(record);
   const std::uint64_t operation = begin(node);
-  const auto done = [this, node, operation, read](Context, const Result<replica::Record>& result) {
+  const auto done = [this, node, operation, read, must_succeed](
+                        Context, const Result<replica::Record>& result) {
     end(node, operation);
-    if (!result) return;
-    ++figures_["records_read"];
-    ledger_.end_record_read(read, result->version, text_of(result->value));
+    if (result) {
+      ++figures_["records_read"];
+      return ledger_.end_record_read(read, result->version, text_of(result->value));
+    }
+    if (result.error().code == ErrorCode::not_found) ledger_.record_missing(read.what);
+    if (!must_succeed) return;
+    watcher_.fail("record-readable", "record " + std::to_string(read.what) +
+                                         " is held, in a ring that is right, and was not read: " +
+                                         result.error().message);
   };
   simulator_.run(node, kClient, [&](Context context) {
     sites_[node].replica->read_record(context, ledger_.records()[record].name, done);
@@ -227,21 +266,7 @@ void FileWork::read(sim::NodeIndex node, std::size_t record) {
 // --- What the stores hold ------------------------------------------------------------------------
 
 std::vector<StoreName> FileWork::parts(const FileLedger::File& file) const {
-  std::vector<StoreName> names = {file.id};
-  if (file.content.size() <= kBlockBytes) return names;
-  for (std::size_t at = 0; at < file.content.size(); at += kBlockBytes) {
-    names.push_back(past::block_name(hash_, file.id, at / kBlockBytes));
-  }
-  return names;
-}
-
-std::size_t FileWork::stores_with(const StoreName& name) const {
-  std::size_t count = 0;
-  for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
-    const auto entry = held(simulator_, sim::NodeIndex{i}, name);
-    if (entry && !entry->meta.tombstone) ++count;
-  }
-  return count;
+  return file_parts(hash_, file.id, file.content.size());
 }
 
 bool FileWork::live_copy(const StoreName& name) const {
@@ -251,42 +276,76 @@ bool FileWork::live_copy(const StoreName& name) const {
   });
 }
 
-bool FileWork::live_tombstone(const StoreName& name) const {
-  return std::any_of(sites_.begin(), sites_.end(), [&](const auto& site) {
-    const auto entry = held(simulator_, site.first, name);
-    return entry && entry->meta.tombstone;
-  });
+bool FileWork::has(sim::NodeIndex node, const FileLedger::Promise& promise) const {
+  const auto entry = held(simulator_, node, promise.name);
+  if (!entry) return false;
+  switch (promise.what) {
+    case FileLedger::What::part:
+      return !entry->meta.tombstone;
+    case FileLedger::What::removal:
+      return entry->meta.tombstone;
+    case FileLedger::What::update:
+      break;
+  }
+  return entry->version >= ledger_.records()[promise.index].acknowledged;
 }
 
-void FileWork::check_copies(std::size_t index, int copies) {
-  const FileLedger::File& file = ledger_.files()[index];
-  const std::string name = "file " + std::to_string(index);
-  if (copies < file.wanted) {
-    watcher_.fail("durable-copies", name + " was acknowledged with " + std::to_string(copies) +
-                                        " copies of " + std::to_string(file.wanted));
+std::size_t FileWork::live_with(const FileLedger::Promise& promise) const {
+  return static_cast<std::size_t>(std::count_if(
+      sites_.begin(), sites_.end(), [&](const auto& site) { return has(site.first, promise); }));
+}
+
+FileLedger::Copies FileWork::copies(const StoreName& name, int said, std::size_t least,
+                                    const Good& good) const {
+  FileLedger::Copies copies{static_cast<std::size_t>(said), least, 0, 0};
+  for (std::uint32_t i = 0; i < simulator_.size(); ++i) {
+    const sim::NodeIndex node{i};
+    const auto entry = held(simulator_, node, name);
+    if (!entry || !good(*entry)) continue;
+    ++copies.stores;
+    copies.live += sites_.count(node);
   }
-  for (const StoreName& part : parts(file)) {
-    const std::size_t stores = stores_with(part);
-    if (stores >= static_cast<std::size_t>(copies)) continue;
-    watcher_.fail("durable-copies", "entry " + part.hex() + " of " + name + ", acknowledged with " +
-                                        std::to_string(copies) + " copies, is in " +
-                                        std::to_string(stores) + " stores");
+  return copies;
+}
+
+void FileWork::check_stored(std::size_t file, int said) {
+  const auto least = static_cast<std::size_t>(ledger_.files()[file].wanted);
+  const auto good = [](const replica::EntryInfo& entry) { return !entry.meta.tombstone; };
+  for (const StoreName& part : parts(ledger_.files()[file])) {
+    ledger_.part_stored(simulator_.now(), file, part, copies(part, said, least, good));
   }
 }
 
 void FileWork::check_lost() {
-  for (const FileLedger::File& file : ledger_.files()) {
-    if (!file.stored || file.remove_begun) continue;
-    for (const StoreName& part : parts(file)) {
-      if (stores_with(part) > 0) continue;
-      watcher_.fail("never-lost", "no store has entry " + part.hex() + " of a file");
-    }
+  for (std::size_t i = 0; i < ledger_.promises().size(); ++i) {
+    const FileLedger::Promise& promise = ledger_.promises()[i];
+    if (!promise.over && live_with(promise) == 0) ledger_.nobody_has(i);
   }
 }
 
 // --- The end -------------------------------------------------------------------------------------
 
-void FileWork::examine() { examined_ = true; }
+// Records are from now on what the nodes that live have of them, whatever happened before.
+void FileWork::examine() {
+  ledger_.demand_all();
+  for (std::size_t i = 0; i < ledger_.records().size(); ++i) {
+    const StoreName name = ledger_.records()[i].name;
+    std::optional<replica::EntryInfo> newest;
+    std::string value;
+    for (const auto& [node, site] : sites_) {
+      const auto entry = held(simulator_, node, name);
+      if (!entry || (newest && !replica::supersedes(*entry, *newest))) continue;
+      newest = entry;
+      value = text_of(held_value(simulator_, node, name));
+    }
+    const auto live = std::count_if(sites_.begin(), sites_.end(), [&](const auto& site) {
+      const auto entry = held(simulator_, site.first, name);
+      return entry && entry->version == newest->version;
+    });
+    ledger_.record_is(simulator_.now(), i, newest ? newest->version : 0, value,
+                      static_cast<std::size_t>(live));
+  }
+}
 
 // Empty if the entry is where it has to be.
 std::string FileWork::misplaced(const StoreName& name, int wanted) const {
@@ -304,7 +363,7 @@ std::string FileWork::misplaced(const StoreName& name, int wanted) const {
     fingerprints.insert(replica::fingerprint(*entry));
   }
   std::sort(holders.begin(), holders.end());
-  if (holders.empty()) return {};  // its holders are down, or it was removed
+  if (holders.empty()) return {};  // lost by right (check_lost()), or removed
   if (!tombstone && holders == set && fingerprints.size() == 1) return {};
   std::string text = "\n  entry " + name.hex() + " is on";
   for (const sim::NodeIndex node : holders) text += " n" + std::to_string(index(node));
@@ -343,17 +402,21 @@ void FileWork::read_all() {
     get(reader->second, i, whole && roomy);
     if (++reader == active.end()) reader = active.begin();
   }
+  for (std::size_t i = 0; i < ledger_.records().size(); ++i) {
+    read(reader->second, i, live_copy(ledger_.records()[i].name) && roomy);
+    if (++reader == active.end()) reader = active.begin();
+  }
 }
 
-std::string FileWork::unrest() {
+std::string FileWork::next_missing() {
   check_lost();
   std::size_t open = 0;
   for (const auto& [node, site] : sites_) open += site.open.size();
   if (open > 0) return "\n  " + std::to_string(open) + " operations on files have no answer";
   if (std::string text = misplaced(); !text.empty()) return text;
-  if (!examined_ || std::exchange(reads_begun_, true)) return {};
+  if (std::exchange(reads_begun_, true)) return {};
   read_all();
-  return "\n  files are being read";
+  return "\n  files and records are being read";
 }
 
 void FileWork::count(sim::fuzz::GuestFigures& figures) const {

@@ -1,14 +1,14 @@
 #include "apps/sim/services/services.h"
 
+#include "apps/sim/services/file_shape.h"
 #include "pastry/core/application_ids.h"
 #include "pastry/replica/memory_store.h"
 
 namespace pastry::cli {
 
 Services::Services(bool files, bool topics) : with_files_(files), with_topics_(topics) {
-  // Small files have every shape.
-  past_options_.block_bytes = 1000;
-  past_options_.manifest_entries = 8;
+  past_options_.block_bytes = kBlockBytes;
+  past_options_.manifest_entries = kManifestEntries;
   past_options_.window = 4;
   settings_.hash = &hash_;
   settings_.overlay = "fuzz";
@@ -62,7 +62,12 @@ void Services::examine() {
   if (topics_) topics_->examine();
 }
 
-std::string Services::unrest() {
+void Services::proceed() {
+  if (topics_) topics_->proceed();
+  if (files_) files_->proceed();
+}
+
+std::string Services::unrest() const {
   std::string text;
   if (topics_) text += topics_->unrest();
   if (files_) text += files_->unrest();

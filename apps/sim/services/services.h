@@ -27,7 +27,8 @@ class Services final : public sim::fuzz::Guests {
   void gone(sim::NodeIndex node) override;
   void excuse() override;
   void examine() override;
-  std::string unrest() override;
+  void proceed() override;
+  std::string unrest() const override;
   sim::fuzz::GuestFigures figures() const override;
 
  private:

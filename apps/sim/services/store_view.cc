@@ -6,19 +6,35 @@
 
 namespace pastry::cli {
 
-std::optional<replica::EntryInfo> held(const sim::Simulator& simulator, sim::NodeIndex node,
-                                       const StoreName& name) {
+namespace {
+
+std::optional<StoreGetDone> look_up(const sim::Simulator& simulator, sim::NodeIndex node,
+                                    const StoreName& name, bool with_value) {
   Store* store = simulator.store(node);
   if (store == nullptr) return std::nullopt;
   StoreGet get;
   get.name = name;
-  get.with_value = false;
+  get.with_value = with_value;
   const StorageRequest request{simulator.id(node), kReplicaApplication, 1, get};
   std::vector<StorageCompletion> done;
   store->apply(std::span(&request, 1), done);
   if (done.empty() || !done.front().result) return std::nullopt;
-  const auto info = replica::entry_info(std::get<StoreGetDone>(*done.front().result).entry);
+  return std::get<StoreGetDone>(*done.front().result);
+}
+
+}  // namespace
+
+std::optional<replica::EntryInfo> held(const sim::Simulator& simulator, sim::NodeIndex node,
+                                       const StoreName& name) {
+  const auto got = look_up(simulator, node, name, false);
+  if (!got) return std::nullopt;
+  const auto info = replica::entry_info(got->entry);
   return info ? std::optional(*info) : std::nullopt;
+}
+
+Payload held_value(const sim::Simulator& simulator, sim::NodeIndex node, const StoreName& name) {
+  const auto got = look_up(simulator, node, name, true);
+  return got ? got->value : Payload();
 }
 
 std::vector<sim::NodeIndex> closest_active(const sim::Simulator& simulator, const Key& key,

@@ -261,7 +261,7 @@ std::string TopicWork::topics_fault() {
   return fault;
 }
 
-std::string TopicWork::unrest() {
+std::string TopicWork::next_missing() {
   std::string missing;
   switch (stage_) {
     case Stage::settling:

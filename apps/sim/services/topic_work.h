@@ -61,7 +61,9 @@ class TopicWork {
   void excuse();
   // The ring is right and stays so.
   void examine();
-  std::string unrest();
+  // What guests.h says of these.
+  void proceed() { missing_ = next_missing(); }
+  const std::string& unrest() const { return missing_; }
   void count(sim::fuzz::GuestFigures& figures) const;
 
  private:
@@ -107,6 +109,7 @@ class TopicWork {
   NodeId nearest(const Key& group) const;
   Key group(std::string_view topic) const;
   std::string topics_fault();
+  std::string next_missing();
   std::string settling();
   std::string spreading();
   std::string walking();
@@ -120,6 +123,7 @@ class TopicWork {
   bool crash_only_;
   TopicLedger ledger_;
   Stage stage_ = Stage::settling;
+  std::string missing_ = "topics were not looked at";
   std::map<sim::NodeIndex, Member> members_;
   Life lives_ = 0;
   // Of all that ever were: a call that must not come finds somebody.

@@ -42,10 +42,13 @@ class Guests {
 
   // --- Once there is one right ring ---
 
-  // Begins what shows at the end that everything is there: reads of all that was stored.
+  // All promises hold from now on.
   virtual void examine() = 0;
-  // Empty if nothing is under way and everything has its place; otherwise what is missing.
-  virtual std::string unrest() = 0;
+  // Called again and again after examine(): looks at what is there and, when everything has its
+  // place, does the next of what shows that it can be used (reads of all that was stored).
+  virtual void proceed() = 0;
+  // What was missing when that was called last; empty if nothing is, and nothing under way.
+  virtual std::string unrest() const = 0;
   virtual GuestFigures figures() const = 0;
 };
 

@@ -20,6 +20,7 @@ class Minimiser {
       smaller |= without_actions();
       smaller |= with_smaller_bursts();
       smaller |= with_quieter_network();
+      smaller |= with_fewer_services();
     }
     return std::move(best_);
   }
@@ -77,7 +78,8 @@ class Minimiser {
     bool smaller = false;
     for (std::size_t i = 0; i < best_.plan.actions.size() && !spent(); ++i) {
       const Action& action = best_.plan.actions[i];
-      const bool burst = action.kind == ActionKind::lookups || action.kind == ActionKind::requests;
+      const bool burst = action.kind == ActionKind::lookups ||
+                         action.kind == ActionKind::requests || action.kind == ActionKind::work;
       if (!burst || action.count <= 1) continue;
       Plan plan = best_.plan;
       plan.actions[i].count /= 2;
@@ -92,6 +94,17 @@ class Minimiser {
       if (!share.is_fault || best_.plan.options.network.*share.value == 0) continue;
       Plan plan = best_.plan;
       plan.options.network.*share.value = 0;
+      smaller |= keep_if_failing(std::move(plan));
+    }
+    return smaller;
+  }
+
+  bool with_fewer_services() {
+    bool smaller = false;
+    for (bool Plan::*const service : {&Plan::files, &Plan::topics}) {
+      if (!(best_.plan.*service)) continue;
+      Plan plan = best_.plan;
+      plan.*service = false;
       smaller |= keep_if_failing(std::move(plan));
     }
     return smaller;

@@ -24,8 +24,8 @@ struct Minimised {
   std::size_t runs = 0;
 };
 
-// `plan` must fail. Delta debugging of the actions [Zeller & Hildebrandt 2002], then of whole nodes
-// and of faults of the network.
+// `plan` must fail. Delta debugging of the actions [Zeller & Hildebrandt 2002], then of whole
+// nodes, of bursts, of faults of the network and of services.
 Minimised minimise(const Plan& plan, const MinimiseOptions& options);
 
 }  // namespace pastry::sim::fuzz

@@ -258,7 +258,8 @@ class World {
     steady_traffic();
     if (guests_ && !failed()) guests_->examine();
     if (failed()) return;
-    if (!wait_until([this] { return at_rest(); }, simulator_.now() + plan_.beat() * kRestBeats)) {
+    if (!wait_until([this] { return comes_to_rest(); },
+                    simulator_.now() + plan_.beat() * kRestBeats)) {
       return complain_unrest();
     }
     const Findings findings = check_quiet_ring(simulator_);
@@ -321,8 +322,13 @@ class World {
     return true;
   }
 
+  // The guests still have things to do before all is silent.
+  bool comes_to_rest() {
+    if (guests_) guests_->proceed();
+    return at_rest();
+  }
+
   bool at_rest() const {
-    // Asked first and always: they still have things to do before all is silent.
     const bool guests_rest = !guests_ || guests_->unrest().empty();
     if (!guests_rest || simulator_.in_flight() != simulator_.leases_in_flight() ||
         watcher_.unanswered() != 0) {

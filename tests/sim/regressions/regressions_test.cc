@@ -75,4 +75,47 @@ TEST_CASE("the minimiser leaves a plan alone that does not fail") {
   CHECK(same.plan.actions.size() == plan.actions.size());
 }
 
+namespace {
+
+// Break a rule as soon as a node works, in plans with topics.
+class BrokenGuests final : public Guests {
+ public:
+  explicit BrokenGuests(bool topics) : topics_(topics) {}
+  void configure(SimulatorOptions&) override {}
+  void begin(Simulator&, Watcher& watcher, bool) override { watcher_ = &watcher; }
+  void install(NodeIndex) override {}
+  void work(NodeIndex, std::uint32_t, std::uint64_t) override {
+    if (topics_) watcher_->fail("works", "a node works");
+  }
+  void gone(NodeIndex) override {}
+  void excuse() override {}
+  void examine() override {}
+  void proceed() override {}
+  std::string unrest() const override { return {}; }
+  GuestFigures figures() const override { return {}; }
+
+ private:
+  bool topics_;
+  Watcher* watcher_ = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("the minimiser cuts down what services do, and leaves out those that do not matter") {
+  Plan plan = storm_after_partition();
+  plan.files = plan.topics = true;
+  plan.actions.push_back({plan.actions.back().at, ActionKind::work, 0, 0, 8, 1});
+  MinimiseOptions options;
+  options.run.events_min = 1000;
+  options.run.guests = [](const Plan& of) { return std::make_unique<BrokenGuests>(of.topics); };
+  const Minimised smallest = minimise(plan, options);
+  REQUIRE(smallest.result.violation);
+  CHECK(smallest.result.violation->rule == "works");
+  CHECK_FALSE(smallest.plan.files);
+  CHECK(smallest.plan.topics);
+  REQUIRE(smallest.plan.actions.size() == 2);
+  CHECK(smallest.plan.actions[1].kind == ActionKind::work);
+  CHECK(smallest.plan.actions[1].count == 1);
+}
+
 }  // namespace pastry::sim::fuzz

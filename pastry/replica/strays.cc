@@ -1,0 +1,100 @@
+#include "pastry/replica/strays.h"
+
+#include <utility>
+
+#include "pastry/replica/placement.h"
+
+namespace pastry::replica {
+
+namespace {
+
+// Further ones are not remembered.
+constexpr std::size_t kStraysMax = 65536;
+
+}  // namespace
+
+struct Strays::Question {
+  struct Line {
+    Offered entry;
+    bool open = false;  // somebody has it newer, or does not answer
+  };
+  std::uint64_t number = 0;
+  std::vector<Line> lines;
+  std::map<Handle, std::vector<std::size_t>> peers;  // lines to ask each about
+  std::size_t waiting = 0;
+};
+
+void Strays::note(Time now, const StoreName& name) {
+  if (strays_.size() >= kStraysMax && strays_.count(name) == 0) return;
+  Stray& stray = strays_[name];
+  // A doubt that lasts is not prolonged: whoever comes and goes would keep the copy from ever being
+  // compared.
+  if (stray.until <= now) stray.until = kNever;
+  // What is being answered tells nothing about what happens from now on.
+  stray.asking = 0;
+}
+
+bool Strays::doubtful(Time now, const StoreName& name) const {
+  const auto found = strays_.find(name);
+  return found != strays_.end() && now < found->second.until;
+}
+
+void Strays::forget_old(Time now) {
+  std::erase_if(strays_, [now](const auto& stray) { return stray.second.until <= now; });
+}
+
+void Strays::ask(Context context, const std::vector<EntryInfo>& entries) {
+  auto question = std::make_shared<Question>();
+  question->number = ++last_question_;
+  for (const EntryInfo& entry : entries) add(context, *question, entry);
+  question->waiting = question->peers.size();
+  if (question->waiting == 0) return settle(*question);
+  for (const auto& [peer, lines] : question->peers) {
+    Offer offer;
+    offer.ask = true;
+    for (const std::size_t i : lines) offer.entries.push_back(question->lines[i].entry);
+    calls_->request(context, peer, offer, kPeerTimeout,
+                    [this, question, peer = peer](Context c, const Result<Frame>& frame) {
+                      answered(c, *question, peer,
+                               frame ? std::get_if<OfferAnswer>(&frame->message) : nullptr);
+                    });
+  }
+}
+
+void Strays::add(Context context, Question& question, const EntryInfo& entry) {
+  const auto found = strays_.find(entry.name);
+  if (found == strays_.end() || found->second.asking != 0) return;
+  Stray& stray = found->second;
+  stray.asking = question.number;
+  if (stray.until == kNever) stray.until = context.now() + kDoubtMax;
+  const int reach = entry.meta.replicas + kFormerMembers;
+  for (const Handle peer : who_may_know(context, entry.name.key(), reach)) {
+    if (peer != context.self()) question.peers[peer].push_back(question.lines.size());
+  }
+  question.lines.push_back({offered(entry), false});
+}
+
+void Strays::answered(Context context, Question& question, Handle peer, const OfferAnswer* answer) {
+  const std::vector<std::size_t>& asked = question.peers.at(peer);
+  const bool good = answer != nullptr && answer->answers.size() == asked.size();
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    Question::Line& line = question.lines[asked[i]];
+    const bool newer = good && answer->answers[i] == static_cast<std::uint8_t>(OfferStatus::newer);
+    line.open = line.open || newer || !good;
+    if (newer && !custodian_->writing(line.entry.name)) {
+      (void)puller_->want(context, line.entry, peer);
+    }
+  }
+  if (--question.waiting == 0) settle(question);
+}
+
+void Strays::settle(const Question& question) {
+  for (const Question::Line& line : question.lines) {
+    const auto found = strays_.find(line.entry.name);
+    if (found == strays_.end() || found->second.asking != question.number) continue;
+    found->second.asking = 0;
+    if (!line.open) strays_.erase(found);
+  }
+}
+
+}  // namespace pastry::replica
