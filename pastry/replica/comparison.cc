@@ -99,13 +99,23 @@ void Comparison::judge(Context context, Judgement& judgement, std::size_t index,
     judgement.answer.answers[index] = static_cast<std::uint8_t>(status);
     const bool wanted = status == OfferStatus::lacks && !judgement.offer.ask;
     if (wanted && !custodian_->writing(entry.name)) {
-      // Without room it is offered again by the next comparison.
-      (void)puller_->want(context, entry, judgement.to.from);
+      want(context, entry, judgement.to.from);
     }
   }
   if (--judgement.waiting > 0) return;
   --answering_;
   Calls::answer(context, judgement.to, judgement.answer);
+}
+
+// Who is no member may offer what was removed since it was one.
+void Comparison::want(Context context, const Offered& entry, Handle source) {
+  if (contains(placement(context, entry.name.key(), entry.replicas).set, source)) {
+    strays_->vouched(entry);
+  } else if (!puller_->wants(entry)) {
+    strays_->note(context.now(), entry);
+  }
+  // Without room it is offered again by the next comparison.
+  (void)puller_->want(context, entry, source);
 }
 
 }  // namespace pastry::replica

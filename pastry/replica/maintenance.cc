@@ -47,14 +47,14 @@ struct Maintenance::Page {
 };
 
 Maintenance::Maintenance(const Options& options, Operations& operations, Custodian& custodian,
-                         Puller& puller, Leases& leases)
+                         Puller& puller, Leases& leases, Strays& strays)
     : options_(&options),
       operations_(&operations),
       calls_(&operations.calls),
       custodian_(&custodian),
       puller_(&puller),
       leases_(&leases),
-      strays_(operations.calls, custodian, puller),
+      strays_(&strays),
       pause_(options.maintenance_period_busy) {}
 
 // --- When ---
@@ -108,7 +108,7 @@ void Maintenance::begin_round(Context context) {
   counted_ = Status{};
   cursor_ = first_name();
   leases_->begin_scan();
-  strays_.forget_old(context.now());
+  strays_->forget_old(context.now());
   next_page(context);
 }
 
@@ -173,7 +173,7 @@ void Maintenance::scanned(Context context, const StoreScanDone& scan) {
     if (entry) place(context, *page, std::move(*entry));
   }
   cursor_ = next.value_or(first_name());
-  if (!page->doubtful.empty()) strays_.ask(context, page->doubtful);
+  if (!page->doubtful.empty()) strays_->ask(context, page->doubtful);
   compare(context, page);
 }
 
@@ -185,7 +185,7 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
       custodian_->drop(context, entry.name, entry.version,
                        [this, name = entry.name](Context, bool dropped) {
                          if (!dropped) return;
-                         strays_.dropped(name);
+                         strays_->dropped(name);
                          ++expired_;
                        });
       return;
@@ -199,9 +199,9 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
   const Placement where = placement(context, entry.name.key(), entry.meta.replicas);
   line.member = where.member;
   line.sure = where.sure;
-  if (!line.member) strays_.note(context.now(), entry.name);
+  if (!line.member) strays_->note(context.now(), entry.name);
   if (asking_) return place_to_ask(context, page, std::move(entry), where);
-  if (line.member && strays_.doubtful(context.now(), entry.name)) {
+  if (line.member && strays_->doubtful(context.now(), entry.name)) {
     page.doubtful.push_back(std::move(entry));
     missing_ = true;
     only_young_ = false;
@@ -401,7 +401,7 @@ void Maintenance::hand_over(Context context, const EntryInfo& entry) {
 void Maintenance::drop(Context context, const StoreName& name, std::uint64_t version) {
   custodian_->drop(context, name, version, [this, name](Context, bool dropped) {
     if (!dropped) return;
-    strays_.dropped(name);
+    strays_->dropped(name);
     ++handed_over_;
     pause_ = options_->maintenance_period_busy;  // there is progress; go on soon
   });

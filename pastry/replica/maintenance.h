@@ -31,7 +31,7 @@ class Maintenance {
  public:
   // All must outlive this.
   Maintenance(const Options& options, Operations& operations, Custodian& custodian, Puller& puller,
-              Leases& leases);
+              Leases& leases, Strays& strays);
 
   // The leaf set changed or the node became active: compare soon.
   void membership_changed(Context context);
@@ -45,7 +45,7 @@ class Maintenance {
   // away, or no member.
   bool doubtful() const { return doubtful_; }
   bool doubtful(Time now, const StoreName& name) const {
-    return doubtful_ || strays_.doubtful(now, name);
+    return doubtful_ || strays_->doubtful(now, name);
   }
 
   // Fills in what this part knows.
@@ -85,7 +85,7 @@ class Maintenance {
   Custodian* custodian_;
   Puller* puller_;
   Leases* leases_;
-  Strays strays_;
+  Strays* strays_;
   Status shown_;    // of the last complete round
   Status counted_;  // of the round under way
   std::uint64_t handed_over_ = 0;

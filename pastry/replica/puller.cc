@@ -21,6 +21,11 @@ bool Puller::want(Context context, const Offered& entry, Handle source) {
   return true;
 }
 
+bool Puller::wants(const Offered& entry) const {
+  const auto known = pulls_.find(entry.name);
+  return known != pulls_.end() && known->second.entry.fingerprint == entry.fingerprint;
+}
+
 void Puller::heal(Context context, const StoreName& name) {
   if (pulls_.count(name) != 0 || pulls_.size() >= options_->pulls_max) return;
   auto sources = context.replica_set(name.key(), context.config().replicas_max());

@@ -31,6 +31,7 @@ class Puller {
 
   // `source` has the entry; false if there is no room for more.
   bool want(Context context, const Offered& entry, Handle source);
+  bool wants(const Offered& entry) const;
   // The own copy is damaged: fetch it anew.
   void heal(Context context, const StoreName& name);
   void mark_handles(Directory& directory) const;

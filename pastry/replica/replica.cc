@@ -43,8 +43,9 @@ struct Replica::Parts {
               return !entry.meta.parent || !leases.expired(*entry.meta.parent);
             },
             [this](Context c) { maintenance.membership_changed(c); }),
-        comparison(options, calls, custodian, puller),
-        maintenance(options, operations, custodian, puller, leases),
+        strays(calls, custodian, puller),
+        comparison(options, calls, custodian, puller, strays),
+        maintenance(options, operations, custodian, puller, leases, strays),
         records(hash, options, calls, custodian) {}
 
   Calls calls;
@@ -52,6 +53,7 @@ struct Replica::Parts {
   Operations operations;
   Leases leases;
   Puller puller;
+  Strays strays;
   Comparison comparison;
   Maintenance maintenance;
   RecordKeeper records;

@@ -10,6 +10,8 @@ namespace {
 
 // Further ones are not remembered.
 constexpr std::size_t kStraysMax = 65536;
+// How long what does not arrive, or was not found here again, is remembered.
+constexpr Duration kRemembered = minutes(10);
 
 }  // namespace
 
@@ -24,14 +26,22 @@ struct Strays::Question {
   std::size_t waiting = 0;
 };
 
-void Strays::note(Time now, const StoreName& name) {
+void Strays::note(Time now, const StoreName& name, std::uint64_t fingerprint) {
   if (strays_.size() >= kStraysMax && strays_.count(name) == 0) return;
   Stray& stray = strays_[name];
   // A doubt that lasts is not prolonged: whoever comes and goes would keep the copy from ever being
   // compared.
-  if (stray.until <= now) stray.until = kNever;
+  if (!stray.asked || stray.until <= now) stray = {now + kRemembered, false, 0, 0};
   // What is being answered tells nothing about what happens from now on.
   stray.asking = 0;
+  stray.fingerprint = fingerprint;
+}
+
+void Strays::vouched(const Offered& entry) {
+  const auto found = strays_.find(entry.name);
+  if (found != strays_.end() && found->second.fingerprint == entry.fingerprint) {
+    strays_.erase(found);
+  }
 }
 
 bool Strays::doubtful(Time now, const StoreName& name) const {
@@ -66,7 +76,7 @@ void Strays::add(Context context, Question& question, const EntryInfo& entry) {
   if (found == strays_.end() || found->second.asking != 0) return;
   Stray& stray = found->second;
   stray.asking = question.number;
-  if (stray.until == kNever) stray.until = context.now() + kDoubtMax;
+  if (!std::exchange(stray.asked, true)) stray.until = context.now() + kDoubtMax;
   const int reach = entry.meta.replicas + kFormerMembers;
   for (const Handle peer : who_may_know(context, entry.name.key(), reach)) {
     if (peer != context.self()) question.peers[peer].push_back(question.lines.size());

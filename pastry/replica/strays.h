@@ -3,7 +3,8 @@
 // Such a copy stays until all members have confirmed theirs (maintenance.h), and what is removed or
 // replaced meanwhile does not reach it. When the node belongs to the set again the copy is in
 // doubt, like all copies of a node that was away, but by itself, so that the others are compared as
-// ever: all who may know are asked, and what somebody has newer is fetched.
+// ever: all who may know are asked, and what somebody has newer is fetched. A copy that another
+// node fetched from one that is no member is in the same doubt.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,12 @@ class Strays {
       : calls_(&calls), custodian_(&custodian), puller_(&puller) {}
 
   // The copy is held here, and this node is no member.
-  void note(Time now, const StoreName& name);
+  void note(Time now, const StoreName& name) { note(now, name, 0); }
+  // One is fetched that a node offered which is no member.
+  void note(Time now, const Offered& entry) { note(now, entry.name, entry.fingerprint); }
+  // A member offers the same.
+  void vouched(const Offered& entry);
+  // It is gone.
   void dropped(const StoreName& name) { strays_.erase(name); }
   // What nobody could be asked about in time is in doubt no longer.
   void forget_old(Time now);
@@ -42,11 +48,14 @@ class Strays {
 
  private:
   struct Stray {
-    Time until = kNever;  // the doubt ends at the latest; set when it is asked about first
+    Time until{};        // the doubt ends at the latest
+    bool asked = false;  // once
     std::uint64_t asking = 0;
+    std::uint64_t fingerprint = 0;  // of what is fetched
   };
   struct Question;
 
+  void note(Time now, const StoreName& name, std::uint64_t fingerprint);
   void add(Context context, Question& question, const EntryInfo& entry);
   void answered(Context context, Question& question, Handle peer, const OfferAnswer* answer);
   void settle(const Question& question);

@@ -203,6 +203,37 @@ TEST_CASE("a holder that is a member again does not serve what was removed in be
   }
 }
 
+// What it was not told of in time it offers to newcomers as if it were there.
+TEST_CASE("a newcomer does not serve what was removed, whoever offers it a copy") {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    CAPTURE(seed);
+    World world(620 + seed);
+    world.grow(6);
+    const StoreName removed = world.name();
+    REQUIRE(world.put(world.some_active(), removed, world.bytes(500), 2));
+    const auto join = [&](std::uint64_t place) {
+      const NodeIndex node = world->add_node(removed.key() + Id(0, place));
+      world->join(node, world.some_active());
+      REQUIRE(world->run_until([&] { return world->active(node); }, world->now() + seconds(5)));
+      return node;
+    };
+    const NodeIndex first = join(1);
+    world->run_for(milliseconds(1200));
+    REQUIRE(world.remove(first, removed));
+    world->run_for(milliseconds(static_cast<int>(world.chance().below(4000))));
+    const NodeIndex second = join(2);
+    const Time end = world->now() + seconds(6);
+    while (world->now() < end) {
+      const auto blob = world.fetch(second, removed);
+      REQUIRE_FALSE(blob);
+      CHECK(blob.error().code == ErrorCode::not_found);
+      world->run_for(milliseconds(5));
+    }
+    world->run_for(seconds(30));
+    CHECK(world.holders(removed).empty());
+  }
+}
+
 TEST_CASE("failing disks and lost messages delay repair but do not stop it") {
   World world(46);
   world.grow(10);

@@ -107,8 +107,10 @@ void FileLedger::end_record_read(const Read& read, std::uint64_t version,
 }
 
 void FileLedger::record_missing(std::size_t record) {
-  records_[record].seen = 0;
-  records_[record].outdated = false;
+  Record& known = records_[record];
+  known.outdated = false;
+  // Whoever began the record anew would contradict what was acknowledged.
+  if (known.lost || known.acknowledged == 0) known.seen = 0;
 }
 
 // --- Deaths and the end ---
