@@ -140,6 +140,7 @@ class Forwarder {
   void witness(NodeState& node, Step& step, Handle from, Routed&& message);
   void call_witness(NodeState& node, Step& step, Handle silent, const Routed& message);
   void retransmit(NodeState& node, Step& step, Handle peer, Unacknowledged&& entry);
+  static bool may_have_delivered(const NodeState& node, Handle peer, const Unacknowledged& entry);
   std::vector<Unacknowledged> take_held(Handle peer);
   // Forgets what was acknowledged or sent elsewhere, oldest first.
   static void trim(Hop& hop);

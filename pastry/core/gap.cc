@@ -231,11 +231,11 @@ void Gap::expire_batch(NodeState& node, Step& step) {
   }
 }
 
-// --- Time
-// --------------------------------------------------------------------------------------------
+// --- Time ---
 
-bool Gap::idle(const NodeState& node) {
-  passed_.forget_answered(node.liveness);
+void Gap::forget_answered(const NodeState& node) { passed_.forget_answered(node.liveness); }
+
+bool Gap::idle() const {
   return phase_ == Phase::open && queue_.empty() && members_.empty() && reserved_for_.empty() &&
          passed_.empty();
 }

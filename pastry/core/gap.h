@@ -37,8 +37,10 @@ class Gap {
   void peer_active(NodeState& node, Step& step, Handle peer);
   void peer_gone(NodeState& node, Step& step, Handle peer);
 
-  // Nothing is kept here any more; forgets what a node that answered has taken on.
-  bool idle(const NodeState& node);
+  // What was passed on to a node that has answered since.
+  void forget_answered(const NodeState& node);
+  // Nothing is kept here any more.
+  bool idle() const;
   Time deadline() const;
   void advance(NodeState& node, Step& step);
   void count(NodeLoad& load) const;

@@ -105,6 +105,7 @@ Duration Leases::lead(const Config& config, Side side, Duration renewal) const {
   const bool pair = neighbour_[kLeft] == neighbour_[kRight];
   if (pair || valid_until_[opposite(side)] == kNone) return Duration::zero();
   const Duration period = renewal - config.probe_timeout / 3;
+  if (period <= Duration::zero()) return Duration::zero();  // always due
   Duration behind = (valid_until_[side] - valid_until_[opposite(side)]) % period;
   if (behind < Duration::zero()) behind += period;
   const Duration latest = period / 2 + period / kApartParts;

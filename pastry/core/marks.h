@@ -88,6 +88,7 @@ namespace pastry {
   MARK(duplicate_dropped) \
   MARK(hop_attempts_used_up) \
   MARK(last_hop_repeated) \
+  MARK(former_root_tried) \
   MARK(hop_repeated) \
   MARK(alternative_hop_taken) \
   MARK(messages_of_dead_rerouted) \

@@ -183,7 +183,8 @@ void Node::finish(Step& step) {
         std::make_move_iterator(step.work.begin() + static_cast<std::ptrdiff_t>(done)),
         std::make_move_iterator(step.work.end()));
   }
-  if (state_->gap && state_->gap->idle(*state_)) state_->gap.reset();
+  if (state_->gap) state_->gap->forget_answered(*state_);
+  if (state_->gap && state_->gap->idle()) state_->gap.reset();
   state_->operations.release_if_idle();
 }
 

@@ -23,13 +23,12 @@ class PassedJoins {
   void keep(Handle next, const JoinRequest& request);
   // Those that went to a node that was found dead, for another way.
   std::vector<JoinRequest> take(Handle dead);
-  // `joiner` died, or was admitted.
+  // `joiner` died, or asked anew.
   void drop(Handle joiner);
   // Those whose next hop answered are no concern any more.
   void forget_answered(const Liveness& liveness);
 
   bool empty() const { return passed_.empty(); }
-  std::size_t size() const { return passed_.size(); }
   void mark_handles(Directory& directory) const;
 
  private:

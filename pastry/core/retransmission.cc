@@ -11,6 +11,9 @@ namespace pastry {
 namespace {
 
 constexpr std::size_t kAvoidMax = 8;
+// So often a message is sent to the root that it was for at first, where a newcomer is the root
+// now.
+constexpr std::uint8_t kFormerRootTries = 3;
 // Lateness of a timer by which a node knows that its process did not run.
 constexpr Duration kHeldUp = milliseconds(10);
 // At most so long is kept what is known of a hop for the sake of probing it.
@@ -108,7 +111,11 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
   count_reroute(header);
   if (!leaf) avoid(header, peer);
   if (node.joiner) return wait();
-  const Handle next = choose_next(node, entry.message, kNoHandle);
+  Handle next = choose_next(node, entry.message, kNoHandle);
+  if (next != peer && may_have_delivered(node, peer, entry)) {
+    note(*node.config, Mark::former_root_tried);
+    next = peer;
+  }
   if (must_wait(node, step, entry.message, next)) {
     wait();
   } else if (next == node.self) {
@@ -118,6 +125,17 @@ void Forwarder::retransmit(NodeState& node, Step& step, Handle peer, Unacknowled
     if (PASTRY_BUG(detour_loses_payload) && next != peer) entry.message.payload = {};
     send_hop(node, step, next, std::move(entry.message), entry.attempts, entry.held_until);
   }
+}
+
+// Within the leaf set a message went to its root. If that one has admitted a newcomer since, who is
+// the root now, it may have delivered the message before, and lost is the acknowledgement: it knows
+// what it delivered, and sends on the rest.
+bool Forwarder::may_have_delivered(const NodeState& node, Handle peer,
+                                   const Unacknowledged& entry) {
+  const RouteHeader& header = entry.message.header;
+  const LeafSet& leaves = node.tables.leaf_set;
+  return header.kind == LookupKind::consistent && entry.attempts < kFormerRootTries &&
+         leaves.contains(peer) && leaves.covers(header.key);
 }
 
 void Forwarder::count_reroute(RouteHeader& header) {

@@ -42,6 +42,8 @@ void Comparison::add_page(Context context, std::shared_ptr<Sum> sum) {
       if (!entry) continue;
       const auto place = placement(c, entry->name.key(), entry->meta.replicas);
       if (!compared_with(c, place, sum->to.from)) continue;
+      // What may have been removed meanwhile vouches for nobody's copies.
+      sum->doubtful = sum->doubtful || strays_->doubt(c.now(), entry->name).about(*entry);
       ++sum->count;
       sum->sum += fingerprint(*entry);
     }
@@ -109,13 +111,14 @@ void Comparison::judge(Context context, Judgement& judgement, std::size_t index,
 
 // Who is no member may offer what was removed since it was one.
 void Comparison::want(Context context, const Offered& entry, Handle source) {
+  const bool wanted_before = puller_->wants(entry);
+  // Without room it is offered again by the next comparison.
+  const bool fetched = puller_->want(context, entry, source);
   if (contains(placement(context, entry.name.key(), entry.replicas).set, source)) {
     strays_->vouched(entry);
-  } else if (!puller_->wants(entry)) {
+  } else if (fetched && !wanted_before) {
     strays_->note(context.now(), entry);
   }
-  // Without room it is offered again by the next comparison.
-  (void)puller_->want(context, entry, source);
 }
 
 }  // namespace pastry::replica

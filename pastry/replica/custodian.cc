@@ -57,12 +57,12 @@ bool Custodian::near(Context context, const Key& key) {
 }
 
 void Custodian::locate(Context context, const Delivery& message, const Locate& request,
-                       bool doubtful) {
+                       Doubt doubt) {
   const Handle source = message.source;
-  const auto reply = [request, source, doubtful](Context c, Answer answer, const EntryInfo& entry) {
+  const auto reply = [request, source, doubt](Context c, Answer answer, const EntryInfo& entry) {
     const Key key = request.name.key();
     const Placement place = placement(c, key, request.replicas);
-    const bool unknown = doubtful && answer == Answer::ok;
+    const bool unknown = answer == Answer::ok && doubt.about(entry);
     const Located located = unknown ? Located{request.operation, Answer::busy, {}, place.sure}
                                     : Located{request.operation, answer, entry, place.sure};
     const auto frame = encode(located);

@@ -33,9 +33,9 @@ class Custodian {
 
   // --- Requests of peers ---
 
-  // `doubtful`: this node was away, or no member, and does not know yet what it missed. What it has
+  // `doubt`: this node was away, or no member, and does not know yet what it missed. What it has
   // is then no answer; the asker is told to ask those who may know more.
-  void locate(Context context, const Delivery& message, const Locate& request, bool doubtful);
+  void locate(Context context, const Delivery& message, const Locate& request, Doubt doubt);
   void store(Context context, const Incoming& message, StoreMessage request, Payload body);
   void get(Context context, const Incoming& message, const Get& request);
   void stat(Context context, const Incoming& message, const Stat& request);

@@ -62,6 +62,18 @@ struct Offered {
 
 // A 64-bit hash of name, version, tombstone flag and digest: equal entries, equal fingerprints.
 std::uint64_t fingerprint(const EntryInfo& entry);
+
+// Whether an entry that is held may have been removed or replaced without this node's knowledge.
+struct Doubt {
+  bool any = false;
+  // Of the copy that is in doubt; 0: whatever is held. What somebody only offered casts no doubt on
+  // other copies: anybody may offer anything.
+  std::uint64_t fingerprint = 0;
+
+  bool about(const EntryInfo& entry) const {
+    return any && (fingerprint == 0 || fingerprint == replica::fingerprint(entry));
+  }
+};
 Offered offered(const EntryInfo& entry);
 
 // Whether two entries of one name are the same write.

@@ -15,6 +15,9 @@ constexpr std::int64_t kYoungSeconds = 5;
 // Entries far from their place that are given away at a time, and how long each may take.
 constexpr std::size_t kHandOversMax = 64;
 constexpr Duration kHandOverDeadline = seconds(30);
+// Whoever leaves so many questions of a round unanswered is asked no more in it, or the round would
+// last a timeout per page.
+constexpr int kUnansweredMax = 2;
 
 }  // namespace
 
@@ -107,6 +110,7 @@ void Maintenance::begin_round(Context context) {
   only_young_ = true;
   counted_ = Status{};
   cursor_ = first_name();
+  unanswered_.clear();
   leases_->begin_scan();
   strays_->forget_old(context.now());
   next_page(context);
@@ -201,7 +205,7 @@ void Maintenance::place(Context context, Page& page, EntryInfo entry) {
   line.sure = where.sure;
   if (!line.member) strays_->note(context.now(), entry.name);
   if (asking_) return place_to_ask(context, page, std::move(entry), where);
-  if (line.member && strays_->doubtful(context.now(), entry.name)) {
+  if (line.member && strays_->doubt(context.now(), entry.name).about(entry)) {
     page.doubtful.push_back(std::move(entry));
     missing_ = true;
     only_young_ = false;
@@ -246,7 +250,16 @@ void Maintenance::place_to_ask(Context context, Page& page, EntryInfo entry,
   page.lines.push_back(std::move(line));
 }
 
+// True if there was one.
+bool Maintenance::skip_silent(Page& page) {
+  return std::erase_if(page.peers, [this](const auto& peer) {
+           const auto found = unanswered_.find(peer.first);
+           return found != unanswered_.end() && found->second >= kUnansweredMax;
+         }) > 0;
+}
+
 void Maintenance::compare(Context context, const std::shared_ptr<Page>& page) {
+  skip_silent(*page);
   page->waiting = page->peers.size();
   if (page->peers.empty()) return all_compared(context, page);
   for (const auto& [peer, work] : page->peers) {
@@ -260,7 +273,10 @@ void Maintenance::compare(Context context, const std::shared_ptr<Page>& page) {
                     [this, page, node = peer](Context c, const Result<Frame>& answer) {
                       const auto* summed =
                           answer ? std::get_if<Summarised>(&answer->message) : nullptr;
-                      if (summed == nullptr) return compared(c, page);
+                      if (summed == nullptr) {
+                        ++unanswered_[node];
+                        return compared(c, page);
+                      }
                       summarised(c, page, node, *summed);
                     });
   }
@@ -295,8 +311,9 @@ void Maintenance::offer_to(Context context, const std::shared_ptr<Page>& page, H
                     const Page::Peer& with = page->peers.at(peer);
                     if (judged != nullptr && judged->answers.size() == with.offers.size()) {
                       answered(c, *page, peer, *judged);
-                    } else if (asking_) {
-                      missing_ = true;  // an answer
+                    } else {
+                      ++unanswered_[peer];
+                      missing_ = missing_ || asking_;  // an answer
                     }
                     compared(c, page);
                   });
@@ -336,6 +353,7 @@ void Maintenance::ask_about_rest(Context context, const std::shared_ptr<Page>& p
       if (node != context.self()) page->peers[node].offers.push_back(i);
     }
   }
+  missing_ = skip_silent(*page) || missing_;
   if (page->peers.empty()) return next_page_or_end(context);
   page->waiting = page->peers.size();
   for (const auto& [peer, work] : page->peers) offer_to(context, page, peer);

@@ -44,8 +44,8 @@ class Maintenance {
   // What is held here, or this copy of it, may have been replaced or removed while this node was
   // away, or no member.
   bool doubtful() const { return doubtful_; }
-  bool doubtful(Time now, const StoreName& name) const {
-    return doubtful_ || strays_->doubtful(now, name);
+  Doubt doubt(Time now, const StoreName& name) const {
+    return doubtful_ ? Doubt{true, 0} : strays_->doubt(now, name);
   }
 
   // Fills in what this part knows.
@@ -62,6 +62,7 @@ class Maintenance {
   void next_page(Context context);
   void scanned(Context context, const StoreScanDone& scan);
   void place(Context context, Page& page, EntryInfo entry);
+  bool skip_silent(Page& page);
   void place_to_ask(Context context, Page& page, EntryInfo entry, const Placement& where);
   void compare(Context context, const std::shared_ptr<Page>& page);
   void summarised(Context context, const std::shared_ptr<Page>& page, Handle peer,
@@ -91,6 +92,7 @@ class Maintenance {
   std::uint64_t handed_over_ = 0;
   std::set<StoreName> handing_over_;  // entries far from this node's place, on their way
   std::uint64_t expired_ = 0;
+  std::map<Handle, int> unanswered_;  // questions of this round
   StoreName cursor_;
   Duration pause_{};  // until the next round while something is missing
   std::uint64_t timer_ = 0;

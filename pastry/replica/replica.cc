@@ -227,7 +227,7 @@ void Replica::deliver(Context context, const Delivery& message) {
   if (!frame) return;
   if (const auto* locate = std::get_if<Locate>(&frame->message)) {
     if (locate->name.key() != message.key) return;
-    parts().custodian.locate(context, message, *locate, doubtful(context.now(), locate->name));
+    parts().custodian.locate(context, message, *locate, doubt(context.now(), locate->name));
   } else if (const auto* record = std::get_if<RecordMessage>(&frame->message)) {
     if (record->name.key() != message.key || message.kind != LookupKind::consistent) return;
     parts().records.request(context, message, *record, frame->body);
@@ -287,8 +287,9 @@ void Replica::activity(Context context, bool active) {
 
 bool Replica::doubtful() const { return unread_ || (parts_ && parts_->maintenance.doubtful()); }
 
-bool Replica::doubtful(Time now, const StoreName& name) const {
-  return unread_ || (parts_ && parts_->maintenance.doubtful(now, name));
+Doubt Replica::doubt(Time now, const StoreName& name) const {
+  if (unread_) return {true, 0};
+  return parts_ ? parts_->maintenance.doubt(now, name) : Doubt{};
 }
 
 void Replica::stored(Context context, OperationId operation, const Result<StoreOutcome>& result) {

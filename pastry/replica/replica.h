@@ -211,7 +211,7 @@ class Replica final : public Application {
   // This node was away, and others may know of removals that it does not know of.
   bool doubtful() const;
   // Likewise, of this entry.
-  bool doubtful(Time now, const StoreName& name) const;
+  Doubt doubt(Time now, const StoreName& name) const;
   // Reports an error of the arguments; false if there is none.
   template <typename T>
   bool refused(Context context, const Result<void>& good, const Callback<T>& done);

@@ -29,12 +29,13 @@ struct Strays::Question {
 void Strays::note(Time now, const StoreName& name, std::uint64_t fingerprint) {
   if (strays_.size() >= kStraysMax && strays_.count(name) == 0) return;
   Stray& stray = strays_[name];
+  const bool all = stray.until > now && stray.fingerprint == 0;
   // A doubt that lasts is not prolonged: whoever comes and goes would keep the copy from ever being
   // compared.
   if (!stray.asked || stray.until <= now) stray = {now + kRemembered, false, 0, 0};
   // What is being answered tells nothing about what happens from now on.
   stray.asking = 0;
-  stray.fingerprint = fingerprint;
+  stray.fingerprint = all ? 0 : fingerprint;
 }
 
 void Strays::vouched(const Offered& entry) {
@@ -44,9 +45,10 @@ void Strays::vouched(const Offered& entry) {
   }
 }
 
-bool Strays::doubtful(Time now, const StoreName& name) const {
+Doubt Strays::doubt(Time now, const StoreName& name) const {
   const auto found = strays_.find(name);
-  return found != strays_.end() && now < found->second.until;
+  if (found == strays_.end() || found->second.until <= now) return {};
+  return {true, found->second.fingerprint};
 }
 
 void Strays::forget_old(Time now) {

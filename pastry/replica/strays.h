@@ -41,8 +41,8 @@ class Strays {
   void dropped(const StoreName& name) { strays_.erase(name); }
   // What nobody could be asked about in time is in doubt no longer.
   void forget_old(Time now);
-  // It was noted, and has not been asked about since.
-  bool doubtful(Time now, const StoreName& name) const;
+  // The copy was noted, and has not been asked about since.
+  Doubt doubt(Time now, const StoreName& name) const;
   // What is held here, is in doubt and belongs here again.
   void ask(Context context, const std::vector<EntryInfo>& entries);
 
@@ -51,7 +51,7 @@ class Strays {
     Time until{};        // the doubt ends at the latest
     bool asked = false;  // once
     std::uint64_t asking = 0;
-    std::uint64_t fingerprint = 0;  // of what is fetched
+    std::uint64_t fingerprint = 0;  // of what is fetched; 0: whatever is held here
   };
   struct Question;
 

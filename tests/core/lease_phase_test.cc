@@ -11,6 +11,17 @@ using pastry::test::grow;
 using pastry::test::Ring;
 using pastry::test::small_config;
 
+TEST_CASE("a lease may be as short as a few probes") {
+  Config config = small_config();
+  config.lease = seconds(4);
+  config.probe_timeout = seconds(3);
+  REQUIRE(config.lease_renewal() <= config.probe_timeout / 3);
+  Ring ring(config);
+  const std::vector<Handle> nodes = grow(ring, 6);
+  ring.run(seconds(30));
+  CHECK(ring.wrong_neighbours() == 0);
+}
+
 TEST_CASE("a node renews its two leases half a period apart") {
   const Config config = small_config();
   Ring ring(config);

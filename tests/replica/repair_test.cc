@@ -27,6 +27,12 @@ std::size_t misplaced(World& world, const std::vector<Stored>& all) {
   }));
 }
 
+// Lives, and answers no question about files.
+class Mute final : public Application {
+ public:
+  void deliver(Context, const Delivery&) override {}
+};
+
 }  // namespace
 
 TEST_CASE("after two deaths every entry is on its three nodes again, and status says so") {
@@ -124,6 +130,26 @@ TEST_CASE("what was removed while a holder was away does not come back with it")
       CHECK(world.fetch(world.some_active(), one.name).error().code == ErrorCode::not_found);
     }
   }
+}
+
+TEST_CASE("a member that says nothing holds a node that is back up for seconds only") {
+  World world(460);
+  world.options.page_entries = 4;
+  world.grow(6);
+  (void)fill(world, 120, 100);
+  const NodeIndex silent = world.nodes()[1];
+  const NodeIndex back = world.nodes()[4];
+  Mute mute;
+  world.impostors[silent] = &mute;
+  for (const NodeIndex node : {silent, back}) {
+    world.crash(node);
+    world->run_for(seconds(10));
+    world.restart(node);
+  }
+  REQUIRE_FALSE(world.replica(back).status().counted);
+  // Two rounds of questions and one that counts, two timeouts each, and the pauses between.
+  CHECK(world->run_until([&] { return world.replica(back).status().counted.has_value(); },
+                         world->now() + seconds(50)));
 }
 
 // From the moment at which they are active, whoever is asked.
