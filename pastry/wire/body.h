@@ -116,6 +116,9 @@ class BodyReader {
   std::uint16_t hops(std::uint16_t hops, const char* field);
   void payload_size(std::uint32_t size, const Payload& payload, const char* field);
   Handle peer(capnp::Data::Reader in, const char* field, bool optional = false);
+  Handle peer(ByteView in, const char* field, bool optional = false);
+  template <typename At, typename Take>
+  void each_peer(unsigned count, const char* field, At&& at, Take&& take);
   std::vector<Handle> peers(capnp::List<capnp::Data>::Reader in, std::size_t max,
                             const char* field);
   std::vector<Located> located(capnp::List<schema::Located>::Reader in, std::size_t max,

@@ -1,5 +1,7 @@
 // Schema -> values, every bound checked.
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "pastry/wire/body.h"
 
@@ -37,15 +39,33 @@ void BodyReader::payload_size(std::uint32_t size, const Payload& payload, const 
 }
 
 Handle BodyReader::peer(capnp::Data::Reader in, const char* field, bool optional) {
+  return peer(as_view(in), field, optional);
+}
+
+Handle BodyReader::peer(ByteView in, const char* field, bool optional) {
   if (error.any()) return kNoHandle;
   if (in.size() == 0) {
     if (!optional) error.set(ErrorCode::invalid, std::string(field) + ": no peer");
     return kNoHandle;
   }
-  auto handle = peers_.decode(as_view(in));
+  auto handle = peers_.decode(in);
   if (handle) return *handle;
   error.set(handle.error().code, std::string(field) + ": " + handle.error().message);
   return kNoHandle;
+}
+
+// take(i, peer) for those that at(i) gives.
+template <typename At, typename Take>
+void BodyReader::each_peer(unsigned count, const char* field, At&& at, Take&& take) {
+  std::array<ByteView, PeerCodec::kTogether> some;
+  for (unsigned begin = 0; begin < count && !error.any(); begin += PeerCodec::kTogether) {
+    const unsigned length = std::min<unsigned>(PeerCodec::kTogether, count - begin);
+    for (unsigned i = 0; i < length; ++i) some[i] = as_view(at(begin + i));
+    peers_.prefetch(std::span(some).first(length));
+    for (unsigned i = 0; i < length && !error.any(); ++i) {
+      take(begin + i, peer(some[i], field));
+    }
+  }
 }
 
 std::vector<Handle> BodyReader::peers(capnp::List<capnp::Data>::Reader in, std::size_t max,
@@ -56,7 +76,9 @@ std::vector<Handle> BodyReader::peers(capnp::List<capnp::Data>::Reader in, std::
       !fits(mentioned_, kPeersMax, "peers mentioned"))
     return list;
   list.reserve(in.size());
-  for (unsigned i = 0; i < in.size() && !error.any(); ++i) list.push_back(peer(in[i], field));
+  each_peer(
+      in.size(), field, [&](unsigned i) { return in[i]; },
+      [&](unsigned, Handle peer) { list.push_back(peer); });
   return list;
 }
 
@@ -68,8 +90,11 @@ std::vector<Located> BodyReader::located(capnp::List<schema::Located>::Reader in
       !fits(mentioned_, kPeersMax, "peers mentioned"))
     return list;
   list.reserve(in.size());
-  for (unsigned i = 0; i < in.size() && !error.any(); ++i)
-    list.push_back({peer(in[i].getPeer(), field), distance(in[i].getDistanceUs())});
+  each_peer(
+      in.size(), field, [&](unsigned i) { return in[i].getPeer(); },
+      [&](unsigned i, Handle peer) {
+        list.push_back({peer, distance(in[i].getDistanceUs())});
+      });
   return list;
 }
 

@@ -1,5 +1,7 @@
 // Values -> schema.
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "pastry/wire/body.h"
 
@@ -58,8 +60,10 @@ void BodyWriter::peers(const std::vector<Handle>& list, std::size_t max, const c
       !fits(mentioned_, kPeersMax, "peers mentioned"))
     return;
   capnp::List<capnp::Data>::Builder out = init(static_cast<unsigned>(list.size()));
-  for (unsigned i = 0; i < out.size() && !error.any(); ++i)
+  for (unsigned i = 0; i < out.size() && !error.any(); ++i) {
+    if (i % PeerCodec::kTogether == 0) peers_.prefetch(std::span(list).subspan(i));
     out.set(i, as_data(peer(list[i], field)));
+  }
 }
 
 template <typename Init>
@@ -70,7 +74,13 @@ void BodyWriter::located(const std::vector<Located>& list, std::size_t max, cons
       !fits(mentioned_, kPeersMax, "peers mentioned"))
     return;
   capnp::List<schema::Located>::Builder out = init(static_cast<unsigned>(list.size()));
+  std::array<Handle, PeerCodec::kTogether> some;
   for (unsigned i = 0; i < out.size() && !error.any(); ++i) {
+    if (i % some.size() == 0) {
+      const std::size_t length = std::min(some.size(), list.size() - i);
+      for (std::size_t j = 0; j < length; ++j) some[j] = list[i + j].peer;
+      peers_.prefetch(std::span(some).first(length));
+    }
     out[i].setPeer(as_data(peer(list[i].peer, field)));
     out[i].setDistanceUs(distance_us(list[i].distance));
   }

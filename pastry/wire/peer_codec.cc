@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "pastry/wire/address.h"
@@ -16,6 +17,10 @@ namespace {
 // Descriptions longer than this are encoded anew each time, which bounds the cache.
 constexpr std::size_t kCachedBytesMax = 240;
 constexpr std::size_t kCacheEntriesMax = 1U << 20;
+// A power of two; a peer whose place is another one's has to be looked up.
+constexpr std::size_t kPlacesPerEntry = 2;
+// Fewer encodings mostly are in the processor's cache anyway.
+constexpr std::size_t kLargeCache = 1U << 14;
 
 Result<void> write_address(const std::string& text, schema::Address::Builder out) {
   const auto address = parse_address(text);
@@ -68,6 +73,19 @@ std::uint64_t key_word(const TransportKey& key, std::size_t word) {
 void put_key_word(TransportKey& key, std::size_t word, std::uint64_t value) {
   for (std::size_t i = 0; i < 8; ++i)
     key.bytes[8 * word + i] = static_cast<std::uint8_t>(value >> (8 * i));
+}
+
+struct Identity {
+  std::uint64_t high, low, incarnation;
+};
+
+// Where a writer of this version puts id and incarnation. Only a hint: what counts is that all
+// bytes are equal.
+std::optional<Identity> identity_of(ByteView bytes) {
+  if (bytes.size() % kWordBytes != 0 || bytes.size() < 4 * kWordBytes) return std::nullopt;
+  Identity identity{};
+  std::memcpy(&identity, bytes.data() + kWordBytes, sizeof identity);
+  return identity;
 }
 
 }  // namespace
@@ -144,7 +162,7 @@ PeerCodec::PeerCodec(Directory& directory, const Verifier& verifier, std::size_t
       mask_(std::bit_ceil(std::clamp<std::size_t>(cache_entries, 16, kCacheEntriesMax)) - 1),
       grows_(cache_grows),
       entries_(mask_ + 1),
-      by_identity_(mask_ + 1, kNoHandle) {}
+      by_identity_(kPlacesPerEntry * entries_.size(), kNoHandle) {}
 
 bool PeerCodec::refresh() {
   if (generation_ == directory_.generation()) return false;
@@ -154,9 +172,48 @@ bool PeerCodec::refresh() {
   return true;
 }
 
-Handle& PeerCodec::slot(std::uint64_t high, std::uint64_t low, std::uint64_t incarnation) {
+std::size_t PeerCodec::place(std::uint64_t high, std::uint64_t low,
+                             std::uint64_t incarnation) const {
   const std::uint64_t mixed = (high ^ (low + incarnation)) * 0x9e3779b97f4a7c15ULL;
-  return by_identity_[(mixed >> 32) & mask_];
+  return (mixed >> 32) & (by_identity_.size() - 1);
+}
+
+Handle& PeerCodec::slot(std::uint64_t high, std::uint64_t low, std::uint64_t incarnation) {
+  return by_identity_[place(high, low, incarnation)];
+}
+
+bool PeerCodec::large() const { return entries_.size() >= kLargeCache; }
+
+void PeerCodec::prefetch(std::span<const Handle> peers) const {
+  if (!large()) return;
+  peers = peers.first(std::min(peers.size(), kTogether));
+  for (const Handle peer : peers) prefetch_line(&entries_[index(peer) & mask_]);
+  for (const Handle peer : peers) {
+    const Entry& entry = entries_[index(peer) & mask_];
+    if (entry.peer == peer) prefetch_lines(entry.bytes.get(), entry.size);
+  }
+}
+
+void PeerCodec::prefetch(std::span<const ByteView> encoded) const {
+  if (!large()) return;
+  encoded = encoded.first(std::min(encoded.size(), kTogether));
+  std::array<const Handle*, kTogether> hints{};
+  std::size_t count = 0;
+  for (const ByteView bytes : encoded) {
+    const auto identity = identity_of(bytes);
+    if (!identity) continue;
+    hints[count] = &by_identity_[place(identity->high, identity->low, identity->incarnation)];
+    prefetch_line(hints[count++]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (*hints[i] == kNoHandle) continue;
+    directory_.prefetch(*hints[i]);
+    prefetch_line(&entries_[index(*hints[i]) & mask_]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const Entry& entry = entries_[index(*hints[i]) & mask_];
+    if (entry.peer == *hints[i]) prefetch_lines(entry.bytes.get(), entry.size);
+  }
 }
 
 // The encodings that are there stay where they are.
@@ -164,7 +221,7 @@ void PeerCodec::grow() {
   std::vector<Entry> before(std::exchange(entries_, {}));
   mask_ = 2 * before.size() - 1;
   entries_.resize(mask_ + 1);
-  by_identity_.assign(mask_ + 1, kNoHandle);
+  by_identity_.assign(kPlacesPerEntry * entries_.size(), kNoHandle);
   for (Entry& entry : before) {
     if (entry.peer == kNoHandle) continue;
     slot(directory_.id(entry.peer).high(), directory_.id(entry.peer).low(),
@@ -217,12 +274,9 @@ Result<ByteView> PeerCodec::build(Handle peer) {
 }
 
 Handle PeerCodec::cached(ByteView bytes) {
-  if (bytes.size() % kWordBytes != 0 || bytes.size() < 4 * kWordBytes) return kNoHandle;
-  // Where a writer of this version puts id and incarnation. Only a hint: what counts is that all
-  // bytes are equal.
-  std::array<std::uint64_t, 3> identity;
-  std::memcpy(identity.data(), bytes.data() + kWordBytes, sizeof identity);
-  const Handle peer = known(NodeId(identity[0], identity[1]), identity[2]);
+  const auto identity = identity_of(bytes);
+  if (!identity) return kNoHandle;
+  const Handle peer = known(NodeId(identity->high, identity->low), identity->incarnation);
   if (peer == kNoHandle) return kNoHandle;
   const auto seen = encode(peer);
   if (!seen || seen->size() != bytes.size() ||

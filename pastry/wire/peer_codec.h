@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "pastry/core/directory.h"
@@ -47,6 +48,12 @@ class PeerCodec {
   // kj::Exception if the bytes are malformed.
   Result<Handle> decode(ByteView bytes);
 
+  // Brings what encode() or decode() of these needs into the cache: where very many peers are known
+  // each would wait for memory several times. At most kTogether count.
+  static constexpr std::size_t kTogether = 32;
+  void prefetch(std::span<const Handle> peers) const;
+  void prefetch(std::span<const ByteView> encoded) const;
+
   // The same for a peer seen before, or kNoHandle; never throws, needs no alignment.
   Handle cached(ByteView bytes);
 
@@ -66,6 +73,8 @@ class PeerCodec {
   Result<ByteView> build(Handle peer);
   Result<Handle> parse(ByteView bytes);
   Result<Handle> admit(const PeerInfo& peer);
+  bool large() const;
+  std::size_t place(std::uint64_t high, std::uint64_t low, std::uint64_t incarnation) const;
   Handle& slot(std::uint64_t high, std::uint64_t low, std::uint64_t incarnation);
 
   Directory& directory_;
