@@ -130,6 +130,10 @@ class Context {
   // Up to `count` live peers of the leaf set, nearest id first.
   std::vector<Handle> neighbor_set(std::size_t count) const;
 
+  // Whether `peer`, one of the leaf set, is active as far as this node knows: who is just joining
+  // is not yet.
+  bool is_active(Handle peer) const;
+
   // The replica set of `key` in the order of distance, this node included as self();
   // k <= Config::replicas_max(). See routing.h.
   std::vector<Handle> replica_set(const Key& key, int k) const;

@@ -94,6 +94,8 @@ std::vector<Handle> Context::neighbor_set(std::size_t count) const {
   return peers;
 }
 
+bool Context::is_active(Handle peer) const { return !node_->state_->liveness.inactive(peer); }
+
 std::vector<Handle> Context::replica_set(const Key& key, int k) const {
   const NodeState& node = *node_->state_;
   return pastry::replica_set(*node.directory, node.tables, node.self, key, k);

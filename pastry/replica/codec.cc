@@ -156,7 +156,11 @@ struct Writer {
     get.setCheck(m.check);
   }
   void operator()(const Got& m) { answer(to.initGot(), m); }
-  void operator()(const Stat& m) { write(to.initStat().initName(), m.name); }
+  void operator()(const Stat& m) {
+    auto out = to.initStat();
+    write(out.initName(), m.name);
+    out.setFormer(m.former);
+  }
   void operator()(const Statted& m) { answer(to.initStatted(), m); }
   void operator()(const Summary& m) {
     auto summary = to.initSummary();
@@ -307,7 +311,7 @@ Result<ReplicaMessage> message(schema::Message::Reader from) {
     case schema::Message::GOT:
       return answered(Got{}, from.getGot());
     case schema::Message::STAT:
-      return Stat{read(from.getStat().getName())};
+      return Stat{read(from.getStat().getName()), from.getStat().getFormer()};
     case schema::Message::STATTED:
       return answered(Statted{}, from.getStatted());
     case schema::Message::SUMMARY:

@@ -116,13 +116,6 @@ void Custodian::get(Context context, const Incoming& message, const Get& request
                 });
 }
 
-void Custodian::stat(Context context, const Incoming& message, const Stat& request) {
-  const Incoming to{message.from, message.request, {}, {}};
-  look_up(context, request.name, [to](Context c, Answer answer, const EntryInfo& entry) {
-    Calls::answer(c, to, Statted{answer, entry});
-  });
-}
-
 void Custodian::look_up(Context context, const StoreName& name, Found found) {
   StoreGet get;
   get.name = name;

@@ -38,7 +38,6 @@ class Custodian {
   void locate(Context context, const Delivery& message, const Locate& request, Doubt doubt);
   void store(Context context, const Incoming& message, StoreMessage request, Payload body);
   void get(Context context, const Incoming& message, const Get& request);
-  void stat(Context context, const Incoming& message, const Stat& request);
 
   // --- Own store, for the other parts ---
 

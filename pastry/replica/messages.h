@@ -61,6 +61,8 @@ struct Got {
 
 struct Stat {
   StoreName name;
+  // From a newcomer to the root before it (former_roots.h).
+  bool former = false;
 };
 
 struct Statted {

@@ -16,14 +16,20 @@
 #include <vector>
 
 #include "pastry/replica/custodian.h"
+#include "pastry/replica/former_roots.h"
 
 namespace pastry::replica {
 
 class RecordKeeper {
  public:
   // All must outlive this.
-  RecordKeeper(const Hash& hash, const Options& options, Calls& calls, Custodian& custodian)
-      : hash_(&hash), options_(&options), calls_(&calls), custodian_(&custodian) {}
+  RecordKeeper(const Hash& hash, const Options& options, Calls& calls, Custodian& custodian,
+               FormerRoots& former_roots)
+      : hash_(&hash),
+        options_(&options),
+        calls_(&calls),
+        custodian_(&custodian),
+        former_roots_(&former_roots) {}
 
   void request(Context context, const Delivery& message, const RecordMessage& request,
                const Payload& value);
@@ -91,6 +97,7 @@ class RecordKeeper {
   const Options* options_;
   Calls* calls_;
   Custodian* custodian_;
+  FormerRoots* former_roots_;
   std::map<StoreName, Work> work_;
   std::size_t job_bytes_ = 0;  // of the values of all jobs
   // Records whose newest version is here for sure.

@@ -96,6 +96,8 @@ struct Got {
 
 struct Stat {
   name @0 :Name;
+  # Asked as the one who was root of the key before the sender came.
+  former @1 :Bool;
 }
 
 struct Statted {

@@ -5,6 +5,7 @@
 #include "pastry/replica/comparison.h"
 #include "pastry/replica/custodian.h"
 #include "pastry/replica/fetch_operation.h"
+#include "pastry/replica/former_roots.h"
 #include "pastry/replica/leases.h"
 #include "pastry/replica/maintenance.h"
 #include "pastry/replica/puller.h"
@@ -32,7 +33,7 @@ std::string_view name(HolderState state) {
 }
 
 struct Replica::Parts {
-  Parts(const Hash& hash, const Options& options)
+  Parts(const Hash& hash, const Options& options, const std::unique_ptr<Elders>& elders)
       : custodian(options, calls,
                   [this](Context c, const EntryInfo& entry) { puller.heal(c, entry.name); }),
         operations(hash, options, calls),
@@ -46,7 +47,9 @@ struct Replica::Parts {
         strays(calls, custodian, puller),
         comparison(options, calls, custodian, puller, strays),
         maintenance(options, operations, custodian, puller, leases, strays),
-        records(hash, options, calls, custodian) {}
+        former_roots(options, calls, custodian, strays, elders,
+                     [this](Context c) { maintenance.ensure(c); }),
+        records(hash, options, calls, custodian, former_roots) {}
 
   Calls calls;
   Custodian custodian;
@@ -56,10 +59,16 @@ struct Replica::Parts {
   Strays strays;
   Comparison comparison;
   Maintenance maintenance;
+  FormerRoots former_roots;
   RecordKeeper records;
 };
 
 namespace {
+
+// How long after it became active a node asks for what it does not have. By then maintenance has
+// brought it what there is of its keys.
+constexpr Duration kNewFor = seconds(60);
+constexpr std::uint64_t kNoLongerNew = 0;  // a cookie that Calls never uses
 
 Result<void> check(Context context, const Copies& copies) {
   const int most = context.config().replicas_max();
@@ -88,7 +97,7 @@ Replica::Replica(const Hash& hash, const Options& options) : hash_(&hash), optio
 Replica::~Replica() = default;
 
 Replica::Parts& Replica::parts() {
-  if (!parts_) parts_ = std::make_unique<Parts>(*hash_, *options_);
+  if (!parts_) parts_ = std::make_unique<Parts>(*hash_, *options_, elders_);
   return *parts_;
 }
 
@@ -256,7 +265,7 @@ void Replica::receive(Context context, const Incoming& message) {
     if (all.records.committing(stat->name)) {
       return Calls::answer(context, message, Statted{Answer::busy, {}});
     }
-    all.custodian.stat(context, message, *stat);
+    all.former_roots.stat(context, message, *stat);
   } else if (const auto* summary = std::get_if<Summary>(&frame->message)) {
     all.comparison.summary(context, message, *summary, doubtful());
   } else if (auto* offer = std::get_if<Offer>(&frame->message)) {
@@ -271,8 +280,19 @@ void Replica::update(Context context, Handle, PeerChange) {
   parts_->maintenance.membership_changed(context);
 }
 
+// A node that has been active before was root itself, and kept what it had.
+void Replica::remember_elders(Context context) {
+  if (std::exchange(was_active_, true)) return;
+  elders_ = std::make_unique<Elders>();
+  elders_->until = context.now() + kNewFor;
+  elders_->peers = context.neighbor_set(static_cast<std::size_t>(context.config().leaf_set));
+  std::erase_if(elders_->peers, [&](Handle peer) { return !context.is_active(peer); });
+  context.set_timer(kNewFor, kNoLongerNew);
+}
+
 void Replica::activity(Context context, bool active) {
   if (!active) return;
+  remember_elders(context);
   if (parts_) {
     parts_->records.membership_changed();
     return parts_->maintenance.returned(context);
@@ -305,11 +325,16 @@ void Replica::replied(Context context, OperationId operation, const Result<Paylo
 }
 
 void Replica::timer(Context context, std::uint64_t cookie) {
+  if (cookie == kNoLongerNew) return elders_.reset();
   if (parts_) parts_->calls.timer(context, cookie);
 }
 
 void Replica::mark_handles(Directory& directory) const {
+  if (elders_) {
+    for (const Handle peer : elders_->peers) directory.mark(peer);
+  }
   if (!parts_) return;
+  parts_->former_roots.mark_handles(directory);
   parts_->calls.mark_handles(directory);
   parts_->operations.mark_handles(directory);
   parts_->puller.mark_handles(directory);

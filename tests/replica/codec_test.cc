@@ -57,7 +57,7 @@ std::vector<Payload> samples() {
            Locate{1, some_name(1), 3, true}, Located{1, Answer::ok, some_entry(), true},
            StoreMessage{some_entry(), true}, StoreMessage{tombstone, false},
            Stored{Answer::busy, 3}, Get{some_name(2)}, Got{Answer::removed, tombstone},
-           Stat{some_name(3)}, Statted{Answer::missing, {}},
+           Stat{some_name(3), true}, Statted{Answer::missing, {}},
            Summary{some_name(1), some_name(2), 3, 4}, Summarised{true}, Summarised{false, true},
            Offer{{offered(some_entry())}}, Offer{{offered(some_entry())}, true},
            OfferAnswer{{0, 1, 2, 3}}, RecordMessage{1, some_name(1), true, 4, 3, 2, {5, 6}},
