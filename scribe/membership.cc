@@ -338,6 +338,10 @@ bool Membership::prune(Context context, Topic& topic) {
   if (topic.is_root()) {
     const bool idle = topic.traffic + shared_.settings().idle_limit <= context.now();
     if (!idle || topic.claim_pending || !topic.waiting.empty()) return false;
+  } else if (topic.gave_out() && !topic.holds.empty()) {
+    // It was the root, and acknowledged what those who are on their way here do not have yet. As
+    // long as it is kept for them a root after this one learns of it.
+    return false;
   }
   if (topic.parent != kNoHandle) Shared::send(context, topic.parent, Leave{topic.group});
   shared_.bytes -= topic.log.bytes();

@@ -145,10 +145,24 @@ void Leases::repeat_request(NodeState& node, Step& step, Side side) {
   request.request = token(asked_at(side));
   request.active = node.active();
   note(*node.config, Mark::lease_request_repeated);
+  repeated(side);
+  node.send(step, neighbour_[side], std::move(request));
+}
+
+void Leases::repeated(Side side) {
   for (const Side other : kSides) {
     if (neighbour_[other] == neighbour_[side]) unsettled_->repeat_at[other] = kNever;
   }
-  node.send(step, neighbour_[side], std::move(request));
+}
+
+// A new request in place of one that is under way would void its answer: two that are farther apart
+// than the pause between their requests would never get one. So the same is repeated, once.
+std::uint32_t Leases::request_once(const NodeState& node, Side side, Time now) {
+  const Time asked = asked_at(side);
+  if (asked == kNone) return note_request(node, neighbour_[side], now);
+  if (unsettled_->repeat_at[side] == kNever) return 0;
+  repeated(side);
+  return token(asked);
 }
 
 bool Leases::may_grant(const NodeState& node, Side side, Handle peer, Time now) const {
@@ -181,9 +195,10 @@ void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t requ
     if (!may_grant(node, side, from, step.now) || somebody_between(node, side, from)) continue;
     given_until_[side] = step.now + node.config->lease + margin(*node.config);
     (side == kLeft ? reply.left : reply.right) = true;
-    if (wants(node, side, step.now)) reply.request = token(step.now);
+    if (reply.request == 0 && wants(node, side, step.now)) {
+      reply.request = request_once(node, side, step.now);
+    }
   }
-  if (reply.request != 0) note_request(node, from, step.now);
   reply.guarded = guards_to_tell(step.now, reply.left, reply.right);
   node.send(step, from, std::move(reply));
   // The sender takes us for its neighbour, but somebody stands between, or we do not know it.

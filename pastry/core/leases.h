@@ -135,6 +135,8 @@ class Leases {
   bool wants(const NodeState& node, Side side, Time now) const;
   std::uint32_t note_request(const NodeState& node, Handle peer, Time now);
   void ask(NodeState& node, Step& step, Side side);
+  std::uint32_t request_once(const NodeState& node, Side side, Time now);
+  void repeated(Side side);
   void repeat_request(NodeState& node, Step& step, Side side);
   void answer(NodeState& node, Step& step, Handle from, std::uint32_t request);
   bool accept(NodeState& node, Step& step, Handle from, const Lease& lease);

@@ -22,6 +22,18 @@ TEST_CASE("a lease may be as short as a few probes") {
   CHECK(ring.wrong_neighbours() == 0);
 }
 
+TEST_CASE("neighbours whose round trip takes most of a probe's timeout keep their leases") {
+  const Config config = small_config();
+  Ring ring(config);
+  const std::vector<Handle> nodes = grow(ring, 8);
+  ring.delay = config.probe_timeout * 2 / 5;
+  for (int second = 0; second < 60; ++second) {
+    ring.run(seconds(1));
+    for (const Handle node : nodes) CHECK(ring.node(node).active());
+  }
+  CHECK(ring.wrong_neighbours() == 0);
+}
+
 TEST_CASE("a node renews its two leases half a period apart") {
   const Config config = small_config();
   Ring ring(config);

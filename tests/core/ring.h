@@ -1,4 +1,5 @@
-// A ring of bare nodes for tests of the core: one virtual millisecond per message, no codec.
+// A ring of bare nodes for tests of the core: no codec, and by default one virtual millisecond per
+// message.
 #pragma once
 
 #include <algorithm>
@@ -140,6 +141,8 @@ class Ring {
   std::function<bool(Handle from, const Send&)> drop;
   // What forward() of the test application does; by default nothing.
   std::function<ForwardDecision(Context, ForwardedMessage&)> on_forward;
+  // How long a message is on its way.
+  Duration delay = milliseconds(1);
   // Fraction of messages lost, in thousandths.
   int loss = 0;
   std::vector<Delivered> delivered;
@@ -233,8 +236,7 @@ class Ring {
       ++messages;
       if (drop && drop(from, send)) continue;
       if (loss > 0 && static_cast<int>(random_.below(1000)) < loss) continue;
-      queue_.emplace(std::pair{now_ + milliseconds(1), sequence_++},
-                     std::pair{from, std::move(send)});
+      queue_.emplace(std::pair{now_ + delay, sequence_++}, std::pair{from, std::move(send)});
     }
     out_.clear();
   }
