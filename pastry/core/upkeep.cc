@@ -73,7 +73,8 @@ void Upkeep::advance(NodeState& node, Step& step) {
   release_settled();
   if (leaf_exchange_at_ <= step.now) {
     leaf_exchange_at_ = again(config.leaf_exchange_period);
-    const bool exchanged = std::exchange(leaf_sets_exchanged_, false);
+    const bool exchanged = leaf_sets_exchanged_;
+    leaf_sets_exchanged_ = false;
     // After many deaths at once, or a mistaken one, rings may have to be brought together.
     const bool doubtful = cut_off(node) || node.tables.leaf_set.knows_whole_ring() ||
                           node.liveness.mistaken(step.now - node.config->flip_memory);
@@ -103,9 +104,12 @@ void Upkeep::advance(NodeState& node, Step& step) {
 }
 
 void Upkeep::exchange_leaf_sets(NodeState& node, Step& step) {
-  const std::vector<Handle> members = node.tables.leaf_set.members();
-  if (members.empty()) return;
-  node.liveness.exchange(node, step, members[node.random.below(members.size())]);
+  const LeafSet& leaves = node.tables.leaf_set;
+  // In turn: what is missing on one side is seldom known on the other.
+  exchange_right_ = !exchange_right_;
+  const auto& side = exchange_right_ && !leaves.right().empty() ? leaves.right() : leaves.left();
+  if (side.empty()) return;
+  node.liveness.exchange(node, step, side[node.random.below(side.size())]);
   if (node.tables.leaf_set.complete()) return;
   node.liveness.fill_leaf_set(node, step);
   hurry(step.now + node.random.jittered(node.probe_time(), node.config->jitter_percent));

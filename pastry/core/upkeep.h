@@ -117,7 +117,8 @@ class Upkeep {
   std::uint16_t probe_cursor_ = 0;
   std::uint8_t gossip_round_ = 0;
   std::uint16_t reunion_round_ = 0;
-  bool leaf_sets_exchanged_ = false;  // since the last period began
+  bool exchange_right_ : 1 = false;
+  bool leaf_sets_exchanged_ : 1 = false;  // since the last period began
 };
 
 }  // namespace pastry

@@ -63,6 +63,11 @@ struct Replica::Parts {
   RecordKeeper records;
 };
 
+struct Replica::Made {
+  std::unique_ptr<Elders> elders;  // for some time after it became active
+  std::unique_ptr<Parts> parts;    // when the node first holds or does something
+};
+
 namespace {
 
 // How long after it became active a node asks for what it does not have. By then maintenance has
@@ -97,9 +102,12 @@ Replica::Replica(const Hash& hash, const Options& options) : hash_(&hash), optio
 Replica::~Replica() = default;
 
 Replica::Parts& Replica::parts() {
-  if (!parts_) parts_ = std::make_unique<Parts>(*hash_, *options_, elders_);
-  return *parts_;
+  if (!made_) made_ = std::make_unique<Made>();
+  if (!made_->parts) made_->parts = std::make_unique<Parts>(*hash_, *options_, made_->elders);
+  return *made_->parts;
 }
+
+Replica::Parts* Replica::existing() const { return made_ ? made_->parts.get() : nullptr; }
 
 // --- Operations ---
 
@@ -224,7 +232,7 @@ void Replica::soon(Context context, std::function<void(Context)> action) {
 
 Status Replica::status() const {
   Status status;
-  if (parts_) parts_->maintenance.report(status);
+  if (existing()) existing()->maintenance.report(status);
   return status;
 }
 
@@ -275,27 +283,29 @@ void Replica::receive(Context context, const Incoming& message) {
 }
 
 void Replica::update(Context context, Handle, PeerChange) {
-  if (!parts_) return;
-  parts_->records.membership_changed();
-  parts_->maintenance.membership_changed(context);
+  if (!existing()) return;
+  existing()->records.membership_changed();
+  existing()->maintenance.membership_changed(context);
 }
 
 // A node that has been active before was root itself, and kept what it had.
 void Replica::remember_elders(Context context) {
   if (std::exchange(was_active_, true)) return;
-  elders_ = std::make_unique<Elders>();
-  elders_->until = context.now() + kNewFor;
-  elders_->peers = context.neighbor_set(static_cast<std::size_t>(context.config().leaf_set));
-  std::erase_if(elders_->peers, [&](Handle peer) { return !context.is_active(peer); });
+  auto elders = std::make_unique<Elders>();
+  elders->until = context.now() + kNewFor;
+  elders->peers = context.neighbor_set(static_cast<std::size_t>(context.config().leaf_set));
+  std::erase_if(elders->peers, [&](Handle peer) { return !context.is_active(peer); });
+  if (!made_) made_ = std::make_unique<Made>();
+  made_->elders = std::move(elders);
   context.set_timer(kNewFor, kNoLongerNew);
 }
 
 void Replica::activity(Context context, bool active) {
   if (!active) return;
   remember_elders(context);
-  if (parts_) {
-    parts_->records.membership_changed();
-    return parts_->maintenance.returned(context);
+  if (existing()) {
+    existing()->records.membership_changed();
+    return existing()->maintenance.returned(context);
   }
   // Whether the store holds anything from before; an empty one needs no care.
   StoreScan scan;
@@ -305,15 +315,17 @@ void Replica::activity(Context context, bool active) {
   context.store(scan);
 }
 
-bool Replica::doubtful() const { return unread_ || (parts_ && parts_->maintenance.doubtful()); }
+bool Replica::doubtful() const {
+  return unread_ || (existing() && existing()->maintenance.doubtful());
+}
 
 Doubt Replica::doubt(Time now, const StoreName& name) const {
   if (unread_) return {true, 0};
-  return parts_ ? parts_->maintenance.doubt(now, name) : Doubt{};
+  return existing() ? existing()->maintenance.doubt(now, name) : Doubt{};
 }
 
 void Replica::stored(Context context, OperationId operation, const Result<StoreOutcome>& result) {
-  if (parts_ && parts_->calls.stored(context, operation, result)) return;
+  if (existing() && existing()->calls.stored(context, operation, result)) return;
   // The question that activity() asked. If the store could not say, there may be something.
   const auto* scan = result ? std::get_if<StoreScanDone>(&*result) : nullptr;
   if (scan == nullptr || !scan->entries.empty()) parts().maintenance.returned(context);
@@ -321,24 +333,28 @@ void Replica::stored(Context context, OperationId operation, const Result<StoreO
 }
 
 void Replica::replied(Context context, OperationId operation, const Result<Payload>& answer) {
-  if (parts_) parts_->calls.replied(context, operation, answer);
+  if (existing()) existing()->calls.replied(context, operation, answer);
 }
 
 void Replica::timer(Context context, std::uint64_t cookie) {
-  if (cookie == kNoLongerNew) return elders_.reset();
-  if (parts_) parts_->calls.timer(context, cookie);
+  if (cookie == kNoLongerNew) {
+    made_->elders.reset();
+    if (!made_->parts) made_.reset();
+    return;
+  }
+  if (existing()) existing()->calls.timer(context, cookie);
 }
 
 void Replica::mark_handles(Directory& directory) const {
-  if (elders_) {
-    for (const Handle peer : elders_->peers) directory.mark(peer);
+  if (made_ && made_->elders) {
+    for (const Handle peer : made_->elders->peers) directory.mark(peer);
   }
-  if (!parts_) return;
-  parts_->former_roots.mark_handles(directory);
-  parts_->calls.mark_handles(directory);
-  parts_->operations.mark_handles(directory);
-  parts_->puller.mark_handles(directory);
-  parts_->records.mark_handles(directory);
+  if (!existing()) return;
+  existing()->former_roots.mark_handles(directory);
+  existing()->calls.mark_handles(directory);
+  existing()->operations.mark_handles(directory);
+  existing()->puller.mark_handles(directory);
+  existing()->records.mark_handles(directory);
 }
 
 }  // namespace pastry::replica

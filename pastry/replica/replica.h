@@ -36,8 +36,6 @@
 
 namespace pastry::replica {
 
-struct Elders;
-
 // Largest value of a blob and of a record, and largest meta data of a blob, in bytes.
 inline constexpr std::size_t kValueMax = 1U << 20;
 inline constexpr std::size_t kRecordMax = 60 * 1024;
@@ -208,8 +206,10 @@ class Replica final : public Application {
 
  private:
   struct Parts;
+  struct Made;
 
   Parts& parts();
+  Parts* existing() const;  // null: none was needed yet
   void remember_elders(Context context);
   // This node was away, and others may know of removals that it does not know of.
   bool doubtful() const;
@@ -221,9 +221,7 @@ class Replica final : public Application {
 
   const Hash* hash_;
   const Options* options_;
-  // Made when the node first holds or does something: an idle node has none.
-  std::unique_ptr<Parts> parts_;
-  std::unique_ptr<Elders> elders_;  // for some time after it became active
+  std::unique_ptr<Made> made_;  // an idle node has none
   bool was_active_ = false;
   bool unread_ = false;  // active, and the store has not said yet whether it holds anything
 };
