@@ -53,7 +53,8 @@ void FormerRoots::begin(Context context, const StoreName& name, Custodian::Found
   ask_next(context, name);
 }
 
-// If all of them are gone nobody knows better.
+// One that is slow counts like one that is gone: who died outside of the leaf set is never declared
+// dead, and keys must not be unreadable for as long as this node is new.
 void FormerRoots::ask_next(Context context, const StoreName& name) {
   Question& question = questions_.at(name);
   if (question.asked == question.candidates.size()) return end(context, name, Answer::missing);

@@ -5,8 +5,8 @@
 // it knows may be a holder, and "nobody has it" would be false. So while a node is new it asks for
 // what it lacks whoever was the root before it came: of the neighbours that it had then, the one
 // closest to the key. That one may be new, too, and asks in its turn; as each asks only who was
-// active before itself, the questions end at a node that is not new. What is found on the way is
-// kept.
+// active before itself as far as it knew, the questions mostly end at a node that is not new; two
+// that did not know of each other wait for a timeout. What is found on the way is kept.
 #pragma once
 
 #include <functional>
