@@ -96,6 +96,17 @@ std::vector<Handle> Context::neighbor_set(std::size_t count) const {
 
 bool Context::is_active(Handle peer) const { return !node_->state_->liveness.inactive(peer); }
 
+std::vector<Handle> Context::gap_ends() const {
+  const NodeState& node = *node_->state_;
+  std::vector<Handle> ends;
+  if (!node.active() || !node.joiner || !node.joiner->admitted()) return ends;
+  for (const Handle end : {node.joiner->owner(), node.joiner->successor()}) {
+    const bool known = std::find(ends.begin(), ends.end(), end) != ends.end();
+    if (end != kNoHandle && end != node.self && !known) ends.push_back(end);
+  }
+  return ends;
+}
+
 std::vector<Handle> Context::replica_set(const Key& key, int k) const {
   const NodeState& node = *node_->state_;
   return pastry::replica_set(*node.directory, node.tables, node.self, key, k);

@@ -65,7 +65,7 @@ void Forwarder::receive(NodeState& node, Step& step, Handle from, Routed&& messa
 
 void Forwarder::process(NodeState& node, Step& step, LocalRoute&& work) {
   // Who has no place yet does not know the way either.
-  if (node.joiner) return keep(node, step, std::move(work));
+  if (node.joining()) return keep(node, step, std::move(work));
   Routed& message = work.message;
   const Handle previous = work.previous;
   RouteHeader& header = message.header;

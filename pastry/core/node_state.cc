@@ -201,7 +201,6 @@ void NodeState::activate(Step& step) {
     upkeep.set_bootstrap(joiner->bootstrap(*this));
     report_active(step);
     other_seeds = joiner->other_seeds(*this);
-    joiner.reset();
   }
   if (!known) liveness.announce_leaf_set(*this, step);
   if (!back) upkeep.start(*this, step);
@@ -209,6 +208,7 @@ void NodeState::activate(Step& step) {
   forwarder.release_kept(*this, step);
   if (gap) gap->pump(*this, step);
   tell_applications(step, true);
+  joiner.reset();
 }
 
 // To those whose gap waits for it. The leaf set hears of it in any case.

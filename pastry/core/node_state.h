@@ -44,9 +44,10 @@ struct NodeState {
   Upkeep upkeep;
   Operations operations;
   Box<Gap> gap;                         // while it helps joiners
-  Box<Joiner> joiner;                   // while it joins
+  Box<Joiner> joiner;                   // while it joins, and until the applications know of its end
   Box<std::vector<LocalWork>> backlog;  // work beyond the bound of one step
 
+  bool joining() const { return phase == NodePhase::joining; }
   bool active() const { return phase == NodePhase::active; }
   bool suspended() const { return phase == NodePhase::suspended; }
   // Active, or was and keeps its place until it has its leases again.

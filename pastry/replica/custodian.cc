@@ -56,25 +56,19 @@ bool Custodian::near(Context context, const Key& key) {
   return placement(context, key, context.config().replicas_max()).member;
 }
 
-void Custodian::locate(Context context, const Delivery& message, const Locate& request,
-                       Doubt doubt) {
-  const Handle source = message.source;
-  const auto reply = [request, source, doubt](Context c, Answer answer, const EntryInfo& entry) {
+Custodian::Found Custodian::answer(Handle source, const Locate& request, Doubt doubt) {
+  return [request, source, doubt](Context c, Answer answer, const EntryInfo& entry) {
     const Key key = request.name.key();
     const Placement place = placement(c, key, request.replicas);
     const bool unknown = answer == Answer::ok && doubt.about(entry);
-    const Located located = unknown ? Located{request.operation, Answer::busy, {}, place.sure}
-                                    : Located{request.operation, answer, entry, place.sure};
+    const bool sure = place.sure && answer != Answer::failed && answer != Answer::busy;
+    const Located located = unknown ? Located{request.operation, Answer::busy, {}, sure}
+                                    : Located{request.operation, answer, entry, sure};
     const auto frame = encode(located);
     // Lost answers are asked for again.
     if (!frame) return;
     (void)c.introduce(source, unknown ? who_may_know(c, key, request.replicas) : place.set, *frame);
   };
-  if (request.with_entry) {
-    look_up(context, request.name, reply);
-  } else {
-    reply(context, Answer::missing, {});
-  }
 }
 
 void Custodian::store(Context context, const Incoming& message, StoreMessage request,

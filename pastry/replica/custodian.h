@@ -33,9 +33,10 @@ class Custodian {
 
   // --- Requests of peers ---
 
-  // `doubt`: this node was away, or no member, and does not know yet what it missed. What it has
-  // is then no answer; the asker is told to ask those who may know more.
-  void locate(Context context, const Delivery& message, const Locate& request, Doubt doubt);
+  // Says to `source` who the replica set is, and what is found here. `doubt`: this node was away,
+  // or no member, and does not know yet what it missed. What it has is then no answer; the asker is
+  // told to ask those who may know more.
+  static Found answer(Handle source, const Locate& request, Doubt doubt);
   void store(Context context, const Incoming& message, StoreMessage request, Payload body);
   void get(Context context, const Incoming& message, const Get& request);
 

@@ -9,76 +9,126 @@ namespace pastry::replica {
 
 namespace {
 
-// Names asked about at a time; who asks for more is told to ask again.
+// Names asked about at a time, and in answer to peers that are new themselves; who asks for more is
+// told to ask again, like those beyond so many that wait for the same name.
 constexpr std::size_t kQuestionsMax = 1024;
-// Elders asked about a name, one after the other, while none answers.
+constexpr std::size_t kQuestionsOfPeersMax = kQuestionsMax / 2;
+constexpr std::size_t kWaitingMax = 64;
+// Elders asked about a name, one after the other, while none knows.
 constexpr std::size_t kCandidatesMax = 4;
 
 bool present(Answer answer) { return answer == Answer::ok || answer == Answer::removed; }
 
 }  // namespace
 
-void FormerRoots::stat(Context context, const Incoming& message, const Stat& request) {
-  const auto answer = [to = Incoming{message.from, message.request, {}, {}}](
-                          Context c, Answer status, const EntryInfo& entry) {
-    Calls::answer(c, to, Statted{status, entry});
-  };
-  if (request.former || context.is_root(request.name.key())) {
-    look_up(context, request.name, answer);
-  } else {
-    custodian_->look_up(context, request.name, answer);
-  }
+bool FormerRoots::is_new(Context context) const {
+  return *elders_ && context.now() < (*elders_)->until;
 }
 
-void FormerRoots::look_up(Context context, const StoreName& name, Custodian::Found found) {
+// A node that is closer to the key than the asker was not the root before that one came.
+void FormerRoots::stat(Context context, const Incoming& message, const Stat& request) {
+  const Handle asker = message.from;
+  const auto answer = [to = Incoming{asker, message.request, {}, {}}](Context c, Answer status,
+                                                                      const EntryInfo& entry) {
+    Calls::answer(c, to, Statted{status, entry});
+  };
+  if (!request.former) return custodian_->look_up(context, request.name, answer);
+  const Key key = request.name.key();
+  const bool before = closer(key, context.id(asker), context.self_id());
+  if (before) return find_out(context, request.name, {asker, true, answer});
+  custodian_->look_up(context, request.name,
+                      [this, answer](Context c, Answer status, const EntryInfo& entry) {
+                        const bool unsure = status == Answer::missing && is_new(c);
+                        answer(c, unsure ? Answer::failed : status, entry);
+                      });
+}
+
+void FormerRoots::look_up(Context context, const StoreName& name, Handle asker,
+                          Custodian::Found found) {
+  find_out(context, name, {asker, false, std::move(found)});
+}
+
+void FormerRoots::find_out(Context context, const StoreName& name, Waiting waiting) {
   custodian_->look_up(
       context, name,
-      [this, name, found = std::move(found)](Context c, Answer answer, const EntryInfo& entry) {
-        const bool ask = answer == Answer::missing && *elders_ && c.now() < (*elders_)->until;
-        if (!ask) return found(c, answer, entry);
-        begin(c, name, found);
+      [this, name, waiting = std::move(waiting)](Context c, Answer answer, const EntryInfo& entry) {
+        if (answer == Answer::missing && is_new(c)) return wait(c, name, waiting);
+        waiting.found(c, answer, entry);
       });
 }
 
-void FormerRoots::begin(Context context, const StoreName& name, Custodian::Found found) {
+void FormerRoots::wait(Context context, const StoreName& name, Waiting waiting) {
   const auto known = questions_.find(name);
-  if (known != questions_.end()) return known->second.waiting.push_back(std::move(found));
-  if (questions_.size() >= kQuestionsMax) return found(context, Answer::failed, {});
-  Question question{{std::move(found)}, (*elders_)->peers, 0};
+  const bool room =
+      known != questions_.end()
+          ? known->second.waiting.size() < kWaitingMax
+          : questions_.size() < (waiting.former ? kQuestionsOfPeersMax : kQuestionsMax);
+  if (!room) return waiting.found(context, Answer::busy, {});
+  Question& question = known != questions_.end() ? known->second : begin(context, name);
+  if (waiting.former && question.timer == 0) {
+    question.timer = calls_->after(context, options_->attempt_timeout / 16,
+                                   [this, name](Context c) { put_off(c, name); });
+  }
+  question.waiting.push_back(std::move(waiting));
+  if (known == questions_.end()) ask_next(context, name);
+}
+
+FormerRoots::Question& FormerRoots::begin(Context context, const StoreName& name) {
+  Question question;
+  question.candidates = (*elders_)->peers;
   const Key key = name.key();
   std::sort(question.candidates.begin(), question.candidates.end(),
             [&](Handle a, Handle b) { return closer(key, context.id(a), context.id(b)); });
   question.candidates.resize(std::min(question.candidates.size(), kCandidatesMax));
-  questions_.emplace(name, std::move(question));
-  ask_next(context, name);
+  return questions_.emplace(name, std::move(question)).first->second;
 }
 
-// One that is slow counts like one that is gone: who died outside of the leaf set is never declared
-// dead, and keys must not be unreadable for as long as this node is new.
 void FormerRoots::ask_next(Context context, const StoreName& name) {
   Question& question = questions_.at(name);
-  if (question.asked == question.candidates.size()) return end(context, name, Answer::missing);
-  const Handle peer = question.candidates[question.asked++];
+  if (question.next == question.candidates.size()) {
+    return end(context, name, question.unsure ? Answer::failed : Answer::missing);
+  }
+  question.repeated = false;
+  ask(context, name, question.candidates[question.next++]);
+}
+
+void FormerRoots::ask(Context context, const StoreName& name, Handle peer) {
   calls_->request(context, peer, Stat{name, true}, options_->attempt_timeout / 8,
                   [this, name, peer](Context c, const Result<Frame>& frame) {
-                    answered(c, name, peer,
-                             frame ? std::get_if<Statted>(&frame->message) : nullptr);
+                    const auto* stat = frame ? std::get_if<Statted>(&frame->message) : nullptr;
+                    if (stat != nullptr) return answered(c, name, peer, *stat);
+                    silent(c, name, peer, frame ? ErrorCode::invalid : frame.error().code);
                   });
 }
 
-void FormerRoots::answered(Context context, const StoreName& name, Handle peer,
-                           const Statted* stat) {
-  if (stat == nullptr) return ask_next(context, name);
-  if (present(stat->status)) return fetch(context, name, peer);
-  if (stat->status == Answer::missing || stat->status == Answer::busy) {
-    return end(context, name, stat->status);
+// Who died outside of the leaf set is never declared dead, and keys must not be unreadable for as
+// long as this node is new. Whoever lives answers in half the time, if only that it does not know.
+void FormerRoots::silent(Context context, const StoreName& name, Handle peer, ErrorCode why) {
+  Question& question = questions_.at(name);
+  if (why == ErrorCode::timed_out && !std::exchange(question.repeated, true)) {
+    return ask(context, name, peer);
   }
+  if (*elders_) std::erase((*elders_)->peers, peer);
   ask_next(context, name);
 }
 
-void FormerRoots::fetch(Context context, const StoreName& name, Handle peer) {
+void FormerRoots::answered(Context context, const StoreName& name, Handle peer,
+                           const Statted& stat) {
+  if (present(stat.status)) return fetch(context, name, peer, stat.entry.size);
+  if (stat.status == Answer::missing || stat.status == Answer::busy) {
+    return end(context, name, stat.status);
+  }
+  questions_.at(name).unsure = true;
+  ask_next(context, name);
+}
+
+// A client waits for it: not held up by what is repaired, but bounded like that.
+void FormerRoots::fetch(Context context, const StoreName& name, Handle peer, std::uint64_t size) {
+  if (fetching_bytes_ + size > options_->pull_window_bytes) return end(context, name, Answer::busy);
+  fetching_bytes_ += size;
   calls_->request(context, peer, Get{name}, options_->attempt_timeout / 4,
-                  [this, name, peer](Context c, const Result<Frame>& frame) {
+                  [this, name, peer, size](Context c, const Result<Frame>& frame) {
+                    fetching_bytes_ -= size;
                     const auto* got = frame ? std::get_if<Got>(&frame->message) : nullptr;
                     const bool good = got != nullptr && present(got->status) &&
                                       got->entry.name == name &&
@@ -102,15 +152,29 @@ void FormerRoots::keep(Context context, const StoreName& name, Handle peer, cons
                     });
 }
 
+// Who is new and asks would take this node for dead.
+void FormerRoots::put_off(Context context, const StoreName& name) {
+  Question& question = questions_.at(name);
+  question.timer = 0;
+  const auto soon = std::stable_partition(question.waiting.begin(), question.waiting.end(),
+                                          [](const Waiting& waiting) { return !waiting.former; });
+  const std::vector<Waiting> put_off(std::make_move_iterator(soon),
+                                     std::make_move_iterator(question.waiting.end()));
+  question.waiting.erase(soon, question.waiting.end());
+  for (const Waiting& waiting : put_off) waiting.found(context, Answer::failed, {});
+}
+
 void FormerRoots::end(Context context, const StoreName& name, Answer answer,
                       const EntryInfo& entry) {
-  auto question = questions_.extract(name);
-  for (const Custodian::Found& found : question.mapped().waiting) found(context, answer, entry);
+  const auto question = questions_.extract(name);
+  calls_->cancel(context, question.mapped().timer);
+  for (const Waiting& waiting : question.mapped().waiting) waiting.found(context, answer, entry);
 }
 
 void FormerRoots::mark_handles(Directory& directory) const {
   for (const auto& [name, question] : questions_) {
     for (const Handle peer : question.candidates) directory.mark(peer);
+    for (const Waiting& waiting : question.waiting) directory.mark(waiting.asker);
   }
 }
 

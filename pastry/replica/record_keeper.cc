@@ -98,7 +98,7 @@ void RecordKeeper::ask_all(Context context, const StoreName& name) {
   const Duration timeout = options_->attempt_timeout / 4;
   for (std::size_t i = 0; i < work.findings.size(); ++i) {
     if (work.findings[i].node == context.self()) {
-      former_roots_->look_up(context, name,
+      former_roots_->look_up(context, name, kNoHandle,
                              [this, name, i](Context c, Answer a, const EntryInfo& entry) {
                                found(c, name, i, a, entry);
                              });

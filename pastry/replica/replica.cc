@@ -8,6 +8,7 @@
 #include "pastry/replica/former_roots.h"
 #include "pastry/replica/leases.h"
 #include "pastry/replica/maintenance.h"
+#include "pastry/replica/placement.h"
 #include "pastry/replica/puller.h"
 #include "pastry/replica/record_keeper.h"
 #include "pastry/replica/record_operation.h"
@@ -244,12 +245,24 @@ void Replica::deliver(Context context, const Delivery& message) {
   if (!frame) return;
   if (const auto* locate = std::get_if<Locate>(&frame->message)) {
     if (locate->name.key() != message.key) return;
-    parts().custodian.locate(context, message, *locate, doubt(context.now(), locate->name));
+    this->locate(context, message, *locate);
   } else if (const auto* record = std::get_if<RecordMessage>(&frame->message)) {
     if (record->name.key() != message.key || message.kind != LookupKind::consistent) return;
     parts().records.request(context, message, *record, frame->body);
     parts().maintenance.ensure(context);
   }
+}
+
+// Only the root finds out what it lacks: who asks all holders asks it at the end.
+void Replica::locate(Context context, const Delivery& message, const Locate& request) {
+  const auto answer =
+      Custodian::answer(message.source, request, doubt(context.now(), request.name));
+  if (!request.with_entry) return answer(context, Answer::missing, {});
+  if (message.kind != LookupKind::consistent) {
+    return parts().custodian.look_up(context, request.name, answer);
+  }
+  parts().former_roots.look_up(context, request.name, message.source, answer);
+  parts().maintenance.ensure(context);
 }
 
 void Replica::receive(Context context, const Incoming& message) {
@@ -288,13 +301,17 @@ void Replica::update(Context context, Handle, PeerChange) {
   existing()->maintenance.membership_changed(context);
 }
 
-// A node that has been active before was root itself, and kept what it had.
+// A node that only was suspended was root itself, and kept what it had.
 void Replica::remember_elders(Context context) {
-  if (std::exchange(was_active_, true)) return;
+  const auto admitted_by = context.gap_ends();
+  if (admitted_by.empty()) return;
   auto elders = std::make_unique<Elders>();
   elders->until = context.now() + kNewFor;
   elders->peers = context.neighbor_set(static_cast<std::size_t>(context.config().leaf_set));
   std::erase_if(elders->peers, [&](Handle peer) { return !context.is_active(peer); });
+  for (const Handle peer : admitted_by) {
+    if (!contains(elders->peers, peer)) elders->peers.push_back(peer);
+  }
   if (!made_) made_ = std::make_unique<Made>();
   made_->elders = std::move(elders);
   context.set_timer(kNewFor, kNoLongerNew);
@@ -338,6 +355,7 @@ void Replica::replied(Context context, OperationId operation, const Result<Paylo
 
 void Replica::timer(Context context, std::uint64_t cookie) {
   if (cookie == kNoLongerNew) {
+    if (!made_ || !made_->elders || context.now() < made_->elders->until) return;
     made_->elders.reset();
     if (!made_->parts) made_.reset();
     return;

@@ -36,6 +36,8 @@
 
 namespace pastry::replica {
 
+struct Locate;
+
 // Largest value of a blob and of a record, and largest meta data of a blob, in bytes.
 inline constexpr std::size_t kValueMax = 1U << 20;
 inline constexpr std::size_t kRecordMax = 60 * 1024;
@@ -208,6 +210,7 @@ class Replica final : public Application {
   struct Parts;
   struct Made;
 
+  void locate(Context context, const Delivery& message, const Locate& request);
   Parts& parts();
   Parts* existing() const;  // null: none was needed yet
   void remember_elders(Context context);
@@ -222,7 +225,6 @@ class Replica final : public Application {
   const Hash* hash_;
   const Options* options_;
   std::unique_ptr<Made> made_;  // an idle node has none
-  bool was_active_ = false;
   bool unread_ = false;  // active, and the store has not said yet whether it holds anything
 };
 

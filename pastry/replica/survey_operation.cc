@@ -71,7 +71,7 @@ bool SurveyOperation::any(HolderState state) const {
 }
 
 void WhereOperation::attempt(Context context) {
-  locate(context, LookupKind::consistent, context.config().replicas_max(), false);
+  locate(context, LookupKind::consistent, context.config().replicas_max(), true);
 }
 
 void WhereOperation::on_located(Context context, const Located& located,

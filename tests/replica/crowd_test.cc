@@ -3,15 +3,11 @@
 
 namespace pastry::replica::test {
 
-TEST_CASE("while a crowd joins nothing stored is missing, and no record is created again") {
-  for (std::uint64_t seed = 0; seed < 12; ++seed) {
-    CAPTURE(seed);
-    auto setup = World::defaults(700 + seed);
-    setup.config.leaf_set = seed % 2 == 0 ? 8 : 16;
-    World world(700 + seed, setup);
+namespace {
+
+struct Crowd {
+  Crowd(std::uint64_t seed, int leaf_set) : world(seed, setup(seed, leaf_set)) {
     world.grow(10);
-    std::vector<StoreName> blobs;
-    std::vector<StoreName> records;
     for (int i = 0; i < 60; ++i) {
       blobs.push_back(world.name());
       REQUIRE(world.put(world.some_active(), blobs.back(), world.bytes(200)));
@@ -22,17 +18,63 @@ TEST_CASE("while a crowd joins nothing stored is missing, and no record is creat
     for (int i = 0; i < 90; ++i) {
       world->join(world->add_node(), world.nodes()[world.chance().below(10)]);
     }
-    const Time end = world->now() + seconds(4);
-    while (world->now() < end) {
-      CHECK(world.fetch(world.some_active(), blobs[world.chance().below(60)]));
-      const StoreName& record = records[world.chance().below(60)];
-      const auto created = world.update(world.some_active(), record, 0, {2});
-      REQUIRE_FALSE(created);
-      CHECK(created.error().code == ErrorCode::conflict);
-      const auto other = world.fetch(world.some_active(), world.name());
-      REQUIRE_FALSE(other);
-      CHECK(other.error().code == ErrorCode::not_found);
-      world->run_for(milliseconds(10));
+  }
+
+  static sim::SimulatorOptions setup(std::uint64_t seed, int leaf_set) {
+    auto setup = World::defaults(seed);
+    setup.config.leaf_set = leaf_set;
+    return setup;
+  }
+
+  // What is stored is found, a record is not created again, and what is not stored is not found.
+  void look_around() {
+    CHECK(world.fetch(world.some_active(), blobs[world.chance().below(60)]));
+    const StoreName& record = records[world.chance().below(60)];
+    const auto created = world.update(world.some_active(), record, 0, {2});
+    REQUIRE_FALSE(created);
+    CHECK(created.error().code == ErrorCode::conflict);
+    const auto other = world.fetch(world.some_active(), world.name());
+    REQUIRE_FALSE(other);
+    CHECK(other.error().code == ErrorCode::not_found);
+  }
+  // The holders stay.
+  void crash_a_newcomer() {
+    const auto& holders = world.nodes();
+    const NodeIndex node = world.some_active();
+    if (std::find(holders.begin(), holders.end(), node) == holders.end()) world.crash(node);
+  }
+
+  World world;
+  std::vector<StoreName> blobs;
+  std::vector<StoreName> records;
+};
+
+}  // namespace
+
+TEST_CASE("while a crowd joins nothing stored is missing, and no record is created again") {
+  for (std::uint64_t seed = 0; seed < 36; ++seed) {
+    CAPTURE(seed);
+    Crowd crowd(700 + seed, 8 << seed % 2);
+    const Time end = crowd.world->now() + seconds(6);
+    while (crowd.world->now() < end) {
+      crowd.look_around();
+      crowd.world->run_for(milliseconds(10));
+    }
+  }
+}
+
+TEST_CASE("nor if some of the crowd die at once") {
+  for (std::uint64_t seed = 0; seed < 36; ++seed) {
+    CAPTURE(seed);
+    Crowd crowd(700 + seed, 4 << seed % 3);
+    const Time end = crowd.world->now() + seconds(6);
+    Time next_crash = crowd.world->now();
+    while (crowd.world->now() < end) {
+      crowd.look_around();
+      crowd.world->run_for(milliseconds(10));
+      if (crowd.world->now() < next_crash) continue;
+      crowd.crash_a_newcomer();
+      next_crash += seconds(1);
     }
   }
 }
