@@ -185,6 +185,22 @@ void Liveness::consider_leaves(NodeState& node, Step& step, std::span<const Hand
   }
 }
 
+// A leaf that stands among those of a peer without being one of them may have died unnoticed: where
+// its neighbours had taken it for dead before by mistake, nobody tells of its death.
+void Liveness::probe_unlisted(NodeState& node, Step& step, Handle from,
+                              const std::vector<Handle>& listed) {
+  if (listed.empty()) return;
+  const NodeId& first = node.id(listed.front());
+  const Id span = node.id(listed.back()) - first;  // they are in ring order
+  for (const Handle peer : node.tables.leaf_set.members()) {
+    if (node.id(peer) - first >= span || peer == from || holds(listed, peer)) continue;
+    // A newcomer may not be known everywhere yet.
+    if (inactive(peer) || doubts_.vindicated(peer, step.now)) continue;
+    note(*node.config, Mark::unlisted_leaf_probed);
+    start_probe(node, step, {.peer = peer, .leaf = true, .reported = true});
+  }
+}
+
 // Whoever accuses a leaf names in the same message who would take its place: the nearest beyond the
 // end of that side. Not in a small ring, where both sides may have a place for the same node.
 void Liveness::note_beyond(NodeState& node, Time now, const std::vector<Handle>& listed) {

@@ -53,6 +53,9 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     }
     start_probe(node, step, {.peer = peer, .leaf = true, .reported = true});
   }
+  const bool exchanged =
+      probe.token != 0 && probe.active && node.tables.leaf_set.contains(from) && !hearsay;
+  if (exchanged) probe_unlisted(node, step, from, probe.leaf_set);
   if (!probe.reply) {
     node.send(step, from, leaf_probe(node, step.now, true, probe.token));
   }

@@ -184,6 +184,7 @@ class Liveness {
   // leaf_candidates.cc
   bool among_nearest(const NodeState& node, const NodeId& id) const;
   void note_beyond(NodeState& node, Time now, const std::vector<Handle>& listed);
+  void probe_unlisted(NodeState& node, Step& step, Handle from, const std::vector<Handle>& listed);
 
   // leaf_repair.cc
   void consider_nearer(NodeState& node, Step& step);

@@ -54,6 +54,7 @@ namespace pastry {
   MARK(suspicion_revoked) \
   MARK(dead_peer_heard) \
   MARK(reported_dead_probed) \
+  MARK(unlisted_leaf_probed) \
   MARK(newcomer_probed_first) \
   MARK(leaf_left) \
   MARK(other_left) \

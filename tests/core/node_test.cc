@@ -81,6 +81,34 @@ TEST_CASE("crashed nodes are noticed and their keys taken over") {
   CHECK(wrong_lookups(ring, 100) == 0);
 }
 
+TEST_CASE("a leaf that a neighbour's leaf set should hold and lacks is probed") {
+  Ring ring(small_config());
+  const auto nodes = pastry::test::grow(ring, 24);
+  Node& node = ring.node(nodes[10]);
+  LeafProbe exchange;
+  exchange.active = true;
+  exchange.token = 77;
+  // Of the node's leaves 6 … 14 it reaches over 8 … 14.
+  exchange.leaf_set = ring.node(nodes[12]).tables().leaf_set.members();
+  REQUIRE(std::erase(exchange.leaf_set, nodes[9]) == 1);
+  const auto probed = [&](const LeafProbe& received) {
+    Outbox out;
+    node.receive(ring.clock(nodes[10]), nodes[12], LeafProbe(received), out);
+    node.flush(ring.clock(nodes[10]), out);
+    std::vector<Handle> peers;
+    for (const Send& send : out.sends) {
+      const auto* probe = std::get_if<LeafProbe>(&send.message);
+      if (probe != nullptr && !probe->reply) peers.push_back(send.to);
+    }
+    return peers;
+  };
+  LeafProbe news = exchange;  // unasked: those to whom it was sent may not be known there yet
+  news.reply = true;
+  news.token = 0;
+  CHECK(probed(news).empty());
+  CHECK(probed(exchange) == std::vector<Handle>{nodes[9]});
+}
+
 TEST_CASE("a restarted node comes back at once under a higher incarnation") {
   Ring ring(small_config());
   const Handle first = ring.add();
