@@ -1,6 +1,7 @@
 // Entries as the replica layer sees them, and the rule that decides between two of one name.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -65,13 +66,17 @@ std::uint64_t fingerprint(const EntryInfo& entry);
 
 // Whether an entry that is held may have been removed or replaced without this node's knowledge.
 struct Doubt {
+  // Of copies in doubt; {0, 0}: whatever is held, {f, 0}: this one. What somebody only offered
+  // casts no doubt on other copies: anybody may offer anything.
+  using Fingerprints = std::array<std::uint64_t, 2>;
+
   bool any = false;
-  // Of the copy that is in doubt; 0: whatever is held. What somebody only offered casts no doubt on
-  // other copies: anybody may offer anything.
-  std::uint64_t fingerprint = 0;
+  Fingerprints fingerprints{};
 
   bool about(const EntryInfo& entry) const {
-    return any && (fingerprint == 0 || fingerprint == replica::fingerprint(entry));
+    if (!any || fingerprints[0] == 0) return any;
+    const std::uint64_t own = fingerprint(entry);
+    return own == fingerprints[0] || own == fingerprints[1];
   }
 };
 Offered offered(const EntryInfo& entry);

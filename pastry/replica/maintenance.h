@@ -45,7 +45,7 @@ class Maintenance {
   // away, or no member.
   bool doubtful() const { return doubtful_; }
   Doubt doubt(Time now, const StoreName& name) const {
-    return doubtful_ ? Doubt{true, 0} : strays_->doubt(now, name);
+    return doubtful_ ? Doubt{true, {}} : strays_->doubt(now, name);
   }
 
   // Fills in what this part knows.

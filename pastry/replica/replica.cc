@@ -337,7 +337,7 @@ bool Replica::doubtful() const {
 }
 
 Doubt Replica::doubt(Time now, const StoreName& name) const {
-  if (unread_) return {true, 0};
+  if (unread_) return {true, {}};
   return existing() ? existing()->maintenance.doubt(now, name) : Doubt{};
 }
 

@@ -13,6 +13,14 @@ constexpr std::size_t kStraysMax = 65536;
 // How long what does not arrive, or was not found here again, is remembered.
 constexpr Duration kRemembered = minutes(10);
 
+// More than can be remembered: all.
+Doubt::Fingerprints both(const Doubt::Fingerprints& known, std::uint64_t other) {
+  if (known[0] == 0 || other == 0) return {};
+  if (other == known[0] || other == known[1]) return known;
+  if (known[1] != 0) return {};
+  return {known[0], other};
+}
+
 }  // namespace
 
 struct Strays::Question {
@@ -29,26 +37,29 @@ struct Strays::Question {
 void Strays::note(Time now, const StoreName& name, std::uint64_t fingerprint) {
   if (strays_.size() >= kStraysMax && strays_.count(name) == 0) return;
   Stray& stray = strays_[name];
-  const bool all = stray.until > now && stray.fingerprint == 0;
+  const Doubt::Fingerprints fingerprints =
+      stray.until > now ? both(stray.fingerprints, fingerprint) : Doubt::Fingerprints{fingerprint};
   // A doubt that lasts is not prolonged: whoever comes and goes would keep the copy from ever being
   // compared.
-  if (!stray.asked || stray.until <= now) stray = {now + kRemembered, false, 0, 0};
+  if (!stray.asked || stray.until <= now) stray = {now + kRemembered, false, 0, {}};
   // What is being answered tells nothing about what happens from now on.
   stray.asking = 0;
-  stray.fingerprint = all ? 0 : fingerprint;
+  stray.fingerprints = fingerprints;
 }
 
 void Strays::vouched(const Offered& entry) {
   const auto found = strays_.find(entry.name);
-  if (found != strays_.end() && found->second.fingerprint == entry.fingerprint) {
-    strays_.erase(found);
-  }
+  if (found == strays_.end() || found->second.fingerprints[0] == 0) return;
+  Doubt::Fingerprints& left = found->second.fingerprints;
+  if (left[1] == entry.fingerprint) left[1] = 0;
+  if (left[0] == entry.fingerprint) left[0] = std::exchange(left[1], 0);
+  if (left[0] == 0) strays_.erase(found);
 }
 
 Doubt Strays::doubt(Time now, const StoreName& name) const {
   const auto found = strays_.find(name);
   if (found == strays_.end() || found->second.until <= now) return {};
-  return {true, found->second.fingerprint};
+  return {true, found->second.fingerprints};
 }
 
 void Strays::forget_old(Time now) {

@@ -51,7 +51,7 @@ class Strays {
     Time until{};        // the doubt ends at the latest
     bool asked = false;  // once
     std::uint64_t asking = 0;
-    std::uint64_t fingerprint = 0;  // of what is fetched; 0: whatever is held here
+    Doubt::Fingerprints fingerprints{};  // of what is fetched
   };
   struct Question;
 
