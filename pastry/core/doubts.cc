@@ -67,22 +67,22 @@ bool Doubts::set_active(Handle peer) {
   return true;
 }
 
-void Doubts::set_dead(Handle peer, Time now, bool leaf, std::size_t dead_max) {
+void Doubts::set_dead(Death death, std::size_t dead_max) {
   std::vector<Death>& list = lists().dead;
   const auto same = std::find_if(list.begin(), list.end(),
-                                 [peer](const Death& death) { return death.peer == peer; });
+                                 [&](const Death& known) { return known.peer == death.peer; });
   if (same != list.end()) {
-    leaf |= same->leaf;
+    death.leaf |= same->leaf;
     list.erase(same);
   }
   if (list.size() >= dead_max) {
     const auto other =
-        std::find_if(list.begin(), list.end(), [](const Death& death) { return !death.leaf; });
+        std::find_if(list.begin(), list.end(), [](const Death& known) { return !known.leaf; });
     list.erase(other == list.end() ? list.begin() : other);
   }
-  const auto place = std::upper_bound(list.begin(), list.end(), now,
-                                      [](Time at, const Death& death) { return at < death.since; });
-  list.insert(place, {peer, now, leaf});
+  const auto place = std::upper_bound(list.begin(), list.end(), death.since,
+                                      [](Time at, const Death& known) { return at < known.since; });
+  list.insert(place, death);
 }
 
 void Doubts::set_left(Handle peer) {

@@ -22,10 +22,11 @@ class Doubts {
   struct Death {
     Handle peer = kNoHandle;
     Time since{};
-    bool leaf = false;   // it was a member of the leaf set
-    bool left = false;   // it said so itself
-    bool over = false;   // its last leases have run out
-    bool named = false;  // others still have it in their leaf sets
+    bool leaf = false;        // it was a member of the leaf set
+    bool left = false;        // it said so itself
+    bool over = false;        // its last leases have run out
+    bool named = false;       // others still have it in their leaf sets
+    std::uint8_t others = 0;  // in the leaf set without it, at that time
   };
 
   // The references are valid until the next change.
@@ -61,7 +62,7 @@ class Doubts {
   bool set_active(Handle peer);
 
   // Of `dead_max` remembered ones the oldest that were not leaves make room first.
-  void set_dead(Handle peer, Time now, bool leaf, std::size_t dead_max);
+  void set_dead(Death death, std::size_t dead_max);
   // Who was just remembered as dead said itself that it leaves.
   void set_left(Handle peer);
   // Somebody names the peer although it has been dead since before `since`; or it was tried.

@@ -14,7 +14,11 @@ void Liveness::remember_dead(NodeState& node, Time now, Handle peer, bool leaf) 
   if (PASTRY_BUG(dead_purged)) return;
   const std::size_t dead_max = PASTRY_BUG(dead_list_unbounded) ? SIZE_MAX : node.config->failed_max;
   if (doubts_.dead().size() >= dead_max) note(*node.config, Mark::dead_list_full);
-  doubts_.set_dead(peer, now, leaf, dead_max);
+  const LeafSet& leaves = node.tables.leaf_set;
+  Doubts::Death death{.peer = peer, .since = now, .leaf = leaf};
+  const std::size_t others = leaves.distinct_size() - (leaves.contains(peer) ? 1 : 0);
+  death.others = static_cast<std::uint8_t>(others);  // l is 128 at most
+  doubts_.set_dead(death, dead_max);
 }
 
 void Liveness::declare_dead(NodeState& node, Step& step, Handle peer, Handle beyond) {

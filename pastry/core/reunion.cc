@@ -67,19 +67,21 @@ void Upkeep::seek_first_contact(NodeState& node, Step& step) {
 }
 
 // Leaves that die one by one are gone; a good part of them, silent at once, may stand behind a cut.
-// Whoever is on the smaller side of one loses at least a quarter.
+// Whoever is on the smaller side of one loses at least a quarter: of the leaves that it had then. A
+// ring that grew since behind the cut is no reason to doubt less: perhaps nobody else in it knows
+// anybody beyond, least of all where it was founded again because nobody answered.
 bool Upkeep::cut_off(const NodeState& node) {
   const Duration window = node.config->lease + node.probe_time();
-  std::vector<Time> deaths;  // in their order, like those remembered
+  std::vector<Doubts::Death> deaths;  // in their order, like those remembered
   for (const Doubts::Death& death : node.liveness.remembered()) {
-    if (death.leaf && !death.left) deaths.push_back(death.since);
+    if (death.leaf && !death.left) deaths.push_back(death);
   }
-  std::size_t together = 0;
+  bool many = false;
   for (std::size_t first = 0, last = 0; last < deaths.size(); ++last) {
-    while (deaths[last] - deaths[first] > window) ++first;
-    together = std::max(together, last - first + 1);
+    while (deaths[last].since - deaths[first].since > window) ++first;
+    const std::size_t together = last - first + 1;
+    many |= 4 * together >= deaths[last].others + together;
   }
-  const bool many = together > 0 && 4 * together >= node.tables.leaf_set.distinct_size() + together;
   if (many) note(*node.config, Mark::partition_suspected);
   return many;
 }

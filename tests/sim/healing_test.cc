@@ -145,6 +145,25 @@ TEST_CASE("R6: most of a side is replaced while it is cut off") {
   });
 }
 
+// The few that lost leaves to the cut are surrounded by many that never knew the other side.
+TEST_CASE("R6: both halves of a small ring grow while they are cut off") {
+  const auto grow_apart = [](TestRing& ring) {
+    split_by_id(ring);
+    ring->run_for(minutes(1));
+    for (int i = 0; i < 40; ++i) {
+      const NodeIndex seed = random_active(ring.simulator());
+      const NodeIndex fresh = ring->add_node();
+      ring->network().set_side(fresh, ring->network().side(seed));
+      ring->join(fresh, seed);
+      ring->run_for(seconds(5));
+    }
+    CHECK_FALSE(check_ring(ring.simulator()).ok());
+  };
+  for_both_profiles([&](const Config& config) {
+    for (const std::uint64_t seed : {3, 7, 10, 11}) check_heals(config, seed, 8, grow_apart);
+  });
+}
+
 TEST_CASE("R6: a node that was cut off from all others finds them again") {
   for_both_profiles([](const Config& config) {
     check_heals(config, 77, 30, [](TestRing& ring) {
