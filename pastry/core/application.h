@@ -134,9 +134,9 @@ class Context {
   // is not yet.
   bool is_active(Handle peer) const;
 
-  // During activity() of a node that has joined: owner and successor of the gap that it was admitted
-  // to. One of them was the root of each of its keys when it came, unless another of its batch was
-  // faster. Otherwise, and after founding a ring, nobody.
+  // During activity() of a node that has joined: owner and successor of the gap that it was
+  // admitted to. One of them was the root of each of its keys when it came, unless another of its
+  // batch was faster. Otherwise, and after founding a ring, nobody.
   std::vector<Handle> gap_ends() const;
 
   // The replica set of `key` in the order of distance, this node included as self();

@@ -43,8 +43,8 @@ struct NodeState {
   Leases leases;
   Upkeep upkeep;
   Operations operations;
-  Box<Gap> gap;                         // while it helps joiners
-  Box<Joiner> joiner;                   // while it joins, and until the applications know of its end
+  Box<Gap> gap;        // while it helps joiners
+  Box<Joiner> joiner;  // while it joins, and until the applications know of its end
   Box<std::vector<LocalWork>> backlog;  // work beyond the bound of one step
 
   bool joining() const { return phase == NodePhase::joining; }
