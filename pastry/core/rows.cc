@@ -200,11 +200,26 @@ void Upkeep::gossip(NodeState& node, Step& step) {
     return;
   }
   node.fill_empty_slots();
-  for (int level = 0; level < rows; ++level) ask_for_rows(node, step, level);
+  ask_in_rows_ = !ask_in_rows_;
+  for (int level = 0; level < rows; ++level) {
+    if (!ask_in_rows_ || !ask_in_row(node, step, level)) ask_for_rows(node, step, level);
+  }
   const std::vector<Handle> near = node.tables.neighbourhood.members();
   if (!near.empty()) {
     node.send(step, near[node.random.below(near.size())], NeighbourhoodRequest{});
   }
+}
+
+// Those that are nearest to each other (in one house, or where all are equally far) may lack the
+// same entry, and asking only each other none would ever hear of it. So every other round goes to
+// any member of the row [PNS]: the members of a row are spread over the ring, and one of them, or
+// one that they ask in their turn, stands beside whoever belongs there. False if the row is empty.
+bool Upkeep::ask_in_row(NodeState& node, Step& step, int level) {
+  const std::vector<Handle> entries = node.tables.routing_table.row(level);
+  if (entries.empty()) return false;
+  const auto last = static_cast<std::uint8_t>(level);
+  node.send(step, entries[node.random.below(entries.size())], RowRequest{0, last});
+  return true;
 }
 
 // Of those that share so many digits the nearest have the most useful rows.

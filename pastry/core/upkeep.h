@@ -92,6 +92,7 @@ class Upkeep {
                                     Handle except) const;
   void consider(NodeState& node, Step& step, Handle from, const std::vector<Located>& entries);
   void gossip(NodeState& node, Step& step);
+  bool ask_in_row(NodeState& node, Step& step, int level);
   void ask_for_rows(NodeState& node, Step& step, int level);
 
   // table_probing.cc
@@ -118,6 +119,7 @@ class Upkeep {
   std::uint8_t gossip_round_ = 0;
   std::uint16_t reunion_round_ = 0;
   bool exchange_right_ : 1 = false;
+  bool ask_in_rows_ : 1 = false;          // the last round of gossip went to members of each row
   bool leaf_sets_exchanged_ : 1 = false;  // since the last period began
 };
 

@@ -225,7 +225,7 @@ class Replica final : public Application {
   const Hash* hash_;
   const Options* options_;
   std::unique_ptr<Made> made_;  // an idle node has none
-  bool unread_ = false;  // active, and the store has not said yet whether it holds anything
+  bool unread_ = false;         // active, and the store has not said yet whether it holds anything
 };
 
 }  // namespace pastry::replica

@@ -1,4 +1,7 @@
 // Near nodes: who is probed, who stands in the routing table, who is told [Pastry §2.4, §2.5].
+#include <set>
+#include <utility>
+
 #include <doctest/doctest.h>
 
 #include "tests/core/ring.h"
@@ -109,6 +112,57 @@ TEST_CASE("distances: the least of the samples counts, longer ones pull it up sl
   const Proximity pulled = filtered(rtt(10), rtt(18));
   CHECK(pulled > rtt(10));
   CHECK(pulled < rtt(12));
+}
+
+namespace {
+
+// Slots of live nodes that are empty although somebody alive belongs there.
+int empty_slots(Ring& ring) {
+  int empty = 0;
+  for (const Handle owner : ring.live()) {
+    std::set<std::pair<int, int>> slots;
+    const RoutingTable& table = ring.node(owner).tables().routing_table;
+    for (const Handle other : ring.live()) {
+      if (other == owner) continue;
+      const NodeId& id = ring.directory().id(other);
+      const int row = shared_prefix(ring.directory().id(owner), id, table.digit_bits());
+      if (table.slot_of(id).node != kNoHandle) continue;
+      slots.emplace(row, digit(id, row, table.digit_bits()));
+    }
+    empty += static_cast<int>(slots.size());
+  }
+  return empty;
+}
+
+}  // namespace
+
+// Of sixteen nodes, all equally far, those that came first know nobody whose id starts with c, and
+// are the ones whom each of them takes for its nearest.
+TEST_CASE("gossip: those that are nearest to each other hear also whom none of them knows") {
+  Ring ring{small_config()};
+  // Nobody hears of more nodes than its leaves until the quick rounds after the joins are over.
+  ring.drop = [](Handle, const Send& send) {
+    return std::holds_alternative<RowReply>(send.message) ||
+           std::holds_alternative<Announce>(send.message);
+  };
+  std::vector<Handle> nodes;
+  for (const std::uint64_t digits : {0xa6, 0xa7, 0xa9, 0xad, 0xae, 0xaf, 0xa1, 0xa3, 0xb0, 0xb3,
+                                     0xb7, 0xbf, 0xd4, 0xd7, 0xc1, 0xc5}) {
+    nodes.push_back(ring.add(starting_with(digits, digits)));
+    if (nodes.size() == 1) ring.found(nodes.front());
+    if (nodes.size() > 1) ring.join(nodes.back(), {nodes.front()});
+    ring.run(seconds(1));
+  }
+  const Duration period = Config::lan().table_upkeep_period;
+  ring.run(period * 3);
+  const auto lacks = [&](Handle node) {
+    return ring.node(node).tables().routing_table.at(0, 0xc) == kNoHandle;
+  };
+  CHECK(std::all_of(nodes.begin(), nodes.begin() + 6, lacks));
+  ring.drop = nullptr;
+  ring.run(period * 6);
+  CHECK(std::none_of(nodes.begin(), nodes.begin() + 6, lacks));
+  CHECK(empty_slots(ring) == 0);
 }
 
 }  // namespace pastry::test
