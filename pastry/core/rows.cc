@@ -111,11 +111,12 @@ void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowRequest&
 
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const RowReply& reply) {
   seen_alive(*node.config, from, step.now);
-  if (settling_ && !settling_->done()) {
+  if (settling_ && settling_->awaits(from)) {
     settling_->receive(node, step, from, reply);
     release_settled();
     return;
   }
+  // Others name who belongs into a slot that they saw empty here: nobody may do so again.
   if (node.placed()) consider(node, step, from, reply.entries);
 }
 

@@ -107,7 +107,7 @@ bool Settling::explore(NodeState& node, Step& step, Proximity nearest) {
 }
 
 void Settling::receive(NodeState& node, Step& step, Handle from, const RowReply& reply) {
-  if (from != awaited_ || phase_ != Phase::climbing) return;
+  if (!awaits(from)) return;
   awaited_ = kNoHandle;
   for (const Located& entry : reply.entries) {
     if (!entry.distance.known() || entry.peer == node.self || node.self_id() == node.id(entry.peer))

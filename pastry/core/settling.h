@@ -38,6 +38,8 @@ class Settling {
   void keep(const std::vector<Row>& rows);
   void start(NodeState& node, Step& step);
   void receive(NodeState& node, Step& step, Handle from, const RowReply& reply);
+  // Whether that is what a reply of `from` is for.
+  bool awaits(Handle from) const { return phase_ == Phase::climbing && from == awaited_; }
   // Goes on if nothing is outstanding: a probe ended, answered or not.
   void proceed(NodeState& node, Step& step);
   // `peer` would take this node into its table, being so far away.
