@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "pastry/core/leases.h"
+#include "pastry/core/marks.h"
 #include "pastry/core/midpoint.h"
 #include "pastry/core/node_state.h"
 
@@ -21,7 +22,7 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
     lost[side] = true;
     // Until the next neighbour agrees to be one, the lease of the last one is no licence for more
     // keys than it gave: who is next in the leaf set need not be next in the ring.
-    Guard guard{peer, side, true, false, true, valid_until_[side]};
+    Guard guard{peer, side, true, false, true, false, valid_until_[side]};
     const bool gone = how == Departure::left || how == Departure::replaced;
     const bool granted = given_until_[side] > step.now;
     if (granted && !gone) {
@@ -41,6 +42,29 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
       ask(node, step, side);
     }
   }
+}
+
+// Where as many are lost as a side has members, those who stood beyond them may be known to nobody
+// who is left, and act on the leases that the lost granted. Until these end the keys beyond are
+// left alone, whoever comes back and whoever agrees to be the next neighbour: it may see no more.
+void Leases::leaf_lost(NodeState& node, Step& step, Handle peer) {
+  const NodeId& id = node.id(peer);
+  const bool right =
+      clockwise_distance(node.self_id(), id) < clockwise_distance(id, node.self_id());
+  const Side side = right ? kRight : kLeft;
+  const Time until = step.now + node.config->lease + margin(*node.config);
+  std::vector<Lost>& lost = unsettled().lost;
+  std::erase_if(lost, [&](const Lost& other) {
+    return other.until <= step.now || node.id(other.peer) == id;
+  });
+  lost.push_back({peer, side, until});
+  const auto count = std::count_if(lost.begin(), lost.end(),
+                                   [side](const Lost& other) { return other.side == side; });
+  if (count < node.tables.leaf_set.capacity() / 2) return;
+  std::erase_if(unsettled().guards,
+                [&](const Guard& guard) { return guard.peer == peer && guard.side == side; });
+  note(*node.config, Mark::whole_side_guarded);
+  add_guard({peer, side, false, true, false, true, until});
 }
 
 // Who was granted nothing here may have got its lease from a neighbour lost before it, as late as
@@ -68,7 +92,7 @@ void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost) {
     const NodeId& id = node.id(death.peer);
     const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
                                        : strictly_between(id, end, node.self_id());
-    if (inside) add_guard({death.peer, side, false, false, false, until});
+    if (inside) add_guard({death.peer, side, false, false, false, false, until});
   }
 }
 
@@ -115,7 +139,7 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
     if (!inside || node.liveness.leases_over(peer)) continue;
     named.push_back(peer);
     const Time until = step.now + std::min(remaining, node.config->lease * 4);
-    if (add_guard({peer, side, false, false, false, until})) continue;
+    if (add_guard({peer, side, false, false, false, false, until})) continue;
     for (Guard& guard : unsettled().guards) {
       if (guard.peer == peer && guard.side == side) guard.until = std::min(guard.until, until);
     }
@@ -136,6 +160,7 @@ void Leases::drop_guards(NodeState& node, Step& step, Outdated&& outdated) {
 
 void Leases::expire_guards(NodeState& node, Step& step) {
   if (!unsettled_) return;
+  std::erase_if(unsettled_->lost, [&](const Lost& lost) { return lost.until <= step.now; });
   for (const Guard& guard : unsettled_->guards) {
     if (!guard.released && guard.until <= step.now) node.liveness.set_leases_over(guard.peer);
   }
@@ -153,13 +178,14 @@ void Leases::returned(NodeState& node, Step& step, Handle peer) {
   const NodeId& id = node.id(peer);
   const bool bounds = node.tables.leaf_set.find(id) != kNoHandle;
   for (Guard& guard : unsettled_->guards) {
-    if (bounds || !guard.unagreed || node.id(guard.peer) != id) continue;
+    if (bounds || guard.blind || !guard.unagreed || node.id(guard.peer) != id) continue;
     guard.released = true;
     guard.granted = false;
     guard.until = valid_until_[guard.side];
   }
   drop_guards(node, step, [&](const Guard& guard) {
-    return node.id(guard.peer) == id && (!guard.released || guard.until <= step.now || bounds);
+    if (node.id(guard.peer) != id) return false;
+    return bounds || guard.until <= step.now || (!guard.released && !guard.blind);
   });
 }
 

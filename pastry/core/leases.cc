@@ -25,7 +25,8 @@ void Leases::release_if_settled() {
   if (!unsettled_) return;
   const Unsettled& u = *unsettled_;
   const bool asked = u.asked_at[kLeft] != kNone || u.asked_at[kRight] != kNone;
-  if (!asked && u.guards.empty() && u.suspended_at == kNone) unsettled_.reset();
+  const bool settled = u.guards.empty() && u.lost.empty() && u.suspended_at == kNone;
+  if (!asked && settled) unsettled_.reset();
 }
 
 void Leases::clear_request(Side side) {
@@ -313,6 +314,7 @@ void Leases::mark_handles(Directory& directory) const {
   }
   if (!unsettled_) return;
   for (const Guard& guard : unsettled_->guards) directory.mark(guard.peer);
+  for (const Lost& lost : unsettled_->lost) directory.mark(lost.peer);
 }
 
 }  // namespace pastry

@@ -55,6 +55,8 @@ class Leases {
   void neighbours_changed(NodeState& node, Step& step);
   // `peer` was just taken out of the leaf set.
   void departed(NodeState& node, Step& step, Handle peer, Departure how);
+  // `peer` was, and died or was replaced.
+  void leaf_lost(NodeState& node, Step& step, Handle peer);
   // `peer` is (again) in the leaf set, or a newer incarnation of it showed itself: no guard.
   void returned(NodeState& node, Step& step, Handle peer);
   // Nobody is left whose agreement could be waited for.
@@ -104,7 +106,14 @@ class Leases {
     bool released = false;  // it is not active any more: ends with the next neighbour's grant
     bool granted = false;   // by this node: its end is known
     bool unagreed = false;  // no neighbour beyond it has granted since
+    bool blind = false;     // who stood beyond it is not known: stays whatever others say
     Time until{};
+  };
+  // Was a leaf a short time ago.
+  struct Lost {
+    Handle peer = kNoHandle;
+    Side side = kLeft;
+    Time until{};  // leases that it granted have run out
   };
   // What is under way; most nodes have nothing most of the time, and keep no memory for it.
   struct Unsettled {
@@ -113,6 +122,7 @@ class Leases {
     std::array<Time, 2> repeat_at{kNone, kNone};  // kNever: repeated already
     std::array<bool, 2> silent{};
     std::vector<Guard> guards;
+    std::vector<Lost> lost;
     Time suspended_at = kNone;
     Time next_round = kNever;
     Time round_ends = kNever;   // latest end of the round under way

@@ -55,6 +55,7 @@ namespace pastry {
   MARK(dead_peer_heard) \
   MARK(reported_dead_probed) \
   MARK(unlisted_leaf_probed) \
+  MARK(whole_side_guarded) \
   MARK(newcomer_probed_first) \
   MARK(leaf_left) \
   MARK(other_left) \

@@ -108,6 +108,7 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
   tables.neighbourhood.remove(peer);
   if (joiner) joiner->peer_gone(peer);
   leases.departed(*this, step, peer, how);
+  if (leaf && how != Departure::left) leases.leaf_lost(*this, step, peer);
   if (leaf) {
     emit(step, LeafSetChanged{});
     if (!tables.leaf_set.complete()) upkeep.hurry(step.now + probe_time());
