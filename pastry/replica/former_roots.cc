@@ -103,12 +103,15 @@ void FormerRoots::ask(Context context, const StoreName& name, Handle peer) {
 
 // Who died outside of the leaf set is never declared dead, and keys must not be unreadable for as
 // long as this node is new. Whoever lives answers in half the time, if only that it does not know.
+// Where there is no room for a request nothing is known of the peer.
 void FormerRoots::silent(Context context, const StoreName& name, Handle peer, ErrorCode why) {
   Question& question = questions_.at(name);
   if (why == ErrorCode::timed_out && !std::exchange(question.repeated, true)) {
     return ask(context, name, peer);
   }
-  if (*elders_) std::erase((*elders_)->peers, peer);
+  const bool gone = why != ErrorCode::full;
+  if (gone && *elders_) std::erase((*elders_)->peers, peer);
+  question.unsure = question.unsure || !gone;
   ask_next(context, name);
 }
 
