@@ -47,24 +47,37 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
 // Where as many are lost as a side has members, those who stood beyond them may be known to nobody
 // who is left, and act on the leases that the lost granted. Until these end the keys beyond are
 // left alone, whoever comes back and whoever agrees to be the next neighbour: it may see no more.
-void Leases::leaf_lost(NodeState& node, Step& step, Handle peer) {
-  const NodeId& id = node.id(peer);
-  const bool right =
-      clockwise_distance(node.self_id(), id) < clockwise_distance(id, node.self_id());
-  const Side side = right ? kRight : kLeft;
+void Leases::leaf_lost(NodeState& node, Step& step, Handle peer, const LeafPlace& place) {
   const Time until = step.now + node.config->lease + margin(*node.config);
   std::vector<Lost>& lost = unsettled().lost;
   std::erase_if(lost, [&](const Lost& other) {
-    return other.until <= step.now || node.id(other.peer) == id;
+    return other.until <= step.now || node.id(other.peer) == node.id(peer);
   });
-  lost.push_back({peer, side, until});
-  const auto count = std::count_if(lost.begin(), lost.end(),
-                                   [side](const Lost& other) { return other.side == side; });
-  if (count < node.tables.leaf_set.capacity() / 2) return;
-  std::erase_if(unsettled().guards,
-                [&](const Guard& guard) { return guard.peer == peer && guard.side == side; });
+  if (lost.size() >= kGuardsMax) lost.erase(lost.begin());
+  lost.push_back({peer, place.right ? kRight : kLeft, place.whole, until});
+  const Lost& last = lost.back();
+  int count = 0;
+  bool whole = true;
+  for (const Lost& other : lost) {
+    if (other.side != last.side) continue;
+    ++count;
+    whole = whole && other.whole;
+  }
+  if (whole || count < node.tables.leaf_set.capacity() / 2) return;
+  add_blind_guard(node, last);
+}
+
+void Leases::add_blind_guard(const NodeState& node, const Lost& lost) {
   note(*node.config, Mark::whole_side_guarded);
-  add_guard({peer, side, false, true, false, true, until});
+  for (Guard& guard : unsettled().guards) {
+    if (guard.peer != lost.peer || guard.side != lost.side) continue;
+    guard.released = false;
+    guard.granted = true;
+    guard.blind = true;
+    guard.until = std::max(guard.until, lost.until);
+    return;
+  }
+  add_guard({lost.peer, lost.side, false, true, false, true, lost.until});
 }
 
 // Who was granted nothing here may have got its lease from a neighbour lost before it, as late as
@@ -141,7 +154,8 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
     const Time until = step.now + std::min(remaining, node.config->lease * 4);
     if (add_guard({peer, side, false, false, false, false, until})) continue;
     for (Guard& guard : unsettled().guards) {
-      if (guard.peer == peer && guard.side == side) guard.until = std::min(guard.until, until);
+      if (guard.peer != peer || guard.side != side || guard.blind) continue;
+      guard.until = std::min(guard.until, until);
     }
   }
   if (lease.guarded.size() >= kGuardedMax) return;  // perhaps there was no room for all
@@ -205,9 +219,20 @@ Time Leases::guarded_until(const NodeState& node, bool right,
         guard.released && std::any_of(joiners.begin(), joiners.end(), [&](Handle peer) {
           return node.id(peer) == node.id(guard.peer);
         });
-    if ((guard.side == kRight) == right && !back) until = std::max(until, guard.until);
+    if ((guard.side == kRight) != right || back || out_of_reach(node, guard)) continue;
+    until = std::max(until, guard.until);
   }
   return until;
+}
+
+// Somebody nearer bounds this node's keys and its gap by now.
+bool Leases::out_of_reach(const NodeState& node, const Guard& guard) const {
+  const Handle next = neighbour_[guard.side];
+  if (!guard.blind || next == kNoHandle) return false;
+  const NodeId& id = node.id(guard.peer);
+  const NodeId& end = node.id(next);
+  return guard.side == kRight ? !strictly_between(id, node.self_id(), end)
+                              : !strictly_between(id, end, node.self_id());
 }
 
 }  // namespace pastry

@@ -56,7 +56,11 @@ class Leases {
   // `peer` was just taken out of the leaf set.
   void departed(NodeState& node, Step& step, Handle peer, Departure how);
   // `peer` was, and died or was replaced.
-  void leaf_lost(NodeState& node, Step& step, Handle peer);
+  struct LeafPlace {
+    bool right = false;  // on which side it stood
+    bool whole = false;  // the leaf set held the whole ring
+  };
+  void leaf_lost(NodeState& node, Step& step, Handle peer, const LeafPlace& place);
   // `peer` is (again) in the leaf set, or a newer incarnation of it showed itself: no guard.
   void returned(NodeState& node, Step& step, Handle peer);
   // Nobody is left whose agreement could be waited for.
@@ -113,7 +117,8 @@ class Leases {
   struct Lost {
     Handle peer = kNoHandle;
     Side side = kLeft;
-    Time until{};  // leases that it granted have run out
+    bool whole = false;  // nobody stood beyond it who was not known
+    Time until{};        // leases that it granted have run out
   };
   // What is under way; most nodes have nothing most of the time, and keep no memory for it.
   struct Unsettled {
@@ -153,6 +158,8 @@ class Leases {
   void adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease);
   std::vector<Lease::Guarded> guards_to_tell(Time now, bool left, bool right) const;
   bool add_guard(const Guard& guard);
+  void add_blind_guard(const NodeState& node, const Lost& lost);
+  bool out_of_reach(const NodeState& node, const Guard& guard) const;
   Time chain_end(const NodeState& node, Time now, Side side) const;
   void guard_chain(NodeState& node, Step& step, Side side, Handle lost);
   void expire_guards(NodeState& node, Step& step);

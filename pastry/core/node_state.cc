@@ -98,6 +98,8 @@ void NodeState::insert_leaf(Step& step, Handle peer) {
 }
 
 void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
+  const Leases::LeafPlace place{holds(tables.leaf_set.right(), peer),
+                                tables.leaf_set.knows_whole_ring()};
   const bool leaf = tables.leaf_set.remove(peer);
   if (leaf && tables.leaf_set.knows_whole_ring()) {
     // Members of one side have room on the other one now.
@@ -108,7 +110,7 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
   tables.neighbourhood.remove(peer);
   if (joiner) joiner->peer_gone(peer);
   leases.departed(*this, step, peer, how);
-  if (leaf && how != Departure::left) leases.leaf_lost(*this, step, peer);
+  if (leaf && how != Departure::left) leases.leaf_lost(*this, step, peer, place);
   if (leaf) {
     emit(step, LeafSetChanged{});
     if (!tables.leaf_set.complete()) upkeep.hurry(step.now + probe_time());

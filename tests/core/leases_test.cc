@@ -315,6 +315,25 @@ TEST_CASE("a restart needs no guard: the higher incarnation shows that the older
   CHECK(deliverers(ring, id) == std::vector{again});
 }
 
+TEST_CASE("who stood beyond a side that died and came back at once keeps its keys") {
+  Config config = small_config();
+  config.leaf_set = 4;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    Ring ring(config, seed);
+    const std::vector<Handle> nodes = grow(ring, 16);
+    const std::vector<Key> keys = keys_around(ring, nodes);
+    // Two live nodes with two restarted ones on each side: nobody else knows them.
+    for (const std::size_t i : {5U, 6U, 9U, 10U}) {
+      ring.crash(nodes[i]);
+      const Handle again = ring.add(ring.directory().id(nodes[i]), 2);
+      ring.join(again, {nodes[i < 8 ? 4 : 11]});
+    }
+    CHECK(most_roots(ring, 3 * config.lease, keys, milliseconds(20)) <= 1);
+    CHECK(ring.wrong_neighbours() == 0);
+  }
+}
+
 TEST_CASE("what a lost neighbour was closer to waits until the next one agrees") {
   for (const bool restarts : {false, true}) {
     CAPTURE(restarts);

@@ -104,6 +104,27 @@ TEST_CASE("PNS: an answer says how near the asker must be to be wanted") {
   CHECK(scene.table().contains(rival));
 }
 
+TEST_CASE("PNS: who looks for near nodes listens to others than the one it asked, too") {
+  Scene scene;
+  Ring& ring = scene.ring;
+  const Handle newcomer = ring.add(starting_with(0x40, 7));
+  Handle asked = kNoHandle;
+  ring.drop = [&](Handle from, const Send& send) {
+    const bool row = from == newcomer && std::holds_alternative<RowRequest>(send.message);
+    if (row) asked = send.to;
+    return row;
+  };
+  ring.join(newcomer, {scene.self});
+  for (int i = 0; i < 1000 && asked == kNoHandle; ++i) ring.run(milliseconds(1));
+  REQUIRE(asked != kNoHandle);
+  REQUIRE(ring.node(newcomer).active());
+  const Handle stranger = ring.add(starting_with(0x50, 8));
+  const Handle other = asked == scene.near ? scene.held : scene.near;
+  Outbox out;
+  ring.node(newcomer).receive(ring.now(), other, RowReply{{{stranger, rtt(1)}}}, out);
+  CHECK(Scene::sent<Ping>(out, stranger) != nullptr);
+}
+
 TEST_CASE("distances: the least of the samples counts, longer ones pull it up slowly") {
   using proximity::filtered;
   CHECK(filtered(Proximity(), rtt(10)) == rtt(10));
