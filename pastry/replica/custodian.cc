@@ -56,19 +56,22 @@ bool Custodian::near(Context context, const Key& key) {
   return placement(context, key, context.config().replicas_max()).member;
 }
 
-Custodian::Found Custodian::answer(Handle source, const Locate& request, Doubt doubt) {
-  return [request, source, doubt](Context c, Answer answer, const EntryInfo& entry) {
-    const Key key = request.name.key();
-    const Placement place = placement(c, key, request.replicas);
-    const bool unknown = answer == Answer::ok && doubt.about(entry);
-    const bool sure = place.sure && answer != Answer::failed && answer != Answer::busy;
-    const Located located = unknown ? Located{request.operation, Answer::busy, {}, sure}
-                                    : Located{request.operation, answer, entry, sure};
-    const auto frame = encode(located);
-    // Lost answers are asked for again.
-    if (!frame) return;
-    (void)c.introduce(source, unknown ? who_may_know(c, key, request.replicas) : place.set, *frame);
-  };
+void Custodian::answer(Context context, Handle source, const Locate& request, Located located,
+                       bool doubtful) {
+  const Key key = request.name.key();
+  const Placement place = placement(context, key, request.replicas);
+  const bool open = located.status == Answer::failed || located.status == Answer::busy;
+  located.operation = request.operation;
+  located.sure = located.sure && place.sure && !open;
+  if (doubtful) {
+    located.status = Answer::busy;
+    located.entry = {};
+  }
+  const auto frame = encode(located);
+  // Lost answers are asked for again.
+  if (!frame) return;
+  (void)context.introduce(
+      source, doubtful ? who_may_know(context, key, request.replicas) : place.set, *frame);
 }
 
 void Custodian::store(Context context, const Incoming& message, StoreMessage request,

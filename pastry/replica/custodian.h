@@ -33,10 +33,11 @@ class Custodian {
 
   // --- Requests of peers ---
 
-  // Says to `source` who the replica set is, and what is found here. `doubt`: this node was away,
-  // or no member, and does not know yet what it missed. What it has is then no answer; the asker is
-  // told to ask those who may know more.
-  static Found answer(Handle source, const Locate& request, Doubt doubt);
+  // Says to `source` who the replica set is, and what was found here: status, entry, and `sure` if
+  // this is the root. `doubtful`: this node was away, or no member, and does not know yet what it
+  // missed. What it has is then no answer; the asker is told to ask those who may know more.
+  static void answer(Context context, Handle source, const Locate& request, Located located,
+                     bool doubtful);
   void store(Context context, const Incoming& message, StoreMessage request, Payload body);
   void get(Context context, const Incoming& message, const Get& request);
 

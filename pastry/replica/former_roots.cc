@@ -103,30 +103,38 @@ void FormerRoots::ask(Context context, const StoreName& name, Handle peer) {
 
 // Who died outside of the leaf set is never declared dead, and keys must not be unreadable for as
 // long as this node is new. Whoever lives answers in half the time, if only that it does not know.
-// Where there is no room for a request nothing is known of the peer.
+// A leaf is probed by others as well: it is gone when it is no leaf any more. Where there is no
+// room for a request nothing is known of the peer.
 void FormerRoots::silent(Context context, const StoreName& name, Handle peer, ErrorCode why) {
   Question& question = questions_.at(name);
   if (why == ErrorCode::timed_out && !std::exchange(question.repeated, true)) {
     return ask(context, name, peer);
   }
-  const bool gone = why != ErrorCode::full;
-  if (gone && *elders_) std::erase((*elders_)->peers, peer);
-  question.unsure = question.unsure || !gone;
+  const auto leaves = static_cast<std::size_t>(context.config().leaf_set);
+  const bool gone = why != ErrorCode::full && !contains(context.neighbor_set(leaves), peer);
+  if (!gone) return unsure(context, name);
+  if (*elders_) std::erase((*elders_)->peers, peer);
   ask_next(context, name);
 }
 
 void FormerRoots::answered(Context context, const StoreName& name, Handle peer,
                            const Statted& stat) {
   if (present(stat.status)) return fetch(context, name, peer, stat.entry.size);
-  if (stat.status == Answer::missing || stat.status == Answer::busy) {
-    return end(context, name, stat.status);
-  }
+  if (stat.status == Answer::busy) return end(context, name, Answer::busy);
+  if (stat.status != Answer::missing) return unsure(context, name);
+  // One that was the root later than this peer did not know.
+  if (questions_.at(name).unsure) return ask_next(context, name);
+  end(context, name, Answer::missing);
+}
+
+void FormerRoots::unsure(Context context, const StoreName& name) {
   questions_.at(name).unsure = true;
   ask_next(context, name);
 }
 
 // A client waits for it: not held up by what is repaired, but bounded like that.
 void FormerRoots::fetch(Context context, const StoreName& name, Handle peer, std::uint64_t size) {
+  if (!Custodian::near(context, name.key())) return end(context, name, Answer::failed);
   if (fetching_bytes_ + size > options_->pull_window_bytes) return end(context, name, Answer::busy);
   fetching_bytes_ += size;
   calls_->request(context, peer, Get{name}, options_->attempt_timeout / 4,
@@ -134,9 +142,9 @@ void FormerRoots::fetch(Context context, const StoreName& name, Handle peer, std
                     fetching_bytes_ -= size;
                     const auto* got = frame ? std::get_if<Got>(&frame->message) : nullptr;
                     const bool good = got != nullptr && present(got->status) &&
-                                      got->entry.name == name &&
+                                      got->entry.name == name && got->entry.size <= size &&
                                       got->entry.size == frame->body.size();
-                    if (!good) return end(c, name, Answer::failed);
+                    if (!good) return unsure(c, name);
                     keep(c, name, peer, *got, frame->body);
                   });
 }

@@ -7,9 +7,9 @@
 // That one may be new, too, and asks in its turn. Each is asked only by one that is closer to the
 // key, so that nobody waits for itself, and the questions end at a node that is not new.
 //
-// An elder that is not heard when it is asked twice is gone. One that answers that it does not know
-// (yet) leaves the question open: whoever asked hears `failed` unless another has the entry, and
-// asks again. What is found on the way is kept.
+// An elder that is not heard when it is asked twice, and is no leaf (any more), is gone. One that
+// is a leaf, or answers that it does not know (yet), leaves the question open: whoever asked hears
+// `failed` unless another has the entry, and asks again. What is found on the way is kept.
 #pragma once
 
 #include <functional>
@@ -75,6 +75,7 @@ class FormerRoots {
   void ask(Context context, const StoreName& name, Handle peer);
   void silent(Context context, const StoreName& name, Handle peer, ErrorCode why);
   void answered(Context context, const StoreName& name, Handle peer, const Statted& stat);
+  void unsure(Context context, const StoreName& name);
   void fetch(Context context, const StoreName& name, Handle peer, std::uint64_t size);
   void keep(Context context, const StoreName& name, Handle peer, const Got& got, Payload body);
   void put_off(Context context, const StoreName& name);

@@ -253,14 +253,20 @@ void Replica::deliver(Context context, const Delivery& message) {
   }
 }
 
-// Only the root finds out what it lacks: who asks all holders asks it at the end.
+// Only the root finds out what it lacks, and only it may say that there is nothing: who asks all
+// holders asks it at the end. A copy may get into doubt while it is looked up (it was fetched from
+// one that is no member), or out of it.
 void Replica::locate(Context context, const Delivery& message, const Locate& request) {
-  const auto answer =
-      Custodian::answer(message.source, request, doubt(context.now(), request.name));
+  const bool root = message.kind == LookupKind::consistent;
+  const auto answer = [this, root, request, source = message.source,
+                       before = doubt(context.now(), request.name)](Context c, Answer status,
+                                                                    const EntryInfo& entry) {
+    const bool doubtful =
+        status == Answer::ok && (before.about(entry) || doubt(c.now(), request.name).about(entry));
+    Custodian::answer(c, source, request, {request.operation, status, entry, root}, doubtful);
+  };
   if (!request.with_entry) return answer(context, Answer::missing, {});
-  if (message.kind != LookupKind::consistent) {
-    return parts().custodian.look_up(context, request.name, answer);
-  }
+  if (!root) return parts().custodian.look_up(context, request.name, answer);
   parts().former_roots.look_up(context, request.name, message.source, answer);
   parts().maintenance.ensure(context);
 }
