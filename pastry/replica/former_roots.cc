@@ -86,7 +86,8 @@ FormerRoots::Question& FormerRoots::begin(Context context, const StoreName& name
 void FormerRoots::ask_next(Context context, const StoreName& name) {
   Question& question = questions_.at(name);
   if (question.next == question.candidates.size()) {
-    return end(context, name, question.unsure ? Answer::failed : Answer::missing);
+    const bool open = question.unsure || question.unheard;
+    return end(context, name, open ? Answer::failed : Answer::missing);
   }
   question.repeated = false;
   ask(context, name, question.candidates[question.next++]);
@@ -121,10 +122,15 @@ void FormerRoots::answered(Context context, const StoreName& name, Handle peer,
                            const Statted& stat) {
   if (present(stat.status)) return fetch(context, name, peer, stat.entry.size);
   if (stat.status == Answer::busy) return end(context, name, Answer::busy);
-  if (stat.status != Answer::missing) return unsure(context, name);
-  // One that was the root later than this peer did not know.
-  if (questions_.at(name).unsure) return ask_next(context, name);
-  end(context, name, Answer::missing);
+  Question& question = questions_.at(name);
+  if (stat.status == Answer::missing) {
+    // Unless one that was the root later than this peer did not know.
+    return question.unsure ? ask_next(context, name) : end(context, name, Answer::missing);
+  }
+  const bool finds_out = closer(name.key(), context.self_id(), context.id(peer));
+  if (finds_out) return unsure(context, name);
+  question.unheard = true;
+  ask_next(context, name);
 }
 
 void FormerRoots::unsure(Context context, const StoreName& name) {

@@ -63,7 +63,8 @@ class FormerRoots {
     std::vector<Handle> candidates;  // most likely first
     std::size_t next = 0;            // candidate to ask
     bool repeated = false;           // the one before was asked twice
-    bool unsure = false;             // one did not know
+    bool unsure = false;             // one could not find out
+    bool unheard = false;            // one that does not find out did not know
     std::uint64_t timer = 0;         // for those who asked this node as the former root
   };
 
