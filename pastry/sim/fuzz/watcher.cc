@@ -30,8 +30,7 @@ Watcher::Watcher(Simulator& simulator, bool crash_only)
     sent(from, to, message);
   };
   simulator.hooks.arrival = [this](NodeIndex to, Handle from, const Message& message) {
-    const auto* relay = std::get_if<Relay>(&message);
-    arrived(to, relay == nullptr || relay->source == kNoHandle ? from : relay->source);
+    arrived(to, from, message);
   };
   simulator.hooks.step = [this](NodeIndex node) { moved(node); };
   simulator.hooks.event = [this](NodeIndex node, const NodeEvent& event) { happened(node, event); };
@@ -125,6 +124,7 @@ void Watcher::moved(NodeIndex node) {
     check_table(node);
     check_load(node);
   }
+  if (std::exchange(copies_ended_, false)) check_copies(node);
   if (crash_only_ && simulator_.active(node)) check_coverage(node);
 }
 
@@ -195,6 +195,18 @@ void Watcher::check_load(NodeIndex node) {
   within(load.remembered_dead, config.failed_max, "remembered dead peers");
 }
 
+// Copies take places that others need, and who asks again for what was delivered long ago may have
+// it delivered once more.
+void Watcher::check_copies(NodeIndex node) {
+  const std::size_t copies = simulator_.node(node).load().copies;
+  const std::size_t most = copies_.copies_max(simulator_.handle(node));
+  if (copies > most) {
+    fail("copies-end", who(node) + " keeps " + std::to_string(copies) +
+                           " copies of messages, but " + std::to_string(most) +
+                           " are still held as it was told");
+  }
+}
+
 // Of the keys between the node and its active neighbours, those at the ends of its own range and
 // of theirs: two roots for a key show there first.
 void Watcher::check_coverage(NodeIndex node) {
@@ -232,10 +244,23 @@ void Watcher::sent(NodeIndex from, Handle to, const Message& message) {
   check_caps(from, message);
 }
 
-void Watcher::arrived(NodeIndex to, Handle from) {
+void Watcher::arrived(NodeIndex to, Handle from, const Message& message) {
+  const auto* relay = std::get_if<Relay>(&message);
+  const Handle source = relay == nullptr || relay->source == kNoHandle ? from : relay->source;
   std::vector<bool>& heard = heard_[simulator_.handle(to)];
-  if (index(from) >= heard.size()) heard.resize(index(from) + 1);
-  heard[index(from)] = true;
+  if (index(source) >= heard.size()) heard.resize(index(source) + 1);
+  heard[index(source)] = true;
+  told_of_copies(to, source, message);
+}
+
+void Watcher::told_of_copies(NodeIndex to, Handle from, const Message& message) {
+  const auto* relay = std::get_if<Relay>(&message);
+  const bool straight = relay == nullptr || !relay->enclosed;
+  const auto* ack = std::get_if<HopAck>(straight ? &message : &relay->enclosed->message);
+  // A node may refuse what comes over a relay: that may begin a copy, but it need not end one.
+  if (ack == nullptr || (!straight && !ack->held)) return;
+  copies_ended_ =
+      copies_.arrived(simulator_.handle(to), simulator_.node_of(from), *ack) || copies_ended_;
 }
 
 void Watcher::resumed(NodeIndex node) { resumed_[simulator_.handle(node)] = simulator_.now(); }
@@ -359,6 +384,7 @@ bool Watcher::sound_network() const {
 void Watcher::gone(Handle node) {
   questions_.erase(questions_.lower_bound({node, 0}),
                    questions_.upper_bound({node, ~OperationId{0}}));
+  copies_.forget(node);
 }
 
 }  // namespace pastry::sim::fuzz

@@ -18,6 +18,7 @@
 //  hop-progress      a hop lengthens the prefix or shrinks the distance; hop limit
 //  caps              every list of a node and in a message is within its bound
 //  back-off          a joiner does not ask again and again without a pause
+//  copies-end        who is told that a message is done keeps no copy of it
 //  own-stall         who was stopped does not take the others for dead (if nothing else is wrong)
 //  accounting        each message was received, dropped for a cause, or is on its way
 //  outcome-once      each question is answered once
@@ -33,6 +34,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "pastry/sim/fuzz/copy_ledger.h"
 #include "pastry/sim/simulator.h"
 
 namespace pastry::sim::fuzz {
@@ -82,13 +84,15 @@ class Watcher {
  private:
   void sent(NodeIndex from, Handle to, const Message& message);
   void moved(NodeIndex node);
-  void arrived(NodeIndex to, Handle from);
+  void arrived(NodeIndex to, Handle from, const Message& message);
+  void told_of_copies(NodeIndex to, Handle from, const Message& message);
   void happened(NodeIndex node, const NodeEvent& event);
 
   void check_time();
   void check_accounting();
   void check_table(NodeIndex node);
   void check_load(NodeIndex node);
+  void check_copies(NodeIndex node);
   void check_back_off(NodeIndex from, const JoinRequest& request);
   void check_coverage(NodeIndex node);
   void check_own_stall(NodeIndex node, Handle peer);
@@ -130,6 +134,8 @@ class Watcher {
   std::map<Handle, Asking> asking_;            // by joiner
   std::map<Handle, std::vector<bool>> heard_;  // by incarnation: from whom, by handle
   std::map<Handle, Time> resumed_;
+  CopyLedger copies_;
+  bool copies_ended_ = false;  // with the message that is being received
 };
 
 }  // namespace pastry::sim::fuzz
