@@ -68,7 +68,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     node.insert_leaf(step, from);
     // An exchange with a leaf, in both directions: the next periodic one has nothing to mend.
     if (probe.token != 0 && probe.active && node.tables.leaf_set.contains(from)) {
-      node.upkeep.leaf_sets_exchanged();
+      node.upkeep.leaf_sets_exchanged(node, from);
     }
   } else if (probe.active && dead(node, step.now, from)) {
     if (node.tables.leaf_set.would_admit(node.id(from))) exchange(node, step, from);

@@ -73,8 +73,7 @@ void Upkeep::advance(NodeState& node, Step& step) {
   release_settled();
   if (leaf_exchange_at_ <= step.now) {
     leaf_exchange_at_ = again(config.leaf_exchange_period);
-    const bool exchanged = leaf_sets_exchanged_;
-    leaf_sets_exchanged_ = false;
+    const bool exchanged = exchanged_in_turn();
     // After many deaths at once, or a mistaken one, rings may have to be brought together.
     const bool doubtful = cut_off(node) || node.tables.leaf_set.knows_whole_ring() ||
                           node.liveness.mistaken(step.now - node.config->flip_memory);
@@ -85,7 +84,10 @@ void Upkeep::advance(NodeState& node, Step& step) {
     node.tables.routing_table.shrink();  // it has grown by then, as far as it will soon
   } else if (leaf_repair_at_ <= step.now) {
     leaf_repair_at_ = kNever;
-    if (!node.tables.leaf_set.complete()) exchange_leaf_sets(node, step);
+    if (!node.tables.leaf_set.complete()) {
+      exchange_right_ = !exchange_right_;
+      exchange_leaf_sets(node, step);
+    }
   }
   if (gossip_at_ <= step.now) {
     if (gossip_period(config) < config.table_upkeep_period) ++gossip_round_;
@@ -103,10 +105,22 @@ void Upkeep::advance(NodeState& node, Step& step) {
   }
 }
 
+void Upkeep::leaf_sets_exchanged(const NodeState& node, Handle leaf) {
+  const LeafSet& leaves = node.tables.leaf_set;
+  exchanged_left_ = exchanged_left_ || holds(leaves.left(), leaf);
+  exchanged_right_ = exchanged_right_ || holds(leaves.right(), leaf);
+}
+
+// The sides have their turns: what is missing on one, or dead there, is seldom known on the other.
+bool Upkeep::exchanged_in_turn() {
+  exchange_right_ = !exchange_right_;
+  const bool exchanged = exchange_right_ ? exchanged_right_ : exchanged_left_;
+  (exchange_right_ ? exchanged_right_ : exchanged_left_) = false;
+  return exchanged;
+}
+
 void Upkeep::exchange_leaf_sets(NodeState& node, Step& step) {
   const LeafSet& leaves = node.tables.leaf_set;
-  // In turn: what is missing on one side is seldom known on the other.
-  exchange_right_ = !exchange_right_;
   const auto& side = exchange_right_ && !leaves.right().empty() ? leaves.right() : leaves.left();
   if (side.empty()) return;
   node.liveness.exchange(node, step, side[node.random.below(side.size())]);

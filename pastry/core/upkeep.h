@@ -49,8 +49,9 @@ class Upkeep {
   // The entry of this row died: ask another of the row, or of the next one, for theirs.
   void repair(NodeState& node, Step& step, int row);
 
-  // Somebody asked or answered with its leaf set, and has this node's: nobody need be asked soon.
-  void leaf_sets_exchanged() { leaf_sets_exchanged_ = true; }
+  // That leaf asked or answered with its leaf set, and has this node's: nobody on its side need be
+  // asked soon.
+  void leaf_sets_exchanged(const NodeState& node, Handle leaf);
   // The leaf set lacks nodes: it is looked after at `at`.
   void hurry(Time at) { leaf_repair_at_ = std::min(leaf_repair_at_, at); }
   // A node that was in a table was found dead.
@@ -84,6 +85,7 @@ class Upkeep {
  private:
   Duration gossip_period(const Config& config) const;
   void exchange_leaf_sets(NodeState& node, Step& step);
+  bool exchanged_in_turn();
   void release_settled();
 
   // rows.cc
@@ -118,9 +120,11 @@ class Upkeep {
   std::uint16_t probe_cursor_ = 0;
   std::uint8_t gossip_round_ = 0;
   std::uint16_t reunion_round_ = 0;
-  bool exchange_right_ : 1 = false;
-  bool ask_in_rows_ : 1 = false;          // the last round of gossip went to members of each row
-  bool leaf_sets_exchanged_ : 1 = false;  // since the last period began
+  bool exchange_right_ : 1 = false;  // was the last turn
+  bool ask_in_rows_ : 1 = false;  // the last round of gossip went to members of each row
+  // With somebody on that side since it had its turn.
+  bool exchanged_left_ : 1 = false;
+  bool exchanged_right_ : 1 = false;
 };
 
 }  // namespace pastry
