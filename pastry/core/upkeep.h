@@ -121,7 +121,7 @@ class Upkeep {
   std::uint8_t gossip_round_ = 0;
   std::uint16_t reunion_round_ = 0;
   bool exchange_right_ : 1 = false;  // was the last turn
-  bool ask_in_rows_ : 1 = false;  // the last round of gossip went to members of each row
+  bool ask_in_rows_ : 1 = false;     // the last round of gossip went to members of each row
   // With somebody on that side since it had its turn.
   bool exchanged_left_ : 1 = false;
   bool exchanged_right_ : 1 = false;
