@@ -88,8 +88,12 @@ void Membership::rewind_if_wanted(Context context, Topic& topic) {
   }
   // Subscribers have all up to the head; the new parent may also have messages below it that came
   // from another root, and those are not for them any more: a hole above the head stands for them.
+  // The root may be one that stands below them. It learns from here alone where they stand, and
+  // goes on above; what it gave out before then is lost to them, and such a hole shows that, too.
   for (auto& [id, local] : topic.locals) {
-    if (local.attached) local.from = std::max(local.from, topic.head);
+    if (!local.attached) continue;
+    local.from = std::max(local.from, topic.head);
+    topic.note_highest(local.from);
   }
   ++topic.rewinds;
   topic.start = topic.head = position;

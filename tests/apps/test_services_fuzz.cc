@@ -55,12 +55,12 @@ TEST_CASE("seeds that found defects of the services pass") {
   // met; 195, 1539: a request to the own earlier incarnation; 4655: what a root in between had
   // acknowledged was lost without a gap; 4787: a holder that came back served what was removed
   // meanwhile; 6579: an elder that could not be asked counted as one that has
-  // nothing; 6457: two roots numbered the same messages; 8481: a leaf died that its
-  // neighbours had taken for dead before; 9004: a rewind gave a subscriber what was below its
-  // position; 27960: who had been no holder for a while served what was removed
-  // meanwhile.
+  // nothing; 6997: a root stayed below subscribers of a node that had rewound; 6457: two roots
+  // numbered the same messages; 8481: a leaf died that its neighbours had taken for dead before;
+  // 9004: a rewind gave a subscriber what was below its position; 27960: who had been no holder for
+  // a while served what was removed meanwhile.
   for (const std::uint64_t seed :
-       {157, 195, 316, 1539, 4655, 4787, 6457, 6579, 7551, 8481, 9004, 27960}) {
+       {157, 195, 316, 1539, 4655, 4787, 6457, 6579, 6997, 7551, 8481, 9004, 27960}) {
     CAPTURE(seed);
     const RunResult result = run_seed(seed);
     if (result.violation) FAIL_CHECK(result.violation->rule << ": " << result.violation->what);

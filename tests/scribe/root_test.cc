@@ -310,3 +310,59 @@ TEST_CASE("a rewind for a child gives a subscriber nothing from below its positi
   }
   CHECK(readers[far]->gaps == 1);
 }
+
+TEST_CASE("a root learns where the subscribers of a child stand that has rewound") {
+  for (const int before : {0, 3}) {
+    CAPTURE(before);
+    World world({.seed = 45, .nodes = 24});
+    // Only slowly does a child notice that its parent is gone.
+    world.settings.heartbeat_period = seconds(10);
+    const NodeIndex first = world.root_of("t");
+    const Key key = world.scribe(first).group("t");
+    NodeIndex far = first;
+    for (const NodeIndex node : world.nodes) {
+      const pastry::NodeId& id = world.simulator().id(node);
+      if (pastry::closer(key, world.simulator().id(far), id)) far = node;
+    }
+    world.registry.records[key].position.epoch = 50;
+    Reader& reader = world.subscribe(far, "t");
+    world.simulator().run_for(seconds(5));
+    CHECK(reader.attached_count == 1);
+    std::vector<NodeIndex> others = world.nodes;
+    std::erase_if(others, [&](NodeIndex node) { return node == first || node == far; });
+    Publishing early{world, others[0], "t", {}};
+    early.run(before, milliseconds(10));
+    world.simulator().run_for(seconds(3));
+    CHECK(reader.texts == early.texts);
+
+    // The next root, of which the subscriber's node does not know yet, begins below.
+    world.simulator().crash(first);
+    world.registry.records[key].position.epoch = 10;
+    world.simulator().run_for(seconds(10));
+    Publishing publishing{world, others[1], "t", {}};
+    publishing.run(2, milliseconds(10));
+    world.simulator().run_for(seconds(3));
+    CHECK(world.registry.records[key].position.epoch == 11);
+    CHECK(reader.texts == early.texts);
+    // For a child that lacks more that node looks for the root and asks for what it lacks.
+    const NodeIndex stranger = others[2] == world.root_of("t") ? others[3] : others[2];
+    pastry::ForwardedMessage message;
+    message.key = key;
+    message.source = message.previous = world.simulator().handle(stranger);
+    message.next_hop = world.simulator().handle(world.root_of("t"));
+    message.payload = Payload(encode_control(Join{key, "t", 1, true, Position{5, 3}}));
+    world.run(far, [&](Context context) { world.scribe(far).forward(context, message); });
+    world.simulator().run_for(seconds(25));
+    world.check_tree("t");
+
+    publishing.texts.clear();
+    publishing.run(5, milliseconds(10));
+    world.simulator().run_for(seconds(5));
+    REQUIRE(reader.texts.size() == early.texts.size() + 5);
+    CHECK(std::equal(publishing.texts.begin(), publishing.texts.end(), reader.texts.end() - 5));
+    CHECK(reader.duplicates == 0);
+    CHECK(reader.disorder == 0);
+    // For the two that the root had given out without it.
+    CHECK(reader.gaps == 1);
+  }
+}
