@@ -67,6 +67,8 @@ class LookupLog final : public Application {
   void judge();
   // Lookups from now on are of this kind, of k = `replicas`; none may be under way.
   void use(LookupKind kind, int replicas);
+  // Of lookups that are not judged yet; at most a minute.
+  void set_patience(Duration patience) { options_.patience = patience; }
   // Whether every lookup sent so far is delivered or judged.
   bool settled() const { return open_ == 0; }
 

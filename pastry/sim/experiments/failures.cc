@@ -13,9 +13,11 @@ namespace {
 
 constexpr std::size_t kProgressSteps = 50;
 // The lookups of a phase are spread over this time, which is shorter than a failed node needs to be
-// declared dead; then their last hops are waited for.
+// declared dead; then their last hops are waited for: without repair not for so long that the nodes
+// find out, otherwise until a dead entry that is left on the way was noticed.
 constexpr Duration kPhase = seconds(4);
-constexpr Duration kSettle = seconds(2);
+constexpr Duration kSettleUnrepaired = seconds(2);
+constexpr Duration kSettle = seconds(20);
 
 // Whether messages of this kind tell a node other peers than those it has.
 bool repairs(std::size_t kind) {
@@ -43,7 +45,7 @@ class FailuresRun {
     const auto grown = grow_experiment(simulator_, experiment_.nodes, experiment_.progress);
     if (!grown) return tl::unexpected(grown.error());
     simulator_.run_for(experiment_.rest);
-    report_.before = measure("lookups before");
+    report_.before = measure("lookups before", kSettle);
     report_.lookup_findings.add(log_.findings());
     const Traffic before(simulator_.counters());
     const Time begin = simulator_.now();
@@ -53,14 +55,14 @@ class FailuresRun {
     const Time death = simulator_.now();
     kill();
     hold_repair();
-    report_.without_repair = measure("lookups without repair");
+    report_.without_repair = measure("lookups without repair", kSettleUnrepaired);
     // Losses are what this phase is there to show.
     if (report_.without_repair.counts.incorrect() > 0) {
       report_.lookup_findings.add(log_.findings());
     }
     simulator_.set_filter(nullptr);
     repair(baseline, at_death, death);
-    report_.repaired = measure("lookups after repair");
+    report_.repaired = measure("lookups after repair", kSettle);
     report_.lookup_findings.add(log_.findings());
     summarise();
     return std::move(report_);
@@ -70,7 +72,6 @@ class FailuresRun {
   static LookupLog::Options log_options(const FailuresExperiment& experiment) {
     LookupLog::Options options;
     options.first_of = experiment.replicas;
-    options.patience = kSettle;
     return options;
   }
 
@@ -78,8 +79,9 @@ class FailuresRun {
     if (experiment_.progress) experiment_.progress(phase, done, total);
   }
 
-  FailurePhase measure(std::string_view name) {
+  FailurePhase measure(std::string_view name, Duration settle) {
     log_.restart_counts();
+    log_.set_patience(settle);
     const Duration gap = kPhase / static_cast<std::int64_t>(experiment_.lookups);
     const std::size_t step = std::max<std::size_t>(1, experiment_.lookups / kProgressSteps);
     for (std::size_t i = 0; i < experiment_.lookups; ++i) {
@@ -88,7 +90,7 @@ class FailuresRun {
       log_.judge();
       if (i % step == 0) progress(name, i, experiment_.lookups);
     }
-    simulator_.run_for(kSettle);
+    simulator_.run_for(settle);
     log_.judge();
     FailurePhase phase;
     phase.hops_first_replica = log_.hops_to_first_mean();
