@@ -59,9 +59,9 @@ void Leases::leaf_lost(NodeState& node, Step& step, Handle peer, const LeafPlace
   int count = 0;
   bool whole = true;
   for (const Lost& other : lost) {
-    if (other.side != last.side) continue;
-    ++count;
+    // In a large ring with gaps the sides may overlap for a moment: then it only looks whole.
     whole = whole && other.whole;
+    count += other.side == last.side ? 1 : 0;
   }
   if (whole || count < node.tables.leaf_set.capacity() / 2) return;
   add_blind_guard(node, last);

@@ -92,7 +92,8 @@ class Leases {
   bool guarded(const NodeState& node, const Key& key, Time now) const;
   // Until when a guard stands on that side of the node; Time::min() if there is none. Not counted:
   // one that only waits for the next neighbour to agree, if the peer itself is (as a newer
-  // incarnation) among those for whom that neighbour is asked.
+  // incarnation) among those for whom that neighbour is asked; and a blind one beyond the
+  // neighbour.
   Time guarded_until(const NodeState& node, bool right, std::span<const Handle> joiners) const;
 
   Time deadline(const NodeState& node) const;

@@ -66,8 +66,8 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
                        (holds(probe.leaf_set, node.self) && !dead(node, step.now, from));
   if (reached) {
     node.insert_leaf(step, from);
-    // An exchange with a leaf, in both directions: the next periodic one has nothing to mend.
-    if (probe.token != 0 && probe.active && node.tables.leaf_set.contains(from)) {
+    // An exchange with a leaf, in both directions: the next one with its side has nothing to mend.
+    if (exchanged && node.tables.leaf_set.contains(from)) {
       node.upkeep.leaf_sets_exchanged(node, from);
     }
   } else if (probe.active && dead(node, step.now, from)) {

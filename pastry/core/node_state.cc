@@ -97,9 +97,16 @@ void NodeState::insert_leaf(Step& step, Handle peer) {
   if (gap) gap->pump(*this, step);
 }
 
+// In a small ring a leaf may stand on both sides: where it is nearer.
+Leases::LeafPlace NodeState::leaf_place(Handle peer) const {
+  const LeafSet& leaves = tables.leaf_set;
+  const bool nearer_right = id(peer) - self_id() < self_id() - id(peer);
+  const bool right = holds(leaves.right(), peer) && (nearer_right || !holds(leaves.left(), peer));
+  return {right, leaves.knows_whole_ring()};
+}
+
 void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
-  const Leases::LeafPlace place{holds(tables.leaf_set.right(), peer),
-                                tables.leaf_set.knows_whole_ring()};
+  const Leases::LeafPlace place = leaf_place(peer);
   const bool leaf = tables.leaf_set.remove(peer);
   if (leaf && tables.leaf_set.knows_whole_ring()) {
     // Members of one side have room on the other one now.

@@ -82,6 +82,7 @@ struct NodeState {
   // Insertion into and removal from the tables, with everything that follows from it.
   void insert_leaf(Step& step, Handle peer);
   void remove_peer(Step& step, Handle peer, Departure how);
+  Leases::LeafPlace leaf_place(Handle peer) const;
   // The peer answered after `round_trip`: it may stand in the tables, as far away as that or as the
   // metric says.
   void measured(Handle peer, Duration round_trip);

@@ -50,7 +50,7 @@ class Upkeep {
   void repair(NodeState& node, Step& step, int row);
 
   // That leaf asked or answered with its leaf set, and has this node's: nobody on its side need be
-  // asked soon.
+  // asked at the side's next turn.
   void leaf_sets_exchanged(const NodeState& node, Handle leaf);
   // The leaf set lacks nodes: it is looked after at `at`.
   void hurry(Time at) { leaf_repair_at_ = std::min(leaf_repair_at_, at); }

@@ -14,10 +14,22 @@ namespace {
 constexpr std::size_t kQuestionsMax = 1024;
 constexpr std::size_t kQuestionsOfPeersMax = kQuestionsMax / 2;
 constexpr std::size_t kWaitingMax = 64;
-// Elders asked about a name, one after the other, while none knows.
+// Elders asked about a name, one after the other, while none knows; those that are gone not
+// counted.
 constexpr std::size_t kCandidatesMax = 4;
+// How long a node may take to start again.
+constexpr Duration kSilentMax = seconds(5);
 
 bool present(Answer answer) { return answer == Answer::ok || answer == Answer::removed; }
+
+// The leaf with the id of `peer`, which may have started again since it was noted.
+Handle leaf_like(Context context, Handle peer) {
+  const auto most = static_cast<std::size_t>(context.config().leaf_set);
+  for (const Handle leaf : context.neighbor_set(most)) {
+    if (context.id(leaf) == context.id(peer)) return leaf;
+  }
+  return kNoHandle;
+}
 
 }  // namespace
 
@@ -75,19 +87,18 @@ void FormerRoots::wait(Context context, const StoreName& name, Waiting waiting) 
 
 FormerRoots::Question& FormerRoots::begin(Context context, const StoreName& name) {
   Question question;
-  question.candidates = (*elders_)->peers;
+  for (const Elders::Elder& elder : (*elders_)->members) question.candidates.push_back(elder.peer);
   const Key key = name.key();
   std::sort(question.candidates.begin(), question.candidates.end(),
             [&](Handle a, Handle b) { return closer(key, context.id(a), context.id(b)); });
-  question.candidates.resize(std::min(question.candidates.size(), kCandidatesMax));
   return questions_.emplace(name, std::move(question)).first->second;
 }
 
 void FormerRoots::ask_next(Context context, const StoreName& name) {
   Question& question = questions_.at(name);
-  if (question.next == question.candidates.size()) {
-    const bool open = question.unsure || question.unheard;
-    return end(context, name, open ? Answer::failed : Answer::missing);
+  const bool enough = question.next - question.gone == kCandidatesMax;
+  if (enough || question.next == question.candidates.size()) {
+    return end(context, name, question.unsure ? Answer::failed : Answer::missing);
   }
   question.repeated = false;
   ask(context, name, question.candidates[question.next++]);
@@ -102,24 +113,50 @@ void FormerRoots::ask(Context context, const StoreName& name, Handle peer) {
                   });
 }
 
-// Who died outside of the leaf set is never declared dead, and keys must not be unreadable for as
-// long as this node is new. Whoever lives answers in half the time, if only that it does not know.
-// A leaf is probed by others as well: it is gone when it is no leaf any more. Where there is no
-// room for a request nothing is known of the peer.
+// Whoever lives answers in half the time, if only that it does not know. Where there is no room for
+// a request nothing is known of the peer.
 void FormerRoots::silent(Context context, const StoreName& name, Handle peer, ErrorCode why) {
   Question& question = questions_.at(name);
   if (why == ErrorCode::timed_out && !std::exchange(question.repeated, true)) {
     return ask(context, name, peer);
   }
-  const auto leaves = static_cast<std::size_t>(context.config().leaf_set);
-  const bool gone = why != ErrorCode::full && !contains(context.neighbor_set(leaves), peer);
-  if (!gone) return unsure(context, name);
-  if (*elders_) std::erase((*elders_)->peers, peer);
+  const Handle again = leaf_like(context, peer);
+  if (again != kNoHandle && again != peer) {
+    if (Elders::Elder* known = elder(peer)) known->peer = again;
+    question.candidates[question.next - 1] = again;
+    question.repeated = false;
+    return ask(context, name, again);
+  }
+  if (why == ErrorCode::full || again == peer || !gone(context, peer)) {
+    return unsure(context, name);
+  }
+  ++question.gone;
   ask_next(context, name);
+}
+
+// A leaf is probed by others as well: it is gone when it is no leaf any more. Who died elsewhere is
+// never declared dead, and keys must not be unreadable for as long as this node is new.
+bool FormerRoots::gone(Context context, Handle peer) {
+  Elders::Elder* known = elder(peer);
+  if (known == nullptr) return *elders_ != nullptr;  // found out meanwhile
+  known->silent_since = std::min(known->silent_since, context.now());
+  if (context.now() - known->silent_since < kSilentMax) return false;
+  std::erase_if((*elders_)->members,
+                [peer](const Elders::Elder& other) { return other.peer == peer; });
+  return true;
+}
+
+Elders::Elder* FormerRoots::elder(Handle peer) {
+  if (!*elders_) return nullptr;
+  for (Elders::Elder& known : (*elders_)->members) {
+    if (known.peer == peer) return &known;
+  }
+  return nullptr;
 }
 
 void FormerRoots::answered(Context context, const StoreName& name, Handle peer,
                            const Statted& stat) {
+  if (Elders::Elder* known = elder(peer)) known->silent_since = kNever;
   if (present(stat.status)) return fetch(context, name, peer, stat.entry.size);
   if (stat.status == Answer::busy) return end(context, name, Answer::busy);
   Question& question = questions_.at(name);
@@ -128,8 +165,7 @@ void FormerRoots::answered(Context context, const StoreName& name, Handle peer,
     return question.unsure ? ask_next(context, name) : end(context, name, Answer::missing);
   }
   const bool finds_out = closer(name.key(), context.self_id(), context.id(peer));
-  if (finds_out) return unsure(context, name);
-  question.unheard = true;
+  if (finds_out || stat.status != Answer::failed) return unsure(context, name);
   ask_next(context, name);
 }
 

@@ -7,9 +7,10 @@
 // That one may be new, too, and asks in its turn. Each is asked only by one that is closer to the
 // key, so that nobody waits for itself, and the questions end at a node that is not new.
 //
-// An elder that is not heard when it is asked twice, and is no leaf (any more), is gone. One that
-// is a leaf, or answers that it does not know (yet), leaves the question open: whoever asked hears
-// `failed` unless another has the entry, and asks again. What is found on the way is kept.
+// An elder that answers that it does not know (yet) leaves the question open: whoever asked hears
+// `failed` unless another has the entry, and asks again. So does one that is silent: it may be
+// starting again, with all that it had. It is gone if it is no leaf and stays silent for as long as
+// that takes. What is found on the way is kept.
 #pragma once
 
 #include <functional>
@@ -25,8 +26,12 @@ namespace pastry::replica {
 
 // The neighbours that were active when this node became it, and who admitted it.
 struct Elders {
+  struct Elder {
+    Handle peer = kNoHandle;
+    Time silent_since = kNever;
+  };
   Time until{};  // this node is new
-  std::vector<Handle> peers;
+  std::vector<Elder> members;
 };
 
 class FormerRoots {
@@ -62,9 +67,9 @@ class FormerRoots {
     std::vector<Waiting> waiting;
     std::vector<Handle> candidates;  // most likely first
     std::size_t next = 0;            // candidate to ask
+    std::size_t gone = 0;            // of those asked
     bool repeated = false;           // the one before was asked twice
     bool unsure = false;             // one could not find out
-    bool unheard = false;            // one that does not find out did not know
     std::uint64_t timer = 0;         // for those who asked this node as the former root
   };
 
@@ -75,6 +80,8 @@ class FormerRoots {
   void ask_next(Context context, const StoreName& name);
   void ask(Context context, const StoreName& name, Handle peer);
   void silent(Context context, const StoreName& name, Handle peer, ErrorCode why);
+  bool gone(Context context, Handle peer);
+  Elders::Elder* elder(Handle peer);
   void answered(Context context, const StoreName& name, Handle peer, const Statted& stat);
   void unsure(Context context, const StoreName& name);
   void fetch(Context context, const StoreName& name, Handle peer, std::uint64_t size);

@@ -65,7 +65,7 @@ struct Located {
   # and does not know yet whether what it has is the newest, those introduced may.
   status @1 :UInt8;
   entry @2 :Entry;       # if ok or removed
-  sure @3 :Bool;         # the answering node knows the whole set from its own leaf set
+  sure @3 :Bool;         # the answering node is the root, and knows the whole set from its leaf set
 }
 
 # Keep this entry; the body is its value.

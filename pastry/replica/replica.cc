@@ -313,11 +313,13 @@ void Replica::remember_elders(Context context) {
   if (admitted_by.empty()) return;
   auto elders = std::make_unique<Elders>();
   elders->until = context.now() + kNewFor;
-  elders->peers = context.neighbor_set(static_cast<std::size_t>(context.config().leaf_set));
-  std::erase_if(elders->peers, [&](Handle peer) { return !context.is_active(peer); });
+  const auto most = static_cast<std::size_t>(context.config().leaf_set);
+  std::vector<Handle> peers = context.neighbor_set(most);
+  std::erase_if(peers, [&](Handle peer) { return !context.is_active(peer); });
   for (const Handle peer : admitted_by) {
-    if (!contains(elders->peers, peer)) elders->peers.push_back(peer);
+    if (!contains(peers, peer)) peers.push_back(peer);
   }
+  for (const Handle peer : peers) elders->members.push_back({peer});
   if (!made_) made_ = std::make_unique<Made>();
   made_->elders = std::move(elders);
   context.set_timer(kNewFor, kNoLongerNew);
@@ -371,7 +373,7 @@ void Replica::timer(Context context, std::uint64_t cookie) {
 
 void Replica::mark_handles(Directory& directory) const {
   if (made_ && made_->elders) {
-    for (const Handle peer : made_->elders->peers) directory.mark(peer);
+    for (const Elders::Elder& elder : made_->elders->members) directory.mark(elder.peer);
   }
   if (!existing()) return;
   existing()->former_roots.mark_handles(directory);
