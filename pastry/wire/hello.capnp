@@ -33,6 +33,9 @@ struct Hello {
   digitBits @10 :UInt8;
   # l and b of the sender's overlay, which all its nodes share: coverage and routing rows rest on them.
   # l is even, 2 ... 128; b is 1 ... 8. The receiver refuses others than its own (otherParameters).
+  leaseMs @11 :UInt32;
+  # How long a lease lasts, in milliseconds, 1 ... 86400000: who grants one and who holds it each count
+  # by their own, so that this one has to be the same, too.
 
   struct Node {
     idHigh @0 :UInt64;
@@ -78,6 +81,6 @@ struct HelloReply {
     full @5;
     stopping @6;
     otherParameters @7;
-    # leafSet or digitBits differ; `detail` names both values.
+    # leafSet, digitBits or leaseMs differ; `detail` names both values.
   }
 }

@@ -36,10 +36,11 @@ struct VersionRange {
   friend bool operator==(const VersionRange&, const VersionRange&) = default;
 };
 
-// What all nodes of an overlay have in common (Config::leaf_set, Config::digit_bits).
+// What all nodes of an overlay have in common (Config::leaf_set, digit_bits, lease).
 struct RingParameters {
-  std::uint16_t leaf_set = 32;  // l: even, 2…128
-  std::uint8_t digit_bits = 4;  // b: 1…8
+  std::uint16_t leaf_set = 32;      // l: even, 2…128
+  std::uint8_t digit_bits = 4;      // b: 1…8
+  std::uint32_t lease_ms = 15'000;  // 1…86,400,000
   friend bool operator==(const RingParameters&, const RingParameters&) = default;
 };
 
@@ -76,7 +77,7 @@ enum class HelloRefusal : std::uint8_t {
   unverified = 4,    // signature, certificate or proof do not hold
   full = 5,          // no room for another process; try later
   stopping = 6,
-  other_parameters = 7,  // of another leaf set or digit size
+  other_parameters = 7,  // of another leaf set, digit size or lease
 };
 std::string_view name(HelloRefusal reason);
 

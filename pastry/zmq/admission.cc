@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "pastry/core/duration_text.h"
 #include "pastry/zmq/endpoint.h"
 #include "pastry/zmq/greeter.h"
 
@@ -9,8 +10,8 @@ namespace pastry::host {
 namespace {
 
 std::string text(const wire::RingParameters& ring) {
-  return "leaf set " + std::to_string(ring.leaf_set) + " and " + std::to_string(ring.digit_bits) +
-         " bits per digit";
+  return "leaf set " + std::to_string(ring.leaf_set) + ", " + std::to_string(ring.digit_bits) +
+         " bits per digit and leases of " + duration_text(std::chrono::milliseconds(ring.lease_ms));
 }
 
 }  // namespace
@@ -23,7 +24,7 @@ bool OncePerKey::first(const std::string& key) {
 void Admission::set_self(HostInfo host, std::vector<wire::HelloNode> nodes) {
   hello_.overlay = options_.overlay;
   hello_.ring = {static_cast<std::uint16_t>(options_.leaf_set),
-                 static_cast<std::uint8_t>(options_.digit_bits)};
+                 static_cast<std::uint8_t>(options_.digit_bits), options_.lease_ms};
   hello_.host = std::move(host);
   hello_.nodes = std::move(nodes);
 }

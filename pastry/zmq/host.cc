@@ -32,6 +32,8 @@ Result<void> Host::Impl::open() {
     return fail(ErrorCode::too_large, "a process hosts at most 1024 nodes");
   options_.transport.leaf_set = options_.config.leaf_set;
   options_.transport.digit_bits = options_.config.digit_bits;
+  options_.transport.lease_ms = static_cast<std::uint32_t>(
+      std::chrono::ceil<std::chrono::milliseconds>(options_.config.lease).count());
   auto transport = Transport::open(options_.transport, directory_, verifier_, *this);
   if (!transport) return tl::unexpected<Error>(transport.error());
   transport_ = std::move(*transport);

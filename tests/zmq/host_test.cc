@@ -166,6 +166,9 @@ TEST_CASE("nodes of another overlay are refused and the joiner says why") {
   const JoinFailed digits = refusal([](Options& o) { o.config.digit_bits = 2; });
   CHECK(digits.code == ErrorCode::invalid);
   CHECK(digits.reason.find("2 bits per digit") != std::string::npos);
+  const JoinFailed lease = refusal([](Options& o) { o.config.lease = milliseconds(1500); });
+  CHECK(lease.code == ErrorCode::invalid);
+  CHECK(lease.reason.find("leases of 1.5s") != std::string::npos);
 }
 
 TEST_CASE("a joiner that reaches nobody says so and goes on trying") {

@@ -159,6 +159,7 @@ TEST_CASE("frames with a stolen token but no sense are dropped and counted") {
   wire::Hello hello;
   hello.overlay = "pastry";
   hello.ring.leaf_set = 8;
+  hello.ring.lease_ms = 3000;  // as Config::lan()
   hello.host.addresses = {"tcp://127.0.0.1:9"};
   hello.host.transport_key.bytes[3] = 9;
   hello.nodes.push_back({NodeId(1, 2), 1, {}});
