@@ -4,21 +4,23 @@
 #include <array>
 #include <utility>
 
+#include "apps/cli/parameters.h"
 #include "apps/cli/topology.h"
 #include "pastry/wire/limits.h"
 
 namespace pastry::cli {
 namespace {
 
-constexpr std::array<const char*, 10> kNames{
-    "profile",  "leaf-set",      "digit-bits", "neighbourhood", "overlay",
-    "topology", "topology-seed", "capacity",   "log-level",     "metric"};
+constexpr std::array<const char*, 11> kNames{
+    "profile",  "set",           "leaf-set", "digit-bits", "neighbourhood", "overlay",
+    "topology", "topology-seed", "capacity", "log-level",  "metric"};
 
 }  // namespace
 
 std::vector<OptionSpec> overlay_options(const std::string& profile) {
   return {
       {"profile", 0, "PROFILE", "periods and time-outs: lan, wan or test", profile},
+      parameter_option(),
       {"leaf-set", 'l', "L", "size of the leaf set, even", "32"},
       {"digit-bits", 'b', "B", "bits per digit", "4"},
       {"neighbourhood", 0, "M", "size of the neighbourhood set", "32"},
@@ -38,6 +40,7 @@ OverlayConfig read_config(const Options& options, Reader& reader) {
   OverlayConfig result;
   Config& config = result.config;
   config = kProfiles[profile]();
+  read_parameters(options, reader, config);
   config.leaf_set = static_cast<int>(reader.integer("leaf-set", 2, 128));
   config.digit_bits = static_cast<int>(reader.integer("digit-bits", 1, 8));
   config.neighbourhood = static_cast<int>(reader.integer("neighbourhood", 0, 128));
@@ -66,6 +69,7 @@ OverlayConfig read_config(const Options& options, Reader& reader) {
 std::vector<std::string> overlay_flags(const Options& options) {
   std::vector<std::string> flags;
   for (const char* name : kNames) {
+    if (options.text(name).empty()) continue;
     const std::string value = std::string(name) == "topology"
                                   ? absolute_topology(options.text(name))
                                   : options.text(name);

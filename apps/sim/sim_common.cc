@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "apps/cli/metric.h"
+#include "apps/cli/parameters.h"
 #include "apps/cli/topology.h"
 
 namespace pastry::cli {
@@ -20,6 +21,7 @@ std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::str
        "none, uniform:DELAY, plane:SIDE, sphere:HALF, transit-stub:LINK or matrix:FILE", "plane"},
       {"seed", 's', "S", "decides everything that is random", "1"},
       {"profile", 0, "NAME", "timers: wan, lan or test", "wan"},
+      parameter_option(),
       {"digit-bits", 'b', "B", "bits per digit, 1-8", "4"},
       {"leaf-set", 'l', "L", "size of the leaf set", std::move(leaf_set)},
       {"neighbourhood", 'm', "M", "size of the neighbourhood set", "32"},
@@ -84,7 +86,7 @@ double probability(Reader& reader, const Options& options, const std::string& na
 
 namespace {
 
-// Notes it if live nodes would look dead to each other: too long ways for the profile.
+// Notes it if live nodes would look dead to each other: too long ways for their timers.
 void check_round_trips(Reader& reader, const Options& options,
                        const sim::SimulatorOptions& simulator) {
   if (!simulator.topology) return;
@@ -105,8 +107,8 @@ void check_round_trips(Reader& reader, const Options& options,
   };
   reader.note({ErrorCode::invalid,
                "--topology " + options.text("topology") + " has round trips of " + ms(longest) +
-                   ", and --profile " + options.text("profile") + " waits no longer than " +
-                   ms(patience) + "; choose another profile or shorter delays"});
+                   ", and probe_timeout of --profile " + options.text("profile") + " is " +
+                   ms(patience) + "; choose a longer one or shorter delays"});
 }
 
 }  // namespace
@@ -115,6 +117,7 @@ sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) 
   sim::SimulatorOptions simulator;
   constexpr std::array<Config (*)(), 3> kProfiles = {Config::wan, Config::lan, Config::test};
   simulator.config = kProfiles[reader.choice("profile", {"wan", "lan", "test"})]();
+  read_parameters(options, reader, simulator.config);
   simulator.seed = static_cast<std::uint64_t>(reader.integer("seed", 0, INT64_MAX));
   simulator.config.digit_bits = static_cast<int>(reader.integer("digit-bits", 1, 8));
   simulator.config.leaf_set = static_cast<int>(reader.integer("leaf-set", 2, 128));
@@ -135,7 +138,8 @@ sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) 
                  "--metric subnet needs --topology transit-stub: no other gives addresses"});
   }
   if (const Result<void> valid = simulator.config.validate(); !valid) reader.note(valid.error());
-  if (options.text("profile") == "test") check_round_trips(reader, options, simulator);
+  if (options.text("profile") == "test" || options.given("set"))
+    check_round_trips(reader, options, simulator);
   return simulator;
 }
 

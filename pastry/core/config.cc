@@ -162,7 +162,7 @@ Config Config::test() {
 }
 
 Duration Config::lease_renewal() const {
-  const Duration latest = std::min(heartbeat_period, lease * 4 / 5);
+  const Duration latest = std::min(heartbeat_period, lease * 15 / 16);
   const Duration in_time = lease - probe_timeout * (probe_retries + 1) - probe_timeout * 2 / 3;
   return std::clamp(in_time, lease / 4, std::max(latest, lease / 4));
 }

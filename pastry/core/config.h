@@ -1,4 +1,5 @@
 // Every parameter of a node in one place: meaning, unit, range and source. Validated once.
+// Commands set them by name (parameters.h).
 #pragma once
 
 #include <cstddef>
@@ -57,9 +58,11 @@ struct Config {
   // --- Consistency [MSPastry §3.1, TR05-456] ---
 
   // What a node needs from both immediate neighbours to be active, on its own clock; the grantor
-  // adds a sixteenth. The keys of a crashed root wait up to so long. Better longer than
-  // probe_timeout * (probe_retries + 3), or each death of a neighbour suspends a node for a moment.
-  // Shorter ones cost messages (three for each lease_renewal()), longer ones let lookups wait.
+  // adds a sixteenth. Must be the same on every node of an overlay: each counts by its own, and a
+  // neighbour that counts shorter ones would act on the keys of a node that still does. The keys of
+  // a crashed root wait up to so long. Better longer than probe_timeout * (probe_retries + 3), or
+  // each death of a neighbour suspends a node for a moment. Shorter ones cost messages (three for
+  // each lease_renewal()), longer ones let lookups wait.
   Duration lease = seconds(15);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---

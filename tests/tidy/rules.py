@@ -171,3 +171,17 @@ def format_violations(root, files):
                          cwd=root, capture_output=True, text=True)
     names = re.findall(r"^(\S+?):\d+:\d+: error", run.stderr, re.MULTILINE)
     return sorted({f"{name}: not formatted (./run format)" for name in names})
+
+
+_FIELD = re.compile(r"^  (?:Duration|int|std::size_t) (\w+) = ", re.MULTILINE)
+_PARAMETER = re.compile(r'Parameter\{"(\w+)", &Config::(\w+)\}')
+WITH_OPTIONS_OF_THEIR_OWN = {"digit_bits", "leaf_set", "neighbourhood"}
+
+
+def parameter_violations(config, parameters):
+    """Fields of Config that cannot be set by name, and names that set another field."""
+    named = _PARAMETER.findall(parameters)
+    known = {name for name, _ in named} | WITH_OPTIONS_OF_THEIR_OWN
+    found = [f"config.h: {field} is missing in parameters.cc"
+             for field in _FIELD.findall(config) if field not in known]
+    return found + [f"parameters.cc: {name} sets {field}" for name, field in named if name != field]

@@ -77,6 +77,12 @@ def test_sources_are_formatted():
     report(rules.format_violations(ROOT, rules.source_files(ROOT, CODE)))
 
 
+def test_every_parameter_has_a_name():
+    core = ROOT / "pastry/core"
+    report(rules.parameter_violations((core / "config.h").read_text(),
+                                      (core / "parameters.cc").read_text()))
+
+
 # --- The rules: each finds what was planted ---
 
 
@@ -188,3 +194,10 @@ def test_finds_what_is_not_formatted(tmp_path):
     assert rules.format_violations(tmp_path, ["a.cc"])
     (tmp_path / "a.cc").write_text("int f() { return 1; }\n")
     assert rules.format_violations(tmp_path, ["a.cc"]) == []
+
+
+def test_finds_a_parameter_without_its_name():
+    config = "struct Config {\n  int digit_bits = 4;\n  Duration lease = seconds(15);\n"
+    assert rules.parameter_violations(config, 'Parameter{"lease", &Config::lease},') == []
+    assert len(rules.parameter_violations(config, 'Parameter{"lease", &Config::least},')) == 1
+    assert len(rules.parameter_violations(config, "")) == 1
