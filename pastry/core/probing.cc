@@ -176,7 +176,9 @@ Duration Liveness::answered(NodeState& node, Step& step, Handle from, std::uint3
   }
   if (sent_at == kNever) return kNotAnswered;
   if (active && via(from) == kNoHandle) node.measured(from, step.now - sent_at);
-  if (doubts_.lives(from, step.now)) came_back(node, step, from);
+  // Who has no place is no leaf yet: to ask it for its leaf set would be in vain, again and again.
+  const bool lives = doubts_.lives(from, step.now);
+  if (lives && active) came_back(node, step, from);
   if (settling) node.upkeep.settle(node, step);
   return step.now - sent_at;
 }

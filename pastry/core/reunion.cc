@@ -44,13 +44,14 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
     node.liveness.tried(peer, step.now);
     node.send(step, peer, node.liveness.leaf_probe(node, step.now, false, 0));
   }
-  const bool over_bootstrap = node.alone && bootstrap_ != kNoHandle;
-  const std::size_t ways = remembered.size() + (over_bootstrap ? 1 : 0);
-  if (ways == 0) return;
-  const std::size_t way = reunion_round_ % ways;
-  if (way < remembered.size()) return seek_over(node, step, remembered[way].peer);
-  note(*node.config, Mark::bootstrap_tried);
-  seek_over(node, step, bootstrap_);
+  if (node.alone && bootstrap_ != kNoHandle) {
+    // Each time: whom the operator named is there more likely than any one of the many that were
+    // there when this node was last.
+    note(*node.config, Mark::bootstrap_tried);
+    seek_over(node, step, bootstrap_);
+  }
+  if (remembered.empty()) return;
+  seek_over(node, step, remembered[reunion_round_ % remembered.size()].peer);
 }
 
 // Who came back may have got into one of several rings that were founded side by side: it asks

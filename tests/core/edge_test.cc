@@ -327,3 +327,36 @@ TEST_CASE("what a joiner was asked before it had a place is not held against it"
   alone.run(alone.config.probe_timeout);
   CHECK(asked() > before);
 }
+
+TEST_CASE("a peer without a place that answers after all is not asked for its leaf set again") {
+  Alone alone;
+  const Handle peer = alone.peer(3);
+  alone.receive(alone.peer(2), LeafProbe{false, true, 1, {peer}, {}, {}});
+  alone.run(alone.config.probe_time());  // it has no leaf set to answer with
+  const auto leaf_probes = [&] {
+    return std::count_if(alone.out.sends.begin(), alone.out.sends.end(), [&](const Send& send) {
+      return send.to == peer && std::holds_alternative<LeafProbe>(send.message);
+    });
+  };
+  const auto before = leaf_probes();
+  REQUIRE(before == alone.config.probe_retries + 1);
+  const auto pinged = [&] {
+    alone.out.sends.clear();
+    alone.receive(peer, Ping{7});
+    const auto ping =
+        std::find_if(alone.out.sends.begin(), alone.out.sends.end(), [&](const Send& send) {
+          return send.to == peer && std::holds_alternative<Ping>(send.message);
+        });
+    REQUIRE(ping != alone.out.sends.end());
+    return std::get<Ping>(ping->message).token;
+  };
+  alone.run(alone.config.probe_time());
+  SUBCASE("it is still joining") {
+    alone.receive(peer, Pong{pinged(), false, Proximity()});
+    CHECK(leaf_probes() == 0);
+  }
+  SUBCASE("it is a member by now") {
+    alone.receive(peer, Pong{pinged(), true, Proximity()});
+    CHECK(leaf_probes() == 1);
+  }
+}
