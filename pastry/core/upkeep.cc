@@ -115,7 +115,11 @@ void Upkeep::leaf_sets_exchanged(const NodeState& node, Handle leaf) {
 bool Upkeep::exchanged_in_turn() {
   exchange_right_ = !exchange_right_;
   const bool exchanged = exchange_right_ ? exchanged_right_ : exchanged_left_;
-  (exchange_right_ ? exchanged_right_ : exchanged_left_) = false;
+  if (exchange_right_) {
+    exchanged_right_ = false;
+  } else {
+    exchanged_left_ = false;
+  }
   return exchanged;
 }
 
