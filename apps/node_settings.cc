@@ -61,6 +61,11 @@ OverlayConfig read_config(const Options& options, Reader& reader) {
     reader.note({ErrorCode::invalid, "--topology: " + topology.error().message});
   } else if (name != "none") {
     result.topology = std::move(*topology);
+    const bool told = options.text("profile") == "test" || options.given("set");
+    const Result<void> near =
+        told ? check_round_trips(*result.topology, name, UINT64_MAX, config.probe_timeout)
+             : Result<void>();
+    if (!near) reader.note(near.error());
   }
   result.metric = read_metric(options, reader, result.topology.get());
   return result;

@@ -86,15 +86,22 @@ int run_command(const Command& command, std::span<const Command* const> commands
                 std::span<const std::string> words, const Environment& environment) {
   const bool json_on_error = asks_for_json(words, environment);
   const std::vector<OptionSpec> specs = with_common_options(command);
-  Options::Grammar grammar{command.name, specs, command.arguments_min, command.arguments_max,
-                           [&](std::string_view name) {
-                             return std::any_of(commands.begin(), commands.end(), [&](auto* other) {
-                               const auto all = with_common_options(*other);
-                               return std::any_of(all.begin(), all.end(), [&](const auto& spec) {
-                                 return spec.name == name;
-                               });
-                             });
-                           }};
+  const auto known_anywhere = [&](std::string_view name) {
+    return std::any_of(commands.begin(), commands.end(), [&](auto* other) {
+      const auto all = with_common_options(*other);
+      return std::any_of(all.begin(), all.end(),
+                         [&](const auto& spec) { return spec.name == name; });
+    });
+  };
+  const auto known_section = [&](std::string_view section) {
+    return std::any_of(commands.begin(), commands.end(), [&](auto* other) {
+      std::string name = other->name;
+      std::replace(name.begin(), name.end(), ' ', '-');
+      return name == section;
+    });
+  };
+  const Options::Grammar grammar{command.name,          specs,          command.arguments_min,
+                                 command.arguments_max, known_anywhere, known_section};
   Result<Options> options = Options::parse(grammar, words, environment);
   if (!options) return report(command.name, options.error(), json_on_error);
   if (options->flag("help")) {

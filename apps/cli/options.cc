@@ -148,17 +148,22 @@ Result<void> read_file(const Options::Grammar& grammar, const std::string& path,
   if (!file) return fail(ErrorCode::invalid, "cannot read config file '" + path + "'");
   std::string section = grammar.command + ".";
   std::replace(section.begin(), section.end(), ' ', '-');
-  Values found;
   try {
     const po::options_description none;
     const auto parsed = po::parse_config_file(file, none, true);
     for (const bool of_section : {true, false}) {
+      Values found;
       for (const auto& option : parsed.options) {
         std::string name = option.string_key;
         const std::size_t dot = name.find('.');
         if ((dot != std::string::npos) != of_section) continue;
         if (of_section) {
           const bool mine = name.starts_with(section);
+          if (!mine && !grammar.known_section(name.substr(0, dot))) {
+            return fail(ErrorCode::invalid, "config file '" + path +
+                                                "': no command has a section [" +
+                                                name.substr(0, dot) + "]; see its documentation");
+          }
           name = name.substr(dot + 1);
           if (!mine && grammar.known_anywhere(name)) continue;
         }
@@ -168,8 +173,17 @@ Result<void> read_file(const Options::Grammar& grammar, const std::string& path,
           return fail(ErrorCode::invalid,
                       "config file '" + path + "': unknown option '" + option.string_key + "'");
         }
+        if (found.contains(name) && !spec->repeatable) {
+          return fail(ErrorCode::invalid, "config file '" + path + "': '" + option.string_key +
+                                              "' is given more than once");
+        }
+        Values line;
         const std::string value = option.value.empty() ? "" : option.value.front();
-        if (auto added = add_value(*spec, path + ": " + name, value, values); !added) return added;
+        if (auto added = add_value(*spec, path + ": " + name, value, line); !added) return added;
+        for (const std::string& word : line[name]) found[name].push_back(word);
+      }
+      for (auto& [name, words] : found) {
+        if (!words.empty()) values.emplace(name, std::move(words));
       }
     }
   } catch (const po::error& error) {

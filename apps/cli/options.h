@@ -1,7 +1,8 @@
 // Options of a subcommand: declared as a table, read from flags, environment, file and defaults.
 //
 // Precedence: flag > PASTRY_NAME in the environment > --config FILE > default. A config file has
-// lines `name = value`; a section `[put]` holds for that subcommand only. Unknown names are errors.
+// lines `name = value`; a section `[put]` holds for that subcommand only, `[sim-route]` for `sim
+// route`. Unknown names are errors.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +43,8 @@ class Options {
     std::size_t arguments_max = 0;
     // Every option name of any command: a config file may serve several.
     std::function<bool(std::string_view name)> known_anywhere;
+    // Every section that a config file may have: the commands' names, with '-' for the blank.
+    std::function<bool(std::string_view section)> known_section;
   };
 
   // Errors: invalid (unknown option, missing value, too many or few arguments), failed (the config

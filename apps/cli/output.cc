@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -61,8 +62,11 @@ int report(const std::string& command, const Error& error, bool json) {
   } else {
     std::string line = program().name;
     if (!command.empty()) line += " " + command;
-    line += ": " + error.message + "\n";
-    write_error(line);
+    line += ": " + error.message;
+    // One line, whatever somebody gave that the message repeats.
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    write_error(line + "\n");
   }
   return static_cast<int>(exit_of(error.code));
 }

@@ -1,5 +1,7 @@
 #include "apps/cli/topology.h"
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -32,6 +34,23 @@ Result<std::shared_ptr<const proximity::Topology>> read_topology(const std::stri
   auto topology = proximity::parse_topology(text, seed, read_text);
   if (!topology) return fail(ErrorCode::invalid, topology.error());
   return std::shared_ptr<const proximity::Topology>(std::move(*topology));
+}
+
+Result<void> check_round_trips(const proximity::Topology& topology, const std::string& text,
+                               std::uint64_t nodes, Duration probe_timeout) {
+  // A few nodes are enough to see the scale, and what any two of them need is no guess.
+  constexpr std::uint64_t kPlaces = 64;
+  std::chrono::nanoseconds longest{};
+  for (std::uint64_t a = 0; a < std::min(kPlaces, nodes); ++a) {
+    for (std::uint64_t b = 0; b < a; ++b) longest = std::max(longest, 2 * topology.delay(a, b));
+  }
+  if (longest <= probe_timeout) return {};
+  const auto ms = [](auto time) {
+    return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count()) + " ms";
+  };
+  return fail(ErrorCode::invalid, "--topology " + text + " has round trips of " + ms(longest) +
+                                      ", and probe_timeout is " + ms(probe_timeout) +
+                                      "; choose a longer one or shorter delays");
 }
 
 std::string absolute_topology(const std::string& text) {

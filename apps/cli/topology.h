@@ -6,6 +6,7 @@
 #include <string>
 
 #include "pastry/core/error.h"
+#include "pastry/core/timestamp.h"
 #include "proximity/topology.h"
 
 namespace pastry::cli {
@@ -16,6 +17,11 @@ inline constexpr std::size_t kTopologyFileBytesMax = std::size_t{256} << 20;
 // proximity::parse_topology with files. Error: invalid, in one line.
 Result<std::shared_ptr<const proximity::Topology>> read_topology(const std::string& text,
                                                                  std::uint64_t seed);
+
+// Whether live nodes do not look dead to each other: error invalid, in one line, if a round trip
+// among the first `nodes` places is longer than `probe_timeout`.
+Result<void> check_round_trips(const proximity::Topology& topology, const std::string& text,
+                               std::uint64_t nodes, Duration probe_timeout);
 
 // The same topology for a process that runs in another directory.
 std::string absolute_topology(const std::string& text);

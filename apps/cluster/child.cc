@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 
 namespace fs = std::filesystem;
@@ -22,8 +23,19 @@ tl::unexpected<Error> system_error(const std::string& what) {
   return fail(ErrorCode::failed, what + ": " + std::generic_category().message(errno));
 }
 
+// Without the options of commands, which the cluster has read: its nodes get theirs as flags.
+std::vector<char*> environment_of_nodes() {
+  std::vector<char*> kept;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!std::string_view(*variable).starts_with("PASTRY_")) kept.push_back(*variable);
+  }
+  kept.push_back(nullptr);
+  return kept;
+}
+
 // Only what is safe between fork and exec.
-[[noreturn]] void become(char* const* arguments, int output, int log, pid_t supervisor) {
+[[noreturn]] void become(char* const* arguments, char* const* environment, int output, int log,
+                         pid_t supervisor) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != supervisor) ::_exit(1);  // it died before that
   ::setpgid(0, 0);
@@ -34,7 +46,7 @@ tl::unexpected<Error> system_error(const std::string& what) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::execv("/proc/self/exe", arguments);
+  ::execve("/proc/self/exe", arguments, environment);
   ::_exit(127);
 }
 
@@ -69,9 +81,10 @@ Result<void> spawn(Child& child, const std::vector<std::string>& arguments) {
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
+  std::vector<char*> environment = environment_of_nodes();
   const pid_t supervisor = ::getpid();
   const pid_t pid = ::fork();
-  if (pid == 0) become(pointers.data(), output[1], log, supervisor);
+  if (pid == 0) become(pointers.data(), environment.data(), output[1], log, supervisor);
   ::close(output[1]);
   ::close(log);
   if (pid < 0) {

@@ -194,14 +194,18 @@ void Process::join_rest() {
 }
 
 // A new node that is refused for what it is gives up; one that was a member goes on: another
-// process may have taken a port that it remembers.
+// process may have taken a port that it remembers. Not where its own overlay refuses it, for its
+// options: it would found a second ring beside that one.
 void Process::on_join_failed(const JoinFailed& failed) {
+  const bool options_differ = failed.code == ErrorCode::conflict;
   const bool final = failed.code == ErrorCode::invalid || failed.code == ErrorCode::incompatible;
   if (final && was_member_ && failed.reason != join_failure_)
     spdlog::warn("cannot join: {}", failed.reason);
   join_failure_ = failed.reason;
-  if (!final || was_member_ || ready_ || start_error_) return;
-  start_error_ = Error{failed.code, "could not join the overlay: " + failed.reason};
+  const bool gives_up = options_differ || (final && !was_member_);
+  if (!gives_up || ready_ || start_error_) return;
+  start_error_ = Error{options_differ ? ErrorCode::invalid : failed.code,
+                       "could not join the overlay: " + failed.reason};
   stop(false);
 }
 

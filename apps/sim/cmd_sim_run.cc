@@ -87,7 +87,7 @@ const Command kSimRunCommand{
         "Settings in the file (nodes, seed, profile, leaf-set, topology, …) are defaults of the "
         "options. Ends with exit code 10 if an expectation does not hold. docs/simulator.md "
         "describes the language.",
-    .example = "pastry sim run tests/scenarios/partition.scenario --seed 3",
+    .example = "pastry sim run tests/scenarios/r6_partition_halves.scenario --seed 3",
     .timeout = "0",
     .options = options(),
     .run = run_scenario_file};

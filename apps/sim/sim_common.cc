@@ -84,35 +84,6 @@ double probability(Reader& reader, const Options& options, const std::string& na
   return number(reader, options, name, 0, 1);
 }
 
-namespace {
-
-// Notes it if live nodes would look dead to each other: too long ways for their timers.
-void check_round_trips(Reader& reader, const Options& options,
-                       const sim::SimulatorOptions& simulator) {
-  if (!simulator.topology) return;
-  // A few nodes are enough to see the scale, and what any two of them need is no guess.
-  constexpr std::uint64_t kPlaces = 64;
-  std::chrono::nanoseconds longest{};
-  const std::optional<std::int64_t> nodes = parse_integer(options.text("nodes"));
-  const std::uint64_t places = std::min(kPlaces, static_cast<std::uint64_t>(nodes.value_or(0)));
-  for (std::uint64_t a = 0; a < places; ++a) {
-    for (std::uint64_t b = 0; b < a; ++b) {
-      longest = std::max(longest, 2 * simulator.topology->delay(a, b));
-    }
-  }
-  const Duration patience = simulator.config.probe_timeout;
-  if (longest <= patience) return;
-  const auto ms = [](auto time) {
-    return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count()) + " ms";
-  };
-  reader.note({ErrorCode::invalid,
-               "--topology " + options.text("topology") + " has round trips of " + ms(longest) +
-                   ", and probe_timeout of --profile " + options.text("profile") + " is " +
-                   ms(patience) + "; choose a longer one or shorter delays"});
-}
-
-}  // namespace
-
 sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) {
   sim::SimulatorOptions simulator;
   constexpr std::array<Config (*)(), 3> kProfiles = {Config::wan, Config::lan, Config::test};
@@ -138,8 +109,14 @@ sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) 
                  "--metric subnet needs --topology transit-stub: no other gives addresses"});
   }
   if (const Result<void> valid = simulator.config.validate(); !valid) reader.note(valid.error());
-  if (options.text("profile") == "test" || options.given("set"))
-    check_round_trips(reader, options, simulator);
+  const bool told = options.text("profile") == "test" || options.given("set");
+  if (told && simulator.topology) {
+    const auto nodes = static_cast<std::uint64_t>(
+        std::max<std::int64_t>(parse_integer(options.text("nodes")).value_or(0), 0));
+    const Result<void> near = check_round_trips(*simulator.topology, options.text("topology"),
+                                                nodes, simulator.config.probe_timeout);
+    if (!near) reader.note(near.error());
+  }
   return simulator;
 }
 

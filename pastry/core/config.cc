@@ -69,18 +69,23 @@ void check_detection(const Config& c, Checker& check) {
       .in<Duration>("flip_memory", c.flip_memory, kShortest, kLongest)
       .in<Duration>("relay_retry_period", c.relay_retry_period, kShortest, kLongest)
       .in<Duration>("lease", c.lease, kShortest, kLongest);
+  const Duration probed = c.probe_timeout * (std::max(c.probe_retries, 1) + 2);
+  check.that("lease", c.lease, c.lease >= probed,
+             "at least " + text(probed) + ": probe_timeout * (probe_retries + 2)");
 }
 
 void check_hops(const Config& c, Checker& check) {
   check.in<Duration>("rto_min", c.rto_min, kShortest, kLongest)
       .in<Duration>("rto_max", c.rto_max, c.rto_min, kLongest)
+      .that("rto_max", c.rto_max, c.rto_max >= c.probe_timeout,
+            "at least probe_timeout, " + text(c.probe_timeout))
       .in<Duration>("rto_initial", c.rto_initial, c.rto_min, c.rto_max)
       .in("hop_attempts", c.hop_attempts, 1, 64)
       .in<std::size_t>("unacknowledged_max", c.unacknowledged_max, 1, kCountMax)
       .in("hops_max", c.hops_max, 1, 1023)
       .in<Duration>("duplicate_memory", c.duplicate_memory, kShortest, kLongest)
       .that("duplicate_memory", c.duplicate_memory, c.duplicate_memory >= c.keep_max(),
-            "at least two leases and gap_expiry")
+            "at least " + text(c.keep_max()) + ": two leases and gap_expiry")
       .in<std::size_t>("duplicate_max", c.duplicate_max, 1, kCountMax);
 }
 
@@ -90,6 +95,8 @@ void check_join(const Config& c, Checker& check) {
       .in<std::size_t>("gap_batch", c.gap_batch, 1, 64)
       .in<std::size_t>("gap_queue_max", c.gap_queue_max, 1, kCountMax)
       .in<Duration>("gap_expiry", c.gap_expiry, kShortest, kLongest)
+      .that("gap_expiry", c.gap_expiry, c.gap_expiry >= c.probe_time(),
+            "at least " + text(c.probe_time()) + ": probe_timeout * (probe_retries + 1)")
       .in<std::size_t>("inactive_buffer_max", c.inactive_buffer_max, 0, kCountMax);
 }
 

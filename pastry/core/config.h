@@ -36,7 +36,8 @@ struct Config {
   // --- Failure detection [MSPastry §4.1] ---
 
   // T_ls, the heartbeat to a neighbour: the renewal of its lease, which comes at least so often and
-  // usually earlier (lease_renewal below).
+  // usually earlier (lease_renewal below). Must be the same on every node of an overlay: services
+  // beat by it, and take who is silent for several of their own for gone.
   Duration heartbeat_period = seconds(30);
   // T_out: how long a probe waits for its answer.
   Duration probe_timeout = seconds(1);
@@ -60,16 +61,18 @@ struct Config {
   // What a node needs from both immediate neighbours to be active, on its own clock; the grantor
   // adds a sixteenth. Must be the same on every node of an overlay: each counts by its own, and a
   // neighbour that counts shorter ones would act on the keys of a node that still does. The keys of
-  // a crashed root wait up to so long. Better longer than probe_timeout * (probe_retries + 3), or
-  // each death of a neighbour suspends a node for a moment. Shorter ones cost messages (three for
-  // each lease_renewal()), longer ones let lookups wait.
+  // a crashed root wait up to so long. At least probe_timeout * (probe_retries + 2), or it would be
+  // renewed all the time; better one probe_timeout longer, or each death of a neighbour suspends a
+  // node for a moment. Shorter ones cost messages (three for each lease_renewal()), longer ones let
+  // lookups wait.
   Duration lease = seconds(15);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 
   // Retransmission timeout before the first sample, less where the distance is known (twice the
-  // distance, at least twice rto_min), and its bounds afterwards
-  // (RTO = mean + 4 * deviation).
+  // distance, at least twice rto_min), and its bounds afterwards (RTO = mean + 4 * deviation).
+  // rto_max is at least T_out: each attempt on the way is passed on with attempts of its own, and
+  // where all of them come too early their copies multiply.
   Duration rto_initial = milliseconds(500);
   Duration rto_min = milliseconds(50);
   Duration rto_max = seconds(3);
@@ -93,7 +96,8 @@ struct Config {
   // Joiners admitted to a gap together, and the bound on those that wait for it.
   std::size_t gap_batch = 16;
   std::size_t gap_queue_max = 1024;
-  // A batch whose joiners stay silent this long is given up and the gap reopened.
+  // A batch whose joiners stay silent this long is given up and the gap reopened; at least
+  // probe_time().
   Duration gap_expiry = seconds(20);
   // Bound on messages that wait here for a root, and as many again on copies of those that wait for
   // one at the next hop, a quarter of them for each peer. How long they wait at most: a crashed

@@ -26,6 +26,7 @@ struct LeafSetChanged {};
 struct JoinFailed {  // one attempt; the node goes on trying
   std::string reason;
   // invalid, incompatible: whoever was asked refuses this node for what it is; no repetition helps.
+  // conflict: somebody of its overlay does, because the two differ in what all must have in common.
   ErrorCode code = ErrorCode::unavailable;
 };
 // A message ended without delivery: hop limit, attempts used up, buffer full.

@@ -49,8 +49,6 @@ constexpr std::array kParameters{
     Parameter{"jitter_percent", &Config::jitter_percent},
     Parameter{"route_deadline", &Config::route_deadline},
     Parameter{"pending_max", &Config::pending_max},
-    Parameter{"payload_max", &Config::payload_max},
-    Parameter{"bulk_payload_max", &Config::bulk_payload_max},
 };
 
 const Parameter* find(std::string_view name) {

@@ -2,6 +2,7 @@
 //
 // Names are those of the fields of Config (config.h), which says what each means. The three that
 // shape the overlay (b, l, |M|) are not among them: commands have options of their own for these.
+// Nor are the sizes of payloads, which the protocol bounds.
 #pragma once
 
 #include <string>

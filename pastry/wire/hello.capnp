@@ -34,8 +34,10 @@ struct Hello {
   # l and b of the sender's overlay, which all its nodes share: coverage and routing rows rest on them.
   # l is even, 2 ... 128; b is 1 ... 8. The receiver refuses others than its own (otherParameters).
   leaseMs @11 :UInt32;
-  # How long a lease lasts, in milliseconds, 1 ... 86400000: who grants one and who holds it each count
-  # by their own, so that this one has to be the same, too.
+  heartbeatMs @12 :UInt32;
+  # How long a lease lasts, and T_ls, in milliseconds, 1 ... 86400000: who grants a lease and who holds
+  # it each count by their own, and services take who is silent for some of their own heartbeats for
+  # gone. So these have to be the same, too.
 
   struct Node {
     idHigh @0 :UInt64;
@@ -81,6 +83,6 @@ struct HelloReply {
     full @5;
     stopping @6;
     otherParameters @7;
-    # leafSet, digitBits or leaseMs differ; `detail` names both values.
+    # leafSet, digitBits, leaseMs or heartbeatMs differ; `detail` names both values.
   }
 }

@@ -77,7 +77,8 @@ bool valid_overlay(std::string_view overlay) {
 bool valid(const RingParameters& ring) {
   return ring.leaf_set >= 2 && ring.leaf_set <= kLeafSetMax && ring.leaf_set % 2 == 0 &&
          ring.digit_bits >= 1 && ring.digit_bits <= 8 && ring.lease_ms >= 1 &&
-         ring.lease_ms <= kLeaseMsMax;
+         ring.lease_ms <= kPeriodMsMax && ring.heartbeat_ms >= 1 &&
+         ring.heartbeat_ms <= kPeriodMsMax;
 }
 
 bool valid(const VersionRange& versions) { return versions.min <= versions.max; }
@@ -158,8 +159,9 @@ Result<Hello> read_hello(schema::Hello::Reader in) {
   const auto overlay = as_view(in.getOverlay());
   if (!valid_overlay(overlay)) return invalid("overlay: not 1 to 64 printable characters");
   hello.overlay = overlay;
-  hello.ring = {in.getLeafSet(), in.getDigitBits(), in.getLeaseMs()};
-  if (!valid(hello.ring)) return invalid("leafSet, digitBits, leaseMs: not those of a ring");
+  hello.ring = {in.getLeafSet(), in.getDigitBits(), in.getLeaseMs(), in.getHeartbeatMs()};
+  if (!valid(hello.ring))
+    return invalid("leafSet, digitBits, leaseMs, heartbeatMs: not those of a ring");
   auto host = read_host(in.getHost());
   if (!host) return tl::unexpected<Error>(std::move(host.error()));
   hello.host = std::move(*host);
@@ -233,7 +235,8 @@ std::string_view name(HelloRefusal reason) {
 Result<Bytes> encode(const Hello& hello) {
   if (!valid_overlay(hello.overlay)) return invalid("overlay: not 1 to 64 printable characters");
   if (!valid(hello.versions)) return invalid("versions: min over max");
-  if (!valid(hello.ring)) return invalid("leafSet, digitBits, leaseMs: not those of a ring");
+  if (!valid(hello.ring))
+    return invalid("leafSet, digitBits, leaseMs, heartbeatMs: not those of a ring");
   if (auto checked = check_nodes(hello.nodes); !checked)
     return tl::unexpected<Error>(checked.error());
   if (auto checked = check_proof(hello.proof.size()); !checked)
@@ -250,6 +253,7 @@ Result<Bytes> encode(const Hello& hello) {
     out.setLeafSet(hello.ring.leaf_set);
     out.setDigitBits(hello.ring.digit_bits);
     out.setLeaseMs(hello.ring.lease_ms);
+    out.setHeartbeatMs(hello.ring.heartbeat_ms);
     if (auto written = write_host(hello.host, out.initHost()); !written)
       return tl::unexpected<Error>(std::move(written.error()));
     write_nodes(hello.nodes, out.initNodes(static_cast<unsigned>(hello.nodes.size())));

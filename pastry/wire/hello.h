@@ -36,11 +36,13 @@ struct VersionRange {
   friend bool operator==(const VersionRange&, const VersionRange&) = default;
 };
 
-// What all nodes of an overlay have in common (Config::leaf_set, digit_bits, lease).
+// What all nodes of an overlay have in common (Config::leaf_set, digit_bits, lease,
+// heartbeat_period).
 struct RingParameters {
-  std::uint16_t leaf_set = 32;      // l: even, 2…128
-  std::uint8_t digit_bits = 4;      // b: 1…8
-  std::uint32_t lease_ms = 15'000;  // 1…86,400,000
+  std::uint16_t leaf_set = 32;          // l: even, 2…128
+  std::uint8_t digit_bits = 4;          // b: 1…8
+  std::uint32_t lease_ms = 15'000;      // 1…86,400,000
+  std::uint32_t heartbeat_ms = 30'000;  // the same
   friend bool operator==(const RingParameters&, const RingParameters&) = default;
 };
 

@@ -20,7 +20,7 @@ inline constexpr std::size_t kPayloadBytesMax = (1U << 20) + 64 * 1024;  // a bu
 inline constexpr std::size_t kPackMessagesMax = 64;                      // messages in one frame
 inline constexpr std::size_t kPackBytes = 16 * 1024;  // a frame is packed up to this size
 inline constexpr int kNestingMax = 8;
-inline constexpr std::uint32_t kLeaseMsMax = 86'400'000;  // a day
+inline constexpr std::uint32_t kPeriodMsMax = 86'400'000;  // a day
 
 // A peer's description.
 inline constexpr std::size_t kPeerBytesMax = 2048;

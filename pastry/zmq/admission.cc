@@ -9,9 +9,18 @@
 namespace pastry::host {
 namespace {
 
-std::string text(const wire::RingParameters& ring) {
-  return "leaf set " + std::to_string(ring.leaf_set) + ", " + std::to_string(ring.digit_bits) +
-         " bits per digit and leases of " + duration_text(std::chrono::milliseconds(ring.lease_ms));
+// What of `ring` is not as in `other`.
+std::string differing(const wire::RingParameters& ring, const wire::RingParameters& other) {
+  std::string text;
+  const auto add = [&](bool differs, const std::string& value) {
+    if (differs) text += (text.empty() ? "" : " and ") + value;
+  };
+  add(ring.leaf_set != other.leaf_set, "leaf set " + std::to_string(ring.leaf_set));
+  add(ring.digit_bits != other.digit_bits, std::to_string(ring.digit_bits) + " bits per digit");
+  const auto time = [](std::uint32_t ms) { return duration_text(std::chrono::milliseconds(ms)); };
+  add(ring.lease_ms != other.lease_ms, "leases of " + time(ring.lease_ms));
+  add(ring.heartbeat_ms != other.heartbeat_ms, "heartbeats of " + time(ring.heartbeat_ms));
+  return text;
 }
 
 }  // namespace
@@ -24,7 +33,8 @@ bool OncePerKey::first(const std::string& key) {
 void Admission::set_self(HostInfo host, std::vector<wire::HelloNode> nodes) {
   hello_.overlay = options_.overlay;
   hello_.ring = {static_cast<std::uint16_t>(options_.leaf_set),
-                 static_cast<std::uint8_t>(options_.digit_bits), options_.lease_ms};
+                 static_cast<std::uint8_t>(options_.digit_bits), options_.lease_ms,
+                 options_.heartbeat_ms};
   hello_.host = std::move(host);
   hello_.nodes = std::move(nodes);
 }
@@ -78,8 +88,10 @@ tl::expected<std::vector<PeerInfo>, Admission::Refusal> Admission::examine(
   if (auto version = wire::common_version(hello_.versions, hello.versions); !version)
     return refusal(HelloRefusal::incompatible_version, version.error().message);
   if (hello.ring != hello_.ring)
-    return refusal(HelloRefusal::other_parameters, "this overlay has " + text(hello_.ring) +
-                                                       ", the joining process " + text(hello.ring));
+    return refusal(HelloRefusal::other_parameters,
+                   "this overlay has " + differing(hello_.ring, hello.ring) +
+                       ", the joining process " + differing(hello.ring, hello_.ring) +
+                       "; all must have the same");
   if (hello.host.addresses.empty())
     return refusal(HelloRefusal::malformed, "the process names no address");
   for (const std::string& address : hello.host.addresses) {

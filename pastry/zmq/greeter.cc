@@ -12,8 +12,9 @@ namespace {
 ErrorCode code_of(wire::HelloRefusal reason) {
   switch (reason) {
     case wire::HelloRefusal::wrong_overlay:
-    case wire::HelloRefusal::other_parameters:
       return ErrorCode::invalid;
+    case wire::HelloRefusal::other_parameters:
+      return ErrorCode::conflict;
     case wire::HelloRefusal::incompatible_version:
     case wire::HelloRefusal::malformed:
       return ErrorCode::incompatible;

@@ -8,6 +8,13 @@
 #include "pastry/zmq/host_impl.h"
 
 namespace pastry::host {
+namespace {
+
+std::uint32_t whole_ms(Duration time) {
+  return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::milliseconds>(time).count());
+}
+
+}  // namespace
 
 Host::Impl::Impl(Options options, std::unique_ptr<Loop> loop)
     : options_(std::move(options)),
@@ -32,8 +39,8 @@ Result<void> Host::Impl::open() {
     return fail(ErrorCode::too_large, "a process hosts at most 1024 nodes");
   options_.transport.leaf_set = options_.config.leaf_set;
   options_.transport.digit_bits = options_.config.digit_bits;
-  options_.transport.lease_ms = static_cast<std::uint32_t>(
-      std::chrono::ceil<std::chrono::milliseconds>(options_.config.lease).count());
+  options_.transport.lease_ms = whole_ms(options_.config.lease);
+  options_.transport.heartbeat_ms = whole_ms(options_.config.heartbeat_period);
   auto transport = Transport::open(options_.transport, directory_, verifier_, *this);
   if (!transport) return tl::unexpected<Error>(transport.error());
   transport_ = std::move(*transport);

@@ -37,11 +37,12 @@ struct TransportOptions {
   std::string advertise;
   // Name of the overlay; processes of another one are refused. 1…64 bytes.
   std::string overlay = "pastry";
-  // l, b and the lease of the overlay (hello.capnp); processes with others are refused. A Host
-  // takes them from its Config.
+  // l, b, the lease and T_ls of the overlay (hello.capnp); processes with others are refused. A
+  // Host takes them from its Config.
   int leaf_set = 32;
   int digit_bits = 4;
   std::uint32_t lease_ms = 15'000;
+  std::uint32_t heartbeat_ms = 30'000;
   Security security = Security::insecure;
   // Failure-domain label of this process; empty: a domain of its own.
   std::string domain;

@@ -10,7 +10,8 @@ namespace {
 constexpr int kJitterPercent = 25;
 
 bool final(const Error& error) {
-  return error.code == ErrorCode::invalid || error.code == ErrorCode::incompatible;
+  return error.code == ErrorCode::invalid || error.code == ErrorCode::incompatible ||
+         error.code == ErrorCode::conflict;
 }
 
 }  // namespace
@@ -19,11 +20,11 @@ bool final(const Error& error) {
 struct Seeker::Round {
   std::size_t outstanding = 0;
   bool answered = false;
-  std::optional<Error> refusal;  // the first that is final
+  std::optional<Error> refusal;  // the first that is final, or of this overlay
   std::optional<Error> failure;  // the first that is not
 
   Error verdict() const {
-    if (!failure) return *refusal;
+    if (!failure || (refusal && refusal->code == ErrorCode::conflict)) return *refusal;
     if (!refusal) return *failure;
     return {failure->code, failure->message + "; " + refusal->message};
   }
@@ -54,7 +55,7 @@ void Seeker::advance(Time now) {
         if (hooks->accepted) hooks->accepted(*answer);
       } else {
         auto& first = final(answer.error()) ? round->refusal : round->failure;
-        if (!first) first = answer.error();
+        if (!first || answer.error().code == ErrorCode::conflict) first = answer.error();
       }
       if (round->outstanding == 0 && !round->answered && hooks->failed)
         hooks->failed(round->verdict());

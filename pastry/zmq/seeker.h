@@ -20,8 +20,9 @@ namespace pastry::host {
 class Seeker {
  public:
   // `accepted` is called with each welcome, `failed` once for each round without any. Its code is
-  // invalid or incompatible only if every endpoint refused, which no repetition would change; as
-  // long as one may yet answer otherwise it is that one's, and the message names both.
+  // conflict if any endpoint is of this overlay, with other parameters; invalid or incompatible
+  // only if every endpoint refused, which no repetition would change; as long as one may yet answer
+  // otherwise it is that one's, and the message names both.
   struct Hooks {
     std::function<void(const wire::HelloAccepted&)> accepted;
     std::function<void(const Error& error)> failed;

@@ -171,12 +171,18 @@ def test_no_node_reachable(space, words):
     (["sim", "fuzz", "--seeds", "x"], "A-B or A"),
     (["sim", "route", "--rest", "999999h"], "0 to 277777h"),
     (["sim", "route", "--rest", "5d"], "ms, s, min (or m) or h"),
-    (["sim", "route", "--nodes", "5", "--profile", "test"], "--profile test"),
+    (["sim", "route", "--nodes", "5", "--profile", "test"], "probe_timeout is 100 ms"),
+    (["cluster", "--nodes", "4", "--profile", "test", "--topology", "uniform:60ms"],
+     "probe_timeout is 100 ms"),
+    (["sim", "route", "--nodes", "5", "--set", "lease=2s"], "lease is 2 s, must be at least 4 s"),
+    (["sim", "route", "--nodes", "5", "--set", "rto_max=20ms,rto_initial=20ms,rto_min=1ms"],
+     "rto_max is 20 ms, must be at least probe_timeout"),
+    (["sim", "route", "--nodes", "5", "--set", "leaf-set=8"], "an option of its own, --leaf-set"),
     (["sim", "route", "--nodes", "5", "--set", "leese=20s"], "no parameter is called 'leese'"),
     (["sim", "route", "--nodes", "5", "--set", "lease=soon"], "lease: not a time: 'soon'"),
     (["sim", "route", "--nodes", "5", "--set", "lease=20s,hops_max=0"],
      "hops_max is 0, must be 1"),
-    (["sim", "route", "--nodes", "5", "--set", "lease=40s"], "duplicate_memory is 60 s"),
+    (["sim", "route", "--nodes", "5", "--set", "lease=40s"], "must be at least 100 s"),
     (["sim", "churn", "--trace", "/etc"], "directory"),
 ])
 def test_errors_say_what_to_do(space, words, says):
@@ -251,6 +257,8 @@ def test_only_loopback_without_identity(space, words):
     (["--overlay", "elsewhere"], "another overlay"),
     (["--leaf-set", "16"], "leaf set 32"),
     (["--digit-bits", "2"], "4 bits per digit"),
+    (["--set", "lease=20s"], "leases of 15s"),
+    (["--profile", "lan"], "heartbeats of 30s"),
 ])
 def test_a_node_of_another_kind_is_refused_at_once(space, words, reason):
     node = space.start("node", "--create", "--data", space.path / "first", "--json")
@@ -260,6 +268,22 @@ def test_a_node_of_another_kind_is_refused_at_once(space, words, reason):
     assert not (space.path / "second").exists()
     assert space.json("status")["nodes"] == 1
     assert stop(node) == 0
+
+
+def test_a_member_that_comes_back_with_other_options_founds_no_second_ring(space):
+    first = space.start("node", "--create", "--profile", "lan", "--data", space.path / "a", "--json")
+    endpoint = json.loads(first.stdout.readline())["nodes"][0]["endpoint"]
+    words = ["--join", endpoint, "--data", space.path / "b"]
+    second = space.start("node", "--profile", "lan", *words, "--json")
+    second.stdout.readline()
+    assert stop(second) == 0
+    for other in ([], ["--profile", "lan", "--set", "lease=4s"]):
+        error = fails(space, 2, "node", *words, *other)
+        assert "all must have the same" in error["error"]
+    again = space.start("node", "--profile", "lan", *words, "--json")
+    check(json.loads(again.stdout.readline()), "node")
+    assert stop(again) == 0
+    assert stop(first) == 0
 
 
 def test_what_pub_does_with_little_and_with_much(space):

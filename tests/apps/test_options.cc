@@ -21,8 +21,12 @@ const std::vector<OptionSpec> kSpecs{
 Result<Options> parse(std::vector<std::string> words,
                       std::map<std::string, std::string> variables = {},
                       std::size_t arguments_max = 2) {
-  const Options::Grammar grammar{"put", kSpecs, 0, arguments_max,
-                                 [](std::string_view name) { return name == "elsewhere"; }};
+  const Options::Grammar grammar{"put",
+                                 kSpecs,
+                                 0,
+                                 arguments_max,
+                                 [](std::string_view name) { return name == "elsewhere"; },
+                                 [](std::string_view section) { return section == "get"; }};
   return Options::parse(grammar, words, [&](const std::string& name) -> const char* {
     const auto found = variables.find(name);
     return found == variables.end() ? nullptr : found->second.c_str();
@@ -63,6 +67,27 @@ TEST_CASE("an unknown name in the config file is an error that names file and op
   REQUIRE_FALSE(options);
   CHECK(options.error().code == ErrorCode::invalid);
   CHECK(options.error().message.find("nods") != std::string::npos);
+}
+
+TEST_CASE("lines of the config file: options gather that may, others are given once") {
+  const Scratch scratch;
+  const auto joined = parse({"--config", written(scratch, "join = a\njoin = b,c\n")});
+  REQUIRE(joined);
+  CHECK(joined->list("join") == std::vector<std::string>{"a", "b", "c"});
+  const auto own = parse({"--config", written(scratch, "join = a\n[put]\njoin = b\njoin = c\n")});
+  REQUIRE(own);
+  CHECK(own->list("join") == std::vector<std::string>{"b", "c"});
+  const auto twice = parse({"--config", written(scratch, "nodes = 1\nnodes = 2\n")});
+  REQUIRE_FALSE(twice);
+  CHECK(twice.error().message.find("'nodes' is given more than once") != std::string::npos);
+}
+
+TEST_CASE("a section of no command is an error that names it") {
+  const Scratch scratch;
+  CHECK(parse({"--config", written(scratch, "[get]\nelsewhere = 3\n")}));
+  const auto bogus = parse({"--config", written(scratch, "[bogus]\nnodes = 3\n")});
+  REQUIRE_FALSE(bogus);
+  CHECK(bogus.error().message.find("[bogus]") != std::string::npos);
 }
 
 TEST_CASE("bad words are usage errors") {

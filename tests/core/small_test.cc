@@ -96,6 +96,14 @@ TEST_CASE("config: the first violated range is named with field, value and range
         "rto_max is 10 ms, must be 20 ms … 86400 s");
   CHECK(complaint([](Config& c) { c.join_retry_max = milliseconds(100); }) ==
         "join_retry_max is 100 ms, must be 200 ms … 86400 s");
+  CHECK(complaint([](Config& c) { c.rto_max = milliseconds(300); }) ==
+        "rto_max is 300 ms, must be at least probe_timeout, 500 ms");
+  CHECK(complaint([](Config& c) { c.lease = milliseconds(1999); }) ==
+        "lease is 1999 ms, must be at least 2 s: probe_timeout * (probe_retries + 2)");
+  CHECK(complaint([](Config& c) { c.lease = seconds(30); }) ==
+        "duplicate_memory is 60 s, must be at least 65 s: two leases and gap_expiry");
+  CHECK(complaint([](Config& c) { c.gap_expiry = seconds(1); }) ==
+        "gap_expiry is 1 s, must be at least 1500 ms: probe_timeout * (probe_retries + 1)");
   CHECK(complaint([](Config& c) { c.jitter_percent = 101; }) ==
         "jitter_percent is 101, must be 0 … 100");
   CHECK(complaint([](Config& c) { c.payload_max = 0; }).find("payload_max is 0") == 0);

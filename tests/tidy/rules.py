@@ -175,13 +175,13 @@ def format_violations(root, files):
 
 _FIELD = re.compile(r"^  (?:Duration|int|std::size_t) (\w+) = ", re.MULTILINE)
 _PARAMETER = re.compile(r'Parameter\{"(\w+)", &Config::(\w+)\}')
-WITH_OPTIONS_OF_THEIR_OWN = {"digit_bits", "leaf_set", "neighbourhood"}
+NOT_SET_BY_NAME = {"digit_bits", "leaf_set", "neighbourhood", "payload_max", "bulk_payload_max"}
 
 
 def parameter_violations(config, parameters):
     """Fields of Config that cannot be set by name, and names that set another field."""
     named = _PARAMETER.findall(parameters)
-    known = {name for name, _ in named} | WITH_OPTIONS_OF_THEIR_OWN
+    known = {name for name, _ in named} | NOT_SET_BY_NAME
     found = [f"config.h: {field} is missing in parameters.cc"
              for field in _FIELD.findall(config) if field not in known]
     return found + [f"parameters.cc: {name} sets {field}" for name, field in named if name != field]

@@ -28,7 +28,8 @@ Hello random_hello(Random& random) {
   hello.features = random.next();
   hello.ring = {static_cast<std::uint16_t>(2 + 2 * random.below(64)),
                 static_cast<std::uint8_t>(1 + random.below(8)),
-                static_cast<std::uint32_t>(1 + random.below(kLeaseMsMax))};
+                static_cast<std::uint32_t>(1 + random.below(kPeriodMsMax)),
+                static_cast<std::uint32_t>(1 + random.below(kPeriodMsMax))};
   hello.host = random_peer(random).host;
   hello.nodes = random_nodes(random);
   hello.challenge = random_challenge(random);
@@ -90,6 +91,7 @@ std::string answer(Fill&& fill) {
   out.setLeafSet(32);
   out.setDigitBits(4);
   out.setLeaseMs(15'000);
+  out.setHeartbeatMs(30'000);
   out.initHost();
   out.setChallenge(data(Bytes(kChallengeBytes)));
   fill(out);
@@ -126,8 +128,10 @@ TEST_CASE("hello: bounds") {
   for (const int digit_bits : {0, 9, 255})
     CHECK(has(answer([&](Out out) { out.setDigitBits(static_cast<std::uint8_t>(digit_bits)); }),
               "digitBits"));
-  for (const std::uint32_t lease_ms : {0U, kLeaseMsMax + 1, ~0U})
-    CHECK(has(answer([&](Out out) { out.setLeaseMs(lease_ms); }), "leaseMs"));
+  for (const std::uint32_t ms : {0U, kPeriodMsMax + 1, ~0U}) {
+    CHECK(has(answer([&](Out out) { out.setLeaseMs(ms); }), "leaseMs"));
+    CHECK(has(answer([&](Out out) { out.setHeartbeatMs(ms); }), "heartbeatMs"));
+  }
   CHECK(answer([](Out out) { out.initNodes(1024); }) == "");
   CHECK(has(answer([](Out out) { out.initNodes(1025); }), "nodes"));
   CHECK(has(answer([](Out out) { out.initNodes(1)[0].setSignature(data(Bytes(129))); }),

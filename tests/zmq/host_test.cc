@@ -161,14 +161,18 @@ TEST_CASE("nodes of another overlay are refused and the joiner says why") {
   CHECK(name.code == ErrorCode::invalid);
   CHECK(name.reason.find("this is overlay 'pastry'") != std::string::npos);
   const JoinFailed leaves = refusal([](Options& o) { o.config.leaf_set += 2; });
-  CHECK(leaves.code == ErrorCode::invalid);
+  CHECK(leaves.code == ErrorCode::conflict);
   CHECK(leaves.reason.find("leaf set") != std::string::npos);
   const JoinFailed digits = refusal([](Options& o) { o.config.digit_bits = 2; });
-  CHECK(digits.code == ErrorCode::invalid);
+  CHECK(digits.code == ErrorCode::conflict);
   CHECK(digits.reason.find("2 bits per digit") != std::string::npos);
-  const JoinFailed lease = refusal([](Options& o) { o.config.lease = milliseconds(1500); });
-  CHECK(lease.code == ErrorCode::invalid);
-  CHECK(lease.reason.find("leases of 1.5s") != std::string::npos);
+  CHECK(digits.reason.find("leaf set") == std::string::npos);  // that is the same
+  const JoinFailed lease = refusal([](Options& o) { o.config.lease = milliseconds(2500); });
+  CHECK(lease.code == ErrorCode::conflict);
+  CHECK(lease.reason.find("leases of 2.5s") != std::string::npos);
+  const JoinFailed beat = refusal([](Options& o) { o.config.heartbeat_period = seconds(10); });
+  CHECK(beat.code == ErrorCode::conflict);
+  CHECK(beat.reason.find("heartbeats of 10s") != std::string::npos);
 }
 
 TEST_CASE("a joiner that reaches nobody says so and goes on trying") {

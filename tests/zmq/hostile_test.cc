@@ -160,6 +160,7 @@ TEST_CASE("frames with a stolen token but no sense are dropped and counted") {
   hello.overlay = "pastry";
   hello.ring.leaf_set = 8;
   hello.ring.lease_ms = 3000;  // as Config::lan()
+  hello.ring.heartbeat_ms = 1000;
   hello.host.addresses = {"tcp://127.0.0.1:9"};
   hello.host.transport_key.bytes[3] = 9;
   hello.nodes.push_back({NodeId(1, 2), 1, {}});
