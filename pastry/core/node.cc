@@ -208,6 +208,8 @@ void Node::join(Time now, std::span<const Handle> seeds, bool remembered, Outbox
     node.joiner->attempt(node, step);
   } else if (node.joiner) {
     node.joiner->add_seeds(node, seeds);
+  } else if (node.active() && node.alone) {
+    for (const Handle seed : seeds) node.upkeep.seek_ring(node, step, seed);
   }
   finish(step);
 }

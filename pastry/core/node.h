@@ -86,7 +86,8 @@ class Node {
   // Joins through any of `seeds` (at least one, not self). With several: bootstrap and remembered
   // peers, tried in order and again, with back-off, until one helps. `remembered`: this node was a
   // member before (its persisted peers); if none of the seeds is active and answers, members that
-  // all went down find each other and re-form the ring deterministically.
+  // all went down find each other and re-form the ring deterministically. A node that is active and
+  // alone, because nobody answered in time, looks for its place in the ring of the seeds.
   void join(Time now, std::span<const Handle> seeds, bool remembered, Outbox& out);
 
   // Leaves gracefully: tells leaf set, routing table and neighbourhood. The node is inactive

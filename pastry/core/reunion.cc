@@ -98,6 +98,12 @@ void Upkeep::seek_over(NodeState& node, Step& step, Handle peer) {
   node.send(step, peer, Seek{node.self, 0});
 }
 
+void Upkeep::seek_ring(NodeState& node, Step& step, Handle peer) {
+  if (node.id(peer) == node.self_id()) return;
+  bootstrap_ = peer;
+  seek_over(node, step, peer);
+}
+
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const Seek& seek) {
   (void)from;
   const LeafSet& leaves = node.tables.leaf_set;

@@ -70,6 +70,8 @@ class Upkeep {
   void set_bootstrap(Handle peer) { bootstrap_ = peer; }
   // Asks for this node's place in the ring of `peer`, in case that is another ring (reunion.cc).
   void seek_over(NodeState& node, Step& step, Handle peer);
+  // The same for a node that is alone, which goes on trying `peer` while it is.
+  void seek_ring(NodeState& node, Step& step, Handle peer);
 
   Time deadline() const;
   void advance(NodeState& node, Step& step);

@@ -30,7 +30,8 @@ Time Host::Impl::next_deadline() const {
 void Host::Impl::advance_seekers() {
   for (LocalNode& local : nodes_) {
     if (!local.seeker) continue;
-    if (local.node->active()) {
+    // Who went on alone because nobody answered goes on asking, too: they may have been cut off.
+    if (local.node->active() && !local.node->alone()) {
       local.seeker.reset();
     } else {
       local.seeker->advance(now_);

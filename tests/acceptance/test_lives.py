@@ -107,6 +107,27 @@ def test_nodes_without_a_supervisor(space):
     assert stop(third) == 0 and stop(first) == 0
 
 
+def test_a_member_that_went_on_alone_finds_the_ring_that_it_was_named(space):
+    first, ready = lone_node(space, "--create", "--data", space.path / "a")
+    named = ready["nodes"][0]["endpoint"]
+    words = ["--join", named, "--data", space.path / "b"]
+    second, other = lone_node(space, *words)
+    for node in (first, second):
+        stop(node, signal.SIGKILL)
+    second, _ = lone_node(space, *words)  # nobody answers: it goes on alone
+    third, new = lone_node(space, "--create", "--listen", named,
+                           "--data", space.path / "c")
+    ids = [other["nodes"][0]["id"], new["nodes"][0]["id"]]
+
+    def is_one():
+        ring = space.json("ring", "--node", ids[1])
+        return ring["complete"] and len(ring["nodes"]) == 2
+
+    until(is_one, 30, "one ring of two")
+    check_ring(space.json("ring", "--node", ids[0]), ids)
+    assert stop(third) == 0 and stop(second) == 0
+
+
 def test_a_member_is_one_for_good_when_it_says_that_it_is_ready(space):
     first, ready = lone_node(space, "--create", "--data", space.path / "a")
     assert stop(first, signal.SIGKILL) == -signal.SIGKILL
