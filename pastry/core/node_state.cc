@@ -4,6 +4,7 @@
 
 #include "pastry/core/metric.h"
 #include "pastry/core/nearness.h"
+#include "pastry/core/planted_bugs.h"
 
 namespace pastry {
 
@@ -214,6 +215,7 @@ void NodeState::activate(Step& step) {
   }
   if (!known) liveness.announce_leaf_set(*this, step);
   if (!back) upkeep.start(*this, step);
+  if (PASTRY_BUG(first_contact_forgotten)) other_seeds.clear();
   for (const Handle seed : other_seeds) upkeep.seek_over(*this, step, seed);
   forwarder.release_kept(*this, step);
   if (gap) gap->pump(*this, step);

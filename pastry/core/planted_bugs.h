@@ -48,7 +48,8 @@ namespace pastry {
   BUG(refusal_hurries) \
   BUG(reserved_unbounded) \
   BUG(stranger_probed_on) \
-  BUG(copies_never_dropped)
+  BUG(copies_never_dropped) \
+  BUG(first_contact_forgotten)
 // clang-format on
 
 enum class PlantedBug : unsigned char {

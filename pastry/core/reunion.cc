@@ -57,6 +57,7 @@ void Upkeep::seek_reunion(NodeState& node, Step& step) {
 // Who came back may have got into one of several rings that were founded side by side: it asks
 // somebody who answered it then and is no neighbour of its.
 void Upkeep::seek_first_contact(NodeState& node, Step& step) {
+  if (PASTRY_BUG(first_contact_forgotten)) return;
   const bool came_back = node.directory->incarnation(node.self) > 1;
   const Time active_since{seconds(active_since_s_)};
   if (!came_back || bootstrap_ == kNoHandle || node.tables.leaf_set.contains(bootstrap_) ||
