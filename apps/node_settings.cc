@@ -61,10 +61,8 @@ OverlayConfig read_config(const Options& options, Reader& reader) {
     reader.note({ErrorCode::invalid, "--topology: " + topology.error().message});
   } else if (name != "none") {
     result.topology = std::move(*topology);
-    const bool told = options.text("profile") == "test" || options.given("set");
     const Result<void> near =
-        told ? check_round_trips(*result.topology, name, UINT64_MAX, config.probe_timeout)
-             : Result<void>();
+        check_round_trips(*result.topology, name, UINT64_MAX, config.probe_timeout);
     if (!near) reader.note(near.error());
   }
   result.metric = read_metric(options, reader, result.topology.get());
@@ -74,7 +72,7 @@ OverlayConfig read_config(const Options& options, Reader& reader) {
 std::vector<std::string> overlay_flags(const Options& options) {
   std::vector<std::string> flags;
   for (const char* name : kNames) {
-    if (options.text(name).empty()) continue;
+    if (options.text(name).empty()) continue;  // --set without anything
     const std::string value = std::string(name) == "topology"
                                   ? absolute_topology(options.text(name))
                                   : options.text(name);

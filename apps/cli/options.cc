@@ -160,9 +160,9 @@ Result<void> read_file(const Options::Grammar& grammar, const std::string& path,
         if (of_section) {
           const bool mine = name.starts_with(section);
           if (!mine && !grammar.known_section(name.substr(0, dot))) {
-            return fail(ErrorCode::invalid, "config file '" + path +
-                                                "': no command has a section [" +
-                                                name.substr(0, dot) + "]; see its documentation");
+            return fail(ErrorCode::invalid,
+                        "config file '" + path + "': no command has a section [" +
+                            name.substr(0, dot) + "]; it is written [put], or [sim-route]");
           }
           name = name.substr(dot + 1);
           if (!mine && grammar.known_anywhere(name)) continue;

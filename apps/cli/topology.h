@@ -18,8 +18,9 @@ inline constexpr std::size_t kTopologyFileBytesMax = std::size_t{256} << 20;
 Result<std::shared_ptr<const proximity::Topology>> read_topology(const std::string& text,
                                                                  std::uint64_t seed);
 
-// Whether live nodes do not look dead to each other: error invalid, in one line, if a round trip
-// among the first `nodes` places is longer than `probe_timeout`.
+// Whether live nodes do not look dead to each other: error invalid, in one line, if of the pairs
+// among the first `nodes` places more than one in a hundred have a round trip longer than
+// `probe_timeout`. Measured delays have a few of those, and such a pair talks over a third node.
 Result<void> check_round_trips(const proximity::Topology& topology, const std::string& text,
                                std::uint64_t nodes, Duration probe_timeout);
 

@@ -199,8 +199,8 @@ void Process::join_rest() {
 void Process::on_join_failed(const JoinFailed& failed) {
   const bool options_differ = failed.code == ErrorCode::conflict;
   const bool final = failed.code == ErrorCode::invalid || failed.code == ErrorCode::incompatible;
-  if (final && was_member_ && failed.reason != join_failure_)
-    spdlog::warn("cannot join: {}", failed.reason);
+  const bool stays = (final && was_member_) || (options_differ && ready_);
+  if (stays && failed.reason != join_failure_) spdlog::warn("cannot join: {}", failed.reason);
   join_failure_ = failed.reason;
   const bool gives_up = options_differ || (final && !was_member_);
   if (!gives_up || ready_ || start_error_) return;

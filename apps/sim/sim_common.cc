@@ -109,8 +109,7 @@ sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) 
                  "--metric subnet needs --topology transit-stub: no other gives addresses"});
   }
   if (const Result<void> valid = simulator.config.validate(); !valid) reader.note(valid.error());
-  const bool told = options.text("profile") == "test" || options.given("set");
-  if (told && simulator.topology) {
+  if (simulator.topology) {
     const auto nodes = static_cast<std::uint64_t>(
         std::max<std::int64_t>(parse_integer(options.text("nodes")).value_or(0), 0));
     const Result<void> near = check_round_trips(*simulator.topology, options.text("topology"),

@@ -69,9 +69,9 @@ void check_detection(const Config& c, Checker& check) {
       .in<Duration>("flip_memory", c.flip_memory, kShortest, kLongest)
       .in<Duration>("relay_retry_period", c.relay_retry_period, kShortest, kLongest)
       .in<Duration>("lease", c.lease, kShortest, kLongest);
-  const Duration probed = c.probe_timeout * (std::max(c.probe_retries, 1) + 2);
+  const Duration probed = c.probe_timeout * (c.probe_retries + 3);
   check.that("lease", c.lease, c.lease >= probed,
-             "at least " + text(probed) + ": probe_timeout * (probe_retries + 2)");
+             "at least " + text(probed) + ": probe_timeout * (probe_retries + 3)");
 }
 
 void check_hops(const Config& c, Checker& check) {

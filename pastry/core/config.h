@@ -61,10 +61,9 @@ struct Config {
   // What a node needs from both immediate neighbours to be active, on its own clock; the grantor
   // adds a sixteenth. Must be the same on every node of an overlay: each counts by its own, and a
   // neighbour that counts shorter ones would act on the keys of a node that still does. The keys of
-  // a crashed root wait up to so long. At least probe_timeout * (probe_retries + 2), or it would be
-  // renewed all the time; better one probe_timeout longer, or each death of a neighbour suspends a
-  // node for a moment. Shorter ones cost messages (three for each lease_renewal()), longer ones let
-  // lookups wait.
+  // a crashed root wait up to so long. At least probe_timeout * (probe_retries + 3), or each death
+  // of a neighbour would suspend a node for a moment, and leases would be renewed all the time.
+  // Shorter ones cost messages (three for each lease_renewal()), longer ones let lookups wait.
   Duration lease = seconds(15);
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---

@@ -176,7 +176,8 @@ Duration Liveness::answered(NodeState& node, Step& step, Handle from, std::uint3
   }
   if (sent_at == kNever) return kNotAnswered;
   if (active && via(from) == kNoHandle) node.measured(from, step.now - sent_at);
-  // Who has no place is no leaf yet: to ask it for its leaf set would be in vain, again and again.
+  // Who is not active yet tells everybody near when it is. Without a place in the ring it has no
+  // leaf set to answer with, and to ask it would be in vain, again and again.
   const bool lives = doubts_.lives(from, step.now);
   if (lives && active) came_back(node, step, from);
   if (settling) node.upkeep.settle(node, step);

@@ -79,7 +79,7 @@ enum class HelloRefusal : std::uint8_t {
   unverified = 4,    // signature, certificate or proof do not hold
   full = 5,          // no room for another process; try later
   stopping = 6,
-  other_parameters = 7,  // of another leaf set, digit size or lease
+  other_parameters = 7,  // of other RingParameters
 };
 std::string_view name(HelloRefusal reason);
 

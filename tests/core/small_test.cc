@@ -98,8 +98,12 @@ TEST_CASE("config: the first violated range is named with field, value and range
         "join_retry_max is 100 ms, must be 200 ms … 86400 s");
   CHECK(complaint([](Config& c) { c.rto_max = milliseconds(300); }) ==
         "rto_max is 300 ms, must be at least probe_timeout, 500 ms");
-  CHECK(complaint([](Config& c) { c.lease = milliseconds(1999); }) ==
-        "lease is 1999 ms, must be at least 2 s: probe_timeout * (probe_retries + 2)");
+  CHECK(complaint([](Config& c) { c.lease = milliseconds(2499); }) ==
+        "lease is 2499 ms, must be at least 2500 ms: probe_timeout * (probe_retries + 3)");
+  CHECK(complaint([](Config& c) {
+          c.probe_retries = 0;
+          c.lease = milliseconds(1499);
+        }) == "lease is 1499 ms, must be at least 1500 ms: probe_timeout * (probe_retries + 3)");
   CHECK(complaint([](Config& c) { c.lease = seconds(30); }) ==
         "duplicate_memory is 60 s, must be at least 65 s: two leases and gap_expiry");
   CHECK(complaint([](Config& c) { c.gap_expiry = seconds(1); }) ==
