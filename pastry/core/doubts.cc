@@ -98,12 +98,19 @@ bool Doubts::any_returns(Time since) const {
                      [since](const Return& back) { return back.last >= since; });
 }
 
-void Doubts::set_named(Handle peer, Time since, bool named) {
+void Doubts::set_named(Handle peer, Time since, bool leased) {
   if (!lists_) return;
   for (Death& death : lists_->dead) {
     if (death.peer != peer || death.since >= since) continue;
-    death.named = named;
-    if (named) death.over = false;  // it may have lived since, and got leases from others
+    death.named = true;
+    if (leased) death.over = false;
+  }
+}
+
+void Doubts::set_tried(Handle peer, Time since) {
+  if (!lists_) return;
+  for (Death& death : lists_->dead) {
+    if (death.peer == peer && death.since < since) death.named = false;
   }
 }
 

@@ -126,6 +126,8 @@ std::vector<Lease::Guarded> Leases::guards_to_tell(Time now, bool left, bool rig
   for (const Guard& guard : unsettled_->guards) {
     if (told.size() == kGuardedMax) break;
     if (guard.released || guard.until <= now || !(guard.side == kLeft ? left : right)) continue;
+    // Two that tell each other what each has only from the other would never end.
+    if (guard.told_by != kNoHandle && guard.told_by == neighbour_[guard.side]) continue;
     const auto rest = std::chrono::ceil<std::chrono::milliseconds>(guard.until - now);
     told.emplace_back(guard.peer, rest);
   }
@@ -152,7 +154,7 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
     if (!inside || node.liveness.leases_over(peer)) continue;
     named.push_back(peer);
     const Time until = step.now + std::min(remaining, node.config->lease * 4);
-    if (add_guard({peer, side, false, false, false, false, until})) continue;
+    if (add_guard({peer, side, false, false, false, false, until, neighbour_[side]})) continue;
     for (Guard& guard : unsettled().guards) {
       if (guard.peer != peer || guard.side != side || guard.blind) continue;
       guard.until = std::min(guard.until, until);
@@ -162,6 +164,29 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
   drop_guards(node, step, [&](const Guard& guard) {
     return guard.side == side && !guard.granted && !guard.released && !holds(named, guard.peer);
   });
+  if (node.active()) rule_out(node, side, named);
+}
+
+// Who is dead and stands between this node and the neighbour, and whom neither has anything to
+// guard for, acts on nothing and can get no lease while these two hold each other's: if one of them
+// dies soon, it need not be waited for.
+void Leases::rule_out(NodeState& node, Side side, const std::vector<Handle>& named) {
+  const NodeId& end = node.id(neighbour_[side]);
+  std::vector<Handle> over;
+  for (const Doubts::Death& death : node.liveness.remembered()) {
+    if (death.over || holds(named, death.peer) || guards(death.peer, side)) continue;
+    const NodeId& id = node.id(death.peer);
+    const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
+                                       : strictly_between(id, end, node.self_id());
+    if (inside) over.push_back(death.peer);
+  }
+  for (const Handle peer : over) node.liveness.set_leases_over(peer);
+}
+
+bool Leases::guards(Handle peer, Side side) const {
+  return unsettled_ &&
+         std::any_of(unsettled_->guards.begin(), unsettled_->guards.end(),
+                     [&](const Guard& guard) { return guard.peer == peer && guard.side == side; });
 }
 
 template <typename Outdated>

@@ -113,6 +113,7 @@ class Leases {
     bool unagreed = false;  // no neighbour beyond it has granted since
     bool blind = false;     // who stood beyond it is not known: stays whatever others say
     Time until{};
+    Handle told_by = kNoHandle;  // the neighbour from which alone this node has it
   };
   // Was a leaf a short time ago.
   struct Lost {
@@ -157,6 +158,8 @@ class Leases {
   void answer(NodeState& node, Step& step, Handle from, std::uint32_t request);
   bool accept(NodeState& node, Step& step, Handle from, const Lease& lease);
   void adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease);
+  void rule_out(NodeState& node, Side side, const std::vector<Handle>& named);
+  bool guards(Handle peer, Side side) const;
   std::vector<Lease::Guarded> guards_to_tell(Time now, bool left, bool right) const;
   bool add_guard(const Guard& guard);
   void add_blind_guard(const NodeState& node, const Lost& lost);

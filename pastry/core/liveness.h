@@ -109,7 +109,7 @@ class Liveness {
   // Somebody came back who had been declared dead.
   bool mistaken(Time since) const { return doubts_.any_returns(since); }
   // A dead peer that others name as alive was tried.
-  void tried(Handle peer, Time now) { doubts_.set_named(peer, now, false); }
+  void tried(Handle peer, Time now) { doubts_.set_tried(peer, now); }
   // The leases that a dead peer may have had are over.
   void set_leases_over(Handle peer) { doubts_.set_over(peer); }
   bool leases_over(Handle peer) const;

@@ -2,61 +2,19 @@
 // run at different speeds; rings of one, two and three (leases.h; faults R3, R8, R10).
 #include <doctest/doctest.h>
 
-#include "tests/core/ring.h"
+#include "tests/core/roots.h"
 
 using namespace pastry;
+using pastry::test::cut_off;
+using pastry::test::deliverers;
 using pastry::test::grow;
+using pastry::test::keys_around;
+using pastry::test::most_roots;
 using pastry::test::Ring;
 using pastry::test::small_config;
+using pastry::test::takeover;
 
 namespace {
-
-// Detection and a lease with its margin: after that the keys of a node that died have a root again.
-Duration takeover(const Config& config) {
-  return config.heartbeat_period + config.probe_timeout * (config.probe_retries + 2) +
-         config.lease * 17 / 16;
-}
-
-// Who takes all others for dead is a ring of its own, and is left out.
-std::vector<Handle> deliverers(Ring& ring, const Key& key) {
-  std::vector<Handle> result;
-  const std::vector<Handle> live = ring.live();
-  for (const Handle peer : live) {
-    if (ring.node(peer).alone() && live.size() > 1) continue;
-    if (ring.node(peer).would_deliver(key, ring.clock(peer))) result.push_back(peer);
-  }
-  return result;
-}
-
-// Keys around every node, and between each two.
-std::vector<Key> keys_around(Ring& ring, const std::vector<Handle>& nodes) {
-  std::vector<Key> keys;
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const NodeId& id = ring.directory().id(nodes[i]);
-    const Id gap = ring.directory().id(nodes[(i + 1) % nodes.size()]) - id;
-    for (const unsigned part : {1U, 3U, 5U, 7U}) {
-      keys.push_back(id + Id(gap.high() / 8 * part, gap.low()));
-    }
-    keys.push_back(id);
-  }
-  return keys;
-}
-
-// The most nodes that would deliver any of the keys at the same time, while `time` passes.
-std::size_t most_roots(Ring& ring, Duration time, const std::vector<Key>& keys,
-                       Duration step = milliseconds(5)) {
-  std::size_t most = 0;
-  for (Duration passed{}; passed < time; passed += step) {
-    ring.run(step);
-    for (const Key& key : keys) most = std::max(most, deliverers(ring, key).size());
-  }
-  return most;
-}
-
-// From now on nothing reaches the node, and nothing of it anybody.
-void cut_off(Ring& ring, Handle node) {
-  ring.drop = [node](Handle from, const Send& send) { return from == node || send.to == node; };
-}
 
 Lease answer_to(Ring& ring, Handle to, Handle from, Lease request) {
   Outbox out;
@@ -300,88 +258,6 @@ TEST_CASE("rings of one, two and three: a death, and a farewell") {
       CHECK(ring.wrong_neighbours() == 0);
       CHECK(ring.node(nodes[0]).alone() == (count == 2));
     }
-  }
-}
-
-TEST_CASE("a restart needs no guard: the higher incarnation shows that the older one is gone") {
-  Ring ring(small_config(), 9);
-  const std::vector<Handle> nodes = grow(ring, 6);
-  const NodeId id = ring.directory().id(nodes[2]);
-  ring.crash(nodes[2]);
-  ring.run(milliseconds(20));
-  const Handle again = ring.add(id, 2);
-  ring.join(again, {nodes[0]});
-  ring.run(milliseconds(500));
-  CHECK(deliverers(ring, id) == std::vector{again});
-}
-
-TEST_CASE("who stood beyond a side that died and came back at once keeps its keys") {
-  Config config = small_config();
-  config.leaf_set = 4;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    CAPTURE(seed);
-    Ring ring(config, seed);
-    const std::vector<Handle> nodes = grow(ring, 16);
-    const std::vector<Key> keys = keys_around(ring, nodes);
-    // Two live nodes with two restarted ones on each side: nobody else knows them.
-    for (const std::size_t i : {5U, 6U, 9U, 10U}) {
-      ring.crash(nodes[i]);
-      const Handle again = ring.add(ring.directory().id(nodes[i]), 2);
-      ring.join(again, {nodes[i < 8 ? 4 : 11]});
-    }
-    CHECK(most_roots(ring, 3 * config.lease, keys, milliseconds(20)) <= 1);
-    CHECK(ring.wrong_neighbours() == 0);
-  }
-}
-
-TEST_CASE("what a lost neighbour was closer to waits until the next one agrees") {
-  for (const bool restarts : {false, true}) {
-    CAPTURE(restarts);
-    Ring ring(small_config(), 9);
-    const std::vector<Handle> nodes = grow(ring, 8);
-    const auto id = [&](Handle node) { return ring.directory().id(node); };
-    const Id span = id(nodes[3]) - id(nodes[1]);
-    // Closest to the lost node 2, and of the others to node 1.
-    const Key key = id(nodes[1]) + Id(span.high() / 2 - 1, 0);
-    Outbox out;
-    if (restarts) {
-      const Handle again = ring.add(id(nodes[2]), 2);
-      ring.node(nodes[1]).receive(ring.clock(nodes[1]), again, JoinRequest{again, 1, 0, {}}, out);
-    } else {
-      ring.node(nodes[1]).receive(ring.clock(nodes[1]), nodes[2], Leave{}, out);
-    }
-    CHECK(ring.node(nodes[1]).tables().leaf_set.right_neighbour() == nodes[3]);
-    CHECK(ring.node(nodes[1]).holds_leases(ring.now()));
-    CHECK_FALSE(ring.node(nodes[1]).would_deliver(key, ring.now()));
-    CHECK(ring.node(nodes[1]).would_deliver(id(nodes[1]), ring.now()));
-  }
-}
-
-TEST_CASE("a message that waited for a guard goes to the node that is back") {
-  Ring ring(small_config(), 23);
-  const std::vector<Handle> nodes = grow(ring, 6);
-  cut_off(ring, nodes[2]);
-  for (int i = 0; i < 1000 && ring.node(nodes[1]).tables().leaf_set.contains(nodes[2]); ++i) {
-    ring.run(milliseconds(5));
-  }
-  REQUIRE_FALSE(ring.node(nodes[1]).tables().leaf_set.contains(nodes[2]));
-  REQUIRE(ring.node(nodes[2]).active());
-  const Id span = ring.directory().id(nodes[2]) - ring.directory().id(nodes[1]);
-  const Key key = ring.directory().id(nodes[1]) + Id(span.high() / 8 * 5, 0);  // next to it
-  ring.delivered.clear();
-  ring.route(nodes[1], key);
-  ring.run(milliseconds(20));
-  CHECK(ring.delivered.empty());
-  ring.drop = nullptr;
-  ring.at(nodes[2], [&](Context context) {
-    static_cast<void>(context.route(ring.directory().id(nodes[1]), Payload(), {}));
-  });
-  // If it lost its leases meanwhile it hands the message back, and is asked for it half a lease
-  // later.
-  for (int i = 0; i < 2000 && ring.delivered.size() < 2; ++i) ring.run(milliseconds(5));
-  REQUIRE(ring.delivered.size() == 2);
-  for (const Ring::Delivered& delivery : ring.delivered) {
-    CHECK(delivery.at == (delivery.key == key ? nodes[2] : nodes[1]));
   }
 }
 
