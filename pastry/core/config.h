@@ -107,7 +107,7 @@ struct Config {
   // --- Upkeep ---
 
   // Period of the leaf-set exchange with a random member (repairs what heartbeats do not show).
-  Duration leaf_exchange_period = minutes(1);
+  Duration leaf_exchange_period = minutes(2);
   // Period of routing-table and neighbourhood-set upkeep [Pastry §2.4, MSPastry §4.3].
   Duration table_upkeep_period = minutes(20);
   // Delay of the first round of table upkeep after a join; doubles each round up to the period

@@ -96,7 +96,6 @@ namespace pastry {
   MARK(messages_of_dead_rerouted) \
   MARK(operation_timed_out) \
   MARK(asked_peer_died) \
-  MARK(dead_entry_replaced) \
   MARK(suspended) \
   MARK(suspended_asks_around)
 // clang-format on

@@ -113,7 +113,6 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
     // Members of one side have room on the other one now.
     for (const Handle member : tables.leaf_set.members()) tables.leaf_set.insert(member);
   }
-  const int row = shared_prefix(self_id(), id(peer), config->digit_bits);
   const bool entry = tables.routing_table.remove(peer);
   tables.neighbourhood.remove(peer);
   if (joiner) joiner->peer_gone(peer);
@@ -128,7 +127,6 @@ void NodeState::remove_peer(Step& step, Handle peer, Departure how) {
   forwarder.peer_gone(*this, step, peer);
   if (gap) gap->peer_gone(*this, step, peer);
   operations.peer_gone(*this, step, peer);
-  if (entry && active()) upkeep.repair(*this, step, row);
   for (const auto& [app_id, application] : applications) {
     if (leaf && active()) application->update(context(step, app_id), peer, PeerChange::left);
     application->peer_gone(context(step, app_id), peer);

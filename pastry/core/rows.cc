@@ -1,5 +1,5 @@
-// The exchange of rows and of neighbourhood sets: periodic constrained gossip [Pastry §2.5, PNS],
-// lazy repair [Pastry §2.4].
+// The exchange of rows and of neighbourhood sets: periodic constrained gossip [Pastry §2.5, PNS].
+// It also fills the slots of dead entries, together with the passive repair of forwarder.cc.
 #include <algorithm>
 #include <optional>
 
@@ -177,19 +177,6 @@ void Upkeep::consider(NodeState& node, Step& step, Handle from,
       }
     }
     node.liveness.measure(node, step, entry.peer);
-  }
-}
-
-void Upkeep::repair(NodeState& node, Step& step, int row) {
-  const RoutingTable& table = node.tables.routing_table;
-  for (int index = row; index < table.rows_used() && index <= row + 1; ++index) {
-    const std::vector<Handle> entries = table.row(index);
-    if (entries.empty()) continue;
-    const Handle asked = entries[node.random.below(entries.size())];
-    note(*node.config, Mark::dead_entry_replaced);
-    node.send(step, asked,
-              RowRequest{static_cast<std::uint8_t>(row), static_cast<std::uint8_t>(row)});
-    return;
   }
 }
 

@@ -1,9 +1,8 @@
 // Upkeep of the routing table and the neighbourhood set [Pastry §2.4, MSPastry §4.3].
 //
 // Announcement after a join, answers to row requests, periodic gossip of rows, slow probing of
-// entries that traffic does not show to be alive (table_probing.cc), lazy repair of a dead entry,
-// the exchange of neighbourhood sets, and attempts to reach peers that were declared dead
-// (reunion.cc).
+// entries that traffic does not show to be alive (table_probing.cc), the exchange of neighbourhood
+// sets, and attempts to reach peers that were declared dead (reunion.cc).
 #pragma once
 
 #include <algorithm>
@@ -46,8 +45,6 @@ class Upkeep {
   void announce(NodeState& node, Step& step, Handle peer, Duration round_trip);
   // A probe of Settling ended, answered or not.
   void settle(NodeState& node, Step& step);
-  // The entry of this row died: ask another of the row, or of the next one, for theirs.
-  void repair(NodeState& node, Step& step, int row);
 
   // That leaf asked or answered with its leaf set, and has this node's: nobody on its side need be
   // asked at the side's next turn.
