@@ -149,7 +149,6 @@ bool Liveness::leases_over(Handle peer) const {
 void Liveness::set_active(NodeState& node, Step& step, Handle peer, bool active) {
   const bool news = active ? doubts_.set_active(peer) : doubts_.set_inactive(peer);
   if (!news) return;
-  // It has a place, perhaps just now. Asked before it could not answer: that was no silence.
   probe_anew(peer);
   if (active && node.gap) node.gap->peer_active(node, step, peer);
 }

@@ -46,6 +46,8 @@ class Liveness {
   // The same for Settling, which is told when the last such probe has ended.
   void measure_settling(NodeState& node, Step& step, Handle peer) { ping(node, step, peer, true); }
   std::size_t settling_probes() const { return probing_ ? probing_->settling : 0; }
+  // It got its place, perhaps just now: what it left unanswered before counts for nothing.
+  void probe_anew(Handle peer);
   // Those that go on are no concern of Settling any more.
   void release_settling();
   // Silent hop or lost connection: excluded from routing until it answers, probed now.
@@ -162,7 +164,6 @@ class Liveness {
   void start_probe(NodeState& node, Step& step, Probe wanted);
   void ping(NodeState& node, Step& step, Handle peer, bool settling);
   void send_probe(NodeState& node, Step& step, Probe& probe);
-  void probe_anew(Handle peer);
   std::uint32_t next_token();
   unsigned tries_allowed(const NodeState& node, Time now, const Probe& probe) const;
   // The round trip if the token was that of an outstanding probe (or of a try of a link), otherwise

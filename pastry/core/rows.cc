@@ -81,6 +81,7 @@ void Upkeep::wanted_by(NodeState& node, Step& step, Handle peer, Duration round_
 
 void Upkeep::receive(NodeState& node, Step& step, Handle from, const Announce& announce) {
   node.liveness.set_active(node, step, from, true);
+  node.liveness.probe_anew(from);  // who was never seen without a place, too
   seen_alive(*node.config, from, step.now);
   if (!node.placed()) return;
   node.liveness.replace_older(node, step, from);
