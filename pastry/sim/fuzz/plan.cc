@@ -290,9 +290,13 @@ class Planner {
     plan_.files = coin();
     plan_.topics = coin();
     if (!plan_.files && !plan_.topics) return;
-    // The replica layer asks a whole replica set at once; with less it could never read a record.
+    // The replica layer asks a whole replica set at once, and who is the root of some topics all of
+    // their children when the trees are walked; with less a record could never be read nor a tree
+    // be walked whole.
+    constexpr std::size_t kTopicsOfOneRoot = 4;
+    const std::size_t asked = plan_.topics ? kTopicsOfOneRoot * nodes_ : 0;
     Config& config = plan_.options.config;
-    config.pending_max = std::max(config.pending_max, std::size_t(2 * config.leaf_set));
+    config.pending_max = std::max({config.pending_max, std::size_t(2 * config.leaf_set), asked});
     const std::uint64_t bursts = between(5, 40);
     for (std::uint64_t i = 0; i < bursts; ++i) {
       const auto count = static_cast<std::uint32_t>(between(1, 8));
