@@ -24,7 +24,7 @@ class Doubts {
     Time since{};
     bool leaf = false;        // it was a member of the leaf set
     bool left = false;        // it said so itself
-    bool over = false;        // its last leases have run out
+    bool over = false;        // it holds no lease, and got none since
     bool named = false;       // others still have it in their leaf sets
     std::uint8_t others = 0;  // in the leaf set without it, at that time
   };
@@ -65,13 +65,23 @@ class Doubts {
   void set_dead(Death death, std::size_t dead_max);
   // Who was just remembered as dead said itself that it leaves.
   void set_left(Handle peer);
-  // Somebody names the peer although it has been dead since before `since`; `leased`: it may have
-  // got leases since.
-  void set_named(Handle peer, Time since, bool leased);
+  // Somebody names the peer, perhaps although it has been dead since before `since`.
+  void set_named(Handle peer, Time since);
   // The peer was asked once more, for whoever named it before `since`.
   void set_tried(Handle peer, Time since);
   // The leases that it may have had are over.
   void set_over(Handle peer);
+  // The same for those that died after `since`, if the predicate holds for them.
+  template <typename Predicate>
+  void set_over_if(Time since, Predicate&& predicate) {
+    if (!lists_) return;
+    for (auto death = lists_->dead.rbegin(); death != lists_->dead.rend(); ++death) {
+      if (death->since <= since) return;
+      death->over = death->over || predicate(death->peer);
+    }
+  }
+  // Whether they are is not known any more, of nobody.
+  void clear_over();
   void forget_suspects();
   // Forgets the deaths before `since`, and with them the returns; and what has expired.
   void age(Time since, Time now);

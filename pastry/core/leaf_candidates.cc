@@ -123,10 +123,8 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
   // it and its neighbours.
   const bool between = node.suspended() && node.leases.nearer_than_neighbours(node, id);
   if (!between && dead(node, step.now, peer)) {
-    // Where everybody else should know by now: perhaps the mistake is here, and it lived since. But
-    // between two that hold each other's leases it got none.
-    const bool bounded = node.active() && node.leases.nearer_than_neighbours(node, id);
-    doubts_.set_named(peer, step.now - node.config->lease, !bounded);
+    // Where everybody else should know by now: perhaps the mistake is here.
+    doubts_.set_named(peer, step.now - node.config->lease);
     return;
   }
   const Handle known = node.tables.leaf_set.find(id);

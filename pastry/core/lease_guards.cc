@@ -126,8 +126,6 @@ std::vector<Lease::Guarded> Leases::guards_to_tell(Time now, bool left, bool rig
   for (const Guard& guard : unsettled_->guards) {
     if (told.size() == kGuardedMax) break;
     if (guard.released || guard.until <= now || !(guard.side == kLeft ? left : right)) continue;
-    // Two that tell each other what each has only from the other would never end.
-    if (guard.told_by != kNoHandle && guard.told_by == neighbour_[guard.side]) continue;
     const auto rest = std::chrono::ceil<std::chrono::milliseconds>(guard.until - now);
     told.emplace_back(guard.peer, rest);
   }
@@ -145,16 +143,13 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
     }
   }
   drop_guards(node, step, [&](const Guard& guard) { return guard.released && guard.side == side; });
-  const NodeId& end = node.id(neighbour_[side]);
   std::vector<Handle> named;
   for (const auto& [peer, remaining] : lease.guarded) {
-    const NodeId& id = node.id(peer);
-    const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
-                                       : strictly_between(id, end, node.self_id());
+    const bool inside = nearer(node, side, peer, neighbour_[side]);
     if (!inside || node.liveness.leases_over(peer)) continue;
     named.push_back(peer);
     const Time until = step.now + std::min(remaining, node.config->lease * 4);
-    if (add_guard({peer, side, false, false, false, false, until, neighbour_[side]})) continue;
+    if (add_guard({peer, side, false, false, false, false, until})) continue;
     for (Guard& guard : unsettled().guards) {
       if (guard.peer != peer || guard.side != side || guard.blind) continue;
       guard.until = std::min(guard.until, until);
@@ -164,29 +159,23 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
   drop_guards(node, step, [&](const Guard& guard) {
     return guard.side == side && !guard.granted && !guard.released && !holds(named, guard.peer);
   });
-  if (node.active()) rule_out(node, side, named);
+  if (lease.guarded.empty()) rule_out(node, step.now, side);
 }
 
-// Who is dead and stands between this node and the neighbour, and whom neither has anything to
-// guard for, acts on nothing and can get no lease while these two hold each other's: if one of them
-// dies soon, it need not be waited for.
-void Leases::rule_out(NodeState& node, Side side, const std::vector<Handle>& named) {
-  const NodeId& end = node.id(neighbour_[side]);
-  std::vector<Handle> over;
-  for (const Doubts::Death& death : node.liveness.remembered()) {
-    if (death.over || holds(named, death.peer) || guards(death.peer, side)) continue;
-    const NodeId& id = node.id(death.peer);
-    const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
-                                       : strictly_between(id, end, node.self_id());
-    if (inside) over.push_back(death.peer);
-  }
-  for (const Handle peer : over) node.liveness.set_leases_over(peer);
+// Who is dead and stands between two active neighbours that just agreed to be neighbours, where
+// neither guards anybody, holds no lease and can get none while these two stand there. If one of
+// them dies it need not be waited for.
+void Leases::rule_out(NodeState& node, Time now, Side side) {
+  if (!node.active() || guards_on(side)) return;
+  node.liveness.set_leases_over_if(now - node.config->failed_memory, [&](Handle peer) {
+    return nearer(node, side, peer, neighbour_[side]);
+  });
 }
 
-bool Leases::guards(Handle peer, Side side) const {
+bool Leases::guards_on(Side side) const {
   return unsettled_ &&
          std::any_of(unsettled_->guards.begin(), unsettled_->guards.end(),
-                     [&](const Guard& guard) { return guard.peer == peer && guard.side == side; });
+                     [side](const Guard& guard) { return guard.side == side && !guard.released; });
 }
 
 template <typename Outdated>
@@ -201,7 +190,8 @@ void Leases::expire_guards(NodeState& node, Step& step) {
   if (!unsettled_) return;
   std::erase_if(unsettled_->lost, [&](const Lost& lost) { return lost.until <= step.now; });
   for (const Guard& guard : unsettled_->guards) {
-    if (!guard.released && guard.until <= step.now) node.liveness.set_leases_over(guard.peer);
+    const bool over = !guard.released && guard.until <= step.now;
+    if (over && node.active()) node.liveness.set_leases_over(guard.peer);
   }
   drop_guards(node, step, [&](const Guard& guard) { return guard.until <= step.now; });
 }
@@ -253,11 +243,7 @@ Time Leases::guarded_until(const NodeState& node, bool right,
 // Somebody nearer bounds this node's keys and its gap by now.
 bool Leases::out_of_reach(const NodeState& node, const Guard& guard) const {
   const Handle next = neighbour_[guard.side];
-  if (!guard.blind || next == kNoHandle) return false;
-  const NodeId& id = node.id(guard.peer);
-  const NodeId& end = node.id(next);
-  return guard.side == kRight ? !strictly_between(id, node.self_id(), end)
-                              : !strictly_between(id, end, node.self_id());
+  return guard.blind && next != kNoHandle && !nearer(node, guard.side, guard.peer, next);
 }
 
 }  // namespace pastry

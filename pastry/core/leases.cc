@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pastry/core/marks.h"
+#include "pastry/core/midpoint.h"
 #include "pastry/core/node_state.h"
 
 namespace pastry {
@@ -64,6 +65,8 @@ void Leases::neighbours_changed(NodeState& node, Step& step) {
   for (const Side side : kSides) {
     const Handle found = find_neighbour(node, side);
     if (found == neighbour_[side]) continue;
+    // A newcomer may grant leases beyond it to whom this node holds for dead.
+    if (nearer(node, side, found, neighbour_[side])) node.liveness.forget_leases_over();
     neighbour_[side] = found;
     clear_request(side);
     given_until_[side] = kNone;
@@ -76,6 +79,13 @@ void Leases::neighbours_changed(NodeState& node, Step& step) {
     if (neighbour_[side] != kNoHandle && asked_at(side) == kNone && due) ask(node, step, side);
   }
   release_if_settled();
+}
+
+bool Leases::nearer(const NodeState& node, Side side, Handle peer, Handle than) {
+  if (peer == kNoHandle || than == kNoHandle) return false;
+  const NodeId& id = node.id(peer);
+  return side == kRight ? strictly_between(id, node.self_id(), node.id(than))
+                        : strictly_between(id, node.id(than), node.self_id());
 }
 
 void Leases::no_longer_alone(const NodeState& node, Time now) {

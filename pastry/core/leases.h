@@ -113,7 +113,6 @@ class Leases {
     bool unagreed = false;  // no neighbour beyond it has granted since
     bool blind = false;     // who stood beyond it is not known: stays whatever others say
     Time until{};
-    Handle told_by = kNoHandle;  // the neighbour from which alone this node has it
   };
   // Was a leaf a short time ago.
   struct Lost {
@@ -143,6 +142,8 @@ class Leases {
   // What the grantor adds to a lease: clocks that run at different speeds, up to 6 %.
   static Duration margin(const Config& config) { return config.lease / 16; }
   Handle find_neighbour(const NodeState& node, Side side) const;
+  // Whether the peer stands between this node and the other one.
+  static bool nearer(const NodeState& node, Side side, Handle peer, Handle than);
   Time renew_at(const NodeState& node, Side side) const;
   Time renew_at(const Config& config, Side side, Duration renewal) const;
   // How much earlier than it must a lease is renewed.
@@ -158,8 +159,8 @@ class Leases {
   void answer(NodeState& node, Step& step, Handle from, std::uint32_t request);
   bool accept(NodeState& node, Step& step, Handle from, const Lease& lease);
   void adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease);
-  void rule_out(NodeState& node, Side side, const std::vector<Handle>& named);
-  bool guards(Handle peer, Side side) const;
+  void rule_out(NodeState& node, Time now, Side side);
+  bool guards_on(Side side) const;
   std::vector<Lease::Guarded> guards_to_tell(Time now, bool left, bool right) const;
   bool add_guard(const Guard& guard);
   void add_blind_guard(const NodeState& node, const Lost& lost);

@@ -114,6 +114,12 @@ class Liveness {
   void tried(Handle peer, Time now) { doubts_.set_tried(peer, now); }
   // The leases that a dead peer may have had are over.
   void set_leases_over(Handle peer) { doubts_.set_over(peer); }
+  template <typename Predicate>
+  void set_leases_over_if(Time died_after, Predicate&& predicate) {
+    doubts_.set_over_if(died_after, predicate);
+  }
+  // Who had a place of its own in between may have granted some.
+  void forget_leases_over() { doubts_.clear_over(); }
   bool leases_over(Handle peer) const;
 
   Time deadline() const;

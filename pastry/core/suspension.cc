@@ -29,6 +29,8 @@ void Leases::activated() {
 
 void Leases::suspended(NodeState& node, Step& step) {
   note(*node.config, Mark::suspended);
+  // Others may take its place meanwhile, and grant leases to whom it holds for dead.
+  node.liveness.forget_leases_over();
   unsettled().suspended_at = step.now;
   look_around(node, step);
   if (node.suspended()) ask_again(node, step);

@@ -59,6 +59,7 @@ TEST_CASE("who died long ago is not waited for when its neighbour dies, whoever 
       ring.node(to).receive(ring.clock(to), nodes[0], Message(stale), out);
     };
     for (const std::size_t i : {3U, 4U, 6U, 7U}) name_it(nodes[i]);
+    ring.run(config.lease);
     ring.crash(nodes[6]);
     CHECK(most_roots(ring, config.lease + config.lease / 16, keys) <= 1);
     ring.run(milliseconds(50));
