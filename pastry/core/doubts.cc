@@ -98,12 +98,12 @@ bool Doubts::any_returns(Time since) const {
                      [since](const Return& back) { return back.last >= since; });
 }
 
-void Doubts::set_named(Handle peer, Time since) {
+void Doubts::set_named(Handle peer, Time since, bool leased) {
   if (!lists_) return;
   for (Death& death : lists_->dead) {
-    if (death.peer != peer) continue;
-    death.named = death.named || death.since < since;
-    death.over = false;  // it may have lived since, and got leases from others
+    if (death.peer != peer || death.since >= since) continue;
+    death.named = true;
+    if (leased) death.over = false;
   }
 }
 
@@ -125,11 +125,6 @@ void Doubts::set_over(Handle peer) {
   for (Death& death : lists_->dead) {
     if (death.peer == peer) death.over = true;
   }
-}
-
-void Doubts::clear_over() {
-  if (!lists_) return;
-  for (Death& death : lists_->dead) death.over = false;
 }
 
 void Doubts::age(Time since, Time now) {

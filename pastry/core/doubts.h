@@ -65,23 +65,28 @@ class Doubts {
   void set_dead(Death death, std::size_t dead_max);
   // Who was just remembered as dead said itself that it leaves.
   void set_left(Handle peer);
-  // Somebody names the peer, perhaps although it has been dead since before `since`.
-  void set_named(Handle peer, Time since);
+  // Somebody names the peer although it has been dead since before `since`; `leased`: if it lived
+  // it may have got leases since.
+  void set_named(Handle peer, Time since, bool leased);
   // The peer was asked once more, for whoever named it before `since`.
   void set_tried(Handle peer, Time since);
   // The leases that it may have had are over.
   void set_over(Handle peer);
-  // The same for those that died after `since`, if the predicate holds for them.
+  // The same for those that died after `begin` and before `end`, if the predicate holds for them.
   template <typename Predicate>
-  void set_over_if(Time since, Predicate&& predicate) {
+  void set_over_if(Time begin, Time end, Predicate&& predicate) {
     if (!lists_) return;
     for (auto death = lists_->dead.rbegin(); death != lists_->dead.rend(); ++death) {
-      if (death->since <= since) return;
-      death->over = death->over || predicate(death->peer);
+      if (death->since <= begin) return;
+      if (death->since < end && !death->over) death->over = predicate(death->peer);
     }
   }
-  // Whether they are is not known any more, of nobody.
-  void clear_over();
+  // Whether they are is not known any more, of those for which the predicate holds.
+  template <typename Predicate>
+  void clear_over_if(Predicate&& predicate) {
+    if (!lists_) return;
+    for (Death& death : lists_->dead) death.over = death.over && !predicate(death.peer);
+  }
   void forget_suspects();
   // Forgets the deaths before `since`, and with them the returns; and what has expired.
   void age(Time since, Time now);

@@ -123,8 +123,10 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
   // it and its neighbours.
   const bool between = node.suspended() && node.leases.nearer_than_neighbours(node, id);
   if (!between && dead(node, step.now, peer)) {
-    // Where everybody else should know by now: perhaps the mistake is here.
-    doubts_.set_named(peer, step.now - node.config->lease);
+    // Where everybody else should know by now: perhaps the mistake is here, and it got leases
+    // since.
+    const bool leased = !node.leases.ruled_out(node, peer, step.now);
+    doubts_.set_named(peer, step.now - node.config->lease, leased);
     return;
   }
   const Handle known = node.tables.leaf_set.find(id);

@@ -167,9 +167,18 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
 // them dies it need not be waited for.
 void Leases::rule_out(NodeState& node, Time now, Side side) {
   if (!node.active() || guards_on(side)) return;
-  node.liveness.set_leases_over_if(now - node.config->failed_memory, [&](Handle peer) {
-    return nearer(node, side, peer, neighbour_[side]);
-  });
+  // Younger deaths are not told apart from what others have not yet heard of.
+  const Time begin = now - node.config->failed_memory;
+  const Time end = now - node.config->lease;
+  node.liveness.set_leases_over_if(
+      begin, end, [&](Handle peer) { return nearer(node, side, peer, neighbour_[side]); });
+}
+
+bool Leases::ruled_out(const NodeState& node, Handle peer, Time now) const {
+  return node.active() && std::any_of(kSides.begin(), kSides.end(), [&](Side side) {
+           const bool agreed = given_until_[side] > now && asked_at(side) == kNone;
+           return agreed && nearer(node, side, peer, neighbour_[side]) && !guards_on(side);
+         });
 }
 
 bool Leases::guards_on(Side side) const {
@@ -191,7 +200,8 @@ void Leases::expire_guards(NodeState& node, Step& step) {
   std::erase_if(unsettled_->lost, [&](const Lost& lost) { return lost.until <= step.now; });
   for (const Guard& guard : unsettled_->guards) {
     const bool over = !guard.released && guard.until <= step.now;
-    if (over && node.active()) node.liveness.set_leases_over(guard.peer);
+    // Who lost both its own leases cannot know who took its place since.
+    if (over && (node.active() || any_valid(step.now))) node.liveness.set_leases_over(guard.peer);
   }
   drop_guards(node, step, [&](const Guard& guard) { return guard.until <= step.now; });
 }

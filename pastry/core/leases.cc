@@ -65,8 +65,12 @@ void Leases::neighbours_changed(NodeState& node, Step& step) {
   for (const Side side : kSides) {
     const Handle found = find_neighbour(node, side);
     if (found == neighbour_[side]) continue;
-    // A newcomer may grant leases beyond it to whom this node holds for dead.
-    if (nearer(node, side, found, neighbour_[side])) node.liveness.forget_leases_over();
+    const Handle former = neighbour_[side];
+    if (nearer(node, side, found, former)) {
+      // The newcomer may grant leases beyond it to whom this node holds for dead.
+      node.liveness.forget_leases_over_if(
+          [&](Handle peer) { return nearer(node, side, peer, former); });
+    }
     neighbour_[side] = found;
     clear_request(side);
     given_until_[side] = kNone;

@@ -88,6 +88,9 @@ class Leases {
   bool neighbours_kept() const { return !unsettled_ || unsettled_->asked_around == kNone; }
   // Whether the peer, if it lived, would stand between this node and a neighbour.
   bool nearer_than_neighbours(const NodeState& node, const NodeId& id) const;
+  // The peer, if it lives, has got no lease: it stands between this node and a neighbour who hold
+  // each other's, and guard nobody.
+  bool ruled_out(const NodeState& node, Handle peer, Time now) const;
   // A dead neighbour may still be the root of `key`.
   bool guarded(const NodeState& node, const Key& key, Time now) const;
   // Until when a guard stands on that side of the node; Time::min() if there is none. Not counted:

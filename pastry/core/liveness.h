@@ -115,11 +115,14 @@ class Liveness {
   // The leases that a dead peer may have had are over.
   void set_leases_over(Handle peer) { doubts_.set_over(peer); }
   template <typename Predicate>
-  void set_leases_over_if(Time died_after, Predicate&& predicate) {
-    doubts_.set_over_if(died_after, predicate);
+  void set_leases_over_if(Time died_after, Time died_before, Predicate&& predicate) {
+    doubts_.set_over_if(died_after, died_before, predicate);
   }
-  // Who had a place of its own in between may have granted some.
-  void forget_leases_over() { doubts_.clear_over(); }
+  // Others may have granted it some since.
+  template <typename Predicate>
+  void forget_leases_over_if(Predicate&& predicate) {
+    doubts_.clear_over_if(predicate);
+  }
   bool leases_over(Handle peer) const;
 
   Time deadline() const;

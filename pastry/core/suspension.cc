@@ -29,8 +29,6 @@ void Leases::activated() {
 
 void Leases::suspended(NodeState& node, Step& step) {
   note(*node.config, Mark::suspended);
-  // Others may take its place meanwhile, and grant leases to whom it holds for dead.
-  node.liveness.forget_leases_over();
   unsettled().suspended_at = step.now;
   look_around(node, step);
   if (node.suspended()) ask_again(node, step);
@@ -47,6 +45,8 @@ void Leases::look_around(NodeState& node, Step& step) {
   }
   if (u.asked_around == kNone) {
     u.stale = true;
+    // Others may have taken its place, and granted leases to whom it holds for dead.
+    node.liveness.forget_leases_over_if([](Handle) { return true; });
     node.forwarder.hand_back(node);
   }
   start_round(node, step);
