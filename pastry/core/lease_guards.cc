@@ -101,6 +101,11 @@ void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost) {
   const NodeId& end = next == kNoHandle ? node.self_id() : node.id(next);
   for (const Doubts::Death& death : node.liveness.remembered()) {
     if (death.peer == lost || death.left || death.over) continue;
+    // An older incarnation of it was gone before.
+    if (node.id(death.peer) == node.id(lost) &&
+        node.directory->incarnation(death.peer) < node.directory->incarnation(lost)) {
+      continue;
+    }
     if (step.now - death.since >= node.config->failed_memory) continue;
     const NodeId& id = node.id(death.peer);
     const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
