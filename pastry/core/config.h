@@ -59,12 +59,16 @@ struct Config {
   // --- Consistency [MSPastry §3.1, TR05-456] ---
 
   // What a node needs from both immediate neighbours to be active, on its own clock; the grantor
-  // adds a sixteenth. Must be the same on every node of an overlay: each counts by its own, and a
-  // neighbour that counts shorter ones would act on the keys of a node that still does. The keys of
-  // a crashed root wait up to so long. At least probe_timeout * (probe_retries + 3), or each death
-  // of a neighbour would suspend a node for a moment, and leases would be renewed all the time.
-  // Shorter ones cost messages (three for each lease_renewal()), longer ones let lookups wait.
+  // adds lease_margin(). Must be the same on every node of an overlay: each counts by its own, and
+  // a neighbour that counts shorter ones would act on the keys of a node that still does. The keys
+  // of a crashed root wait up to so long. At least probe_timeout * (probe_retries + 3), or each
+  // death of a neighbour would suspend a node for a moment, and leases would be renewed all the
+  // time. Shorter ones cost messages (three for each lease_renewal()), longer ones let lookups
+  // wait.
   Duration lease = seconds(15);
+  // By how much the clocks of neighbours may differ while a lease lasts: they may run 6 % apart.
+  // What it adds, the keys of a crashed root wait longer.
+  Duration lease_margin() const { return lease / 16; }
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 

@@ -98,12 +98,12 @@ bool Doubts::any_returns(Time since) const {
                      [since](const Return& back) { return back.last >= since; });
 }
 
-void Doubts::set_named(Handle peer, Time since, bool leased) {
+void Doubts::set_named(Handle peer, Time since) {
   if (!lists_) return;
   for (Death& death : lists_->dead) {
     if (death.peer != peer || death.since >= since) continue;
     death.named = true;
-    if (leased) death.over = false;
+    death.over = false;
   }
 }
 

@@ -65,9 +65,9 @@ class Doubts {
   void set_dead(Death death, std::size_t dead_max);
   // Who was just remembered as dead said itself that it leaves.
   void set_left(Handle peer);
-  // Somebody names the peer although it has been dead since before `since`; `leased`: if it lived
-  // it may have got leases since.
-  void set_named(Handle peer, Time since, bool leased);
+  // Somebody names the peer although it has been dead since before `since`: if it lives after all
+  // it may have got leases.
+  void set_named(Handle peer, Time since);
   // The peer was asked once more, for whoever named it before `since`.
   void set_tried(Handle peer, Time since);
   // The leases that it may have had are over.

@@ -125,8 +125,7 @@ void Liveness::consider_leaf(NodeState& node, Step& step, Handle peer) {
   if (!between && dead(node, step.now, peer)) {
     // Where everybody else should know by now: perhaps the mistake is here, and it got leases
     // since.
-    const bool leased = !node.leases.ruled_out(node, peer, step.now);
-    doubts_.set_named(peer, step.now - node.config->lease, leased);
+    doubts_.set_named(peer, step.now - node.config->lease);
     return;
   }
   const Handle known = node.tables.leaf_set.find(id);

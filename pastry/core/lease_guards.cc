@@ -22,7 +22,7 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
     lost[side] = true;
     // Until the next neighbour agrees to be one, the lease of the last one is no licence for more
     // keys than it gave: who is next in the leaf set need not be next in the ring.
-    Guard guard{peer, side, true, false, true, false, valid_until_[side]};
+    Guard guard{peer, side, true, false, true, false, kNoHandle, valid_until_[side]};
     const bool gone = how == Departure::left || how == Departure::replaced;
     const bool granted = given_until_[side] > step.now;
     if (granted && !gone) {
@@ -48,7 +48,7 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
 // who is left, and act on the leases that the lost granted. Until these end the keys beyond are
 // left alone, whoever comes back and whoever agrees to be the next neighbour: it may see no more.
 void Leases::leaf_lost(NodeState& node, Step& step, Handle peer, const LeafPlace& place) {
-  const Time until = step.now + node.config->lease + margin(*node.config);
+  const Time until = step.now + node.config->lease + node.config->lease_margin();
   std::vector<Lost>& lost = unsettled().lost;
   std::erase_if(lost, [&](const Lost& other) {
     return other.until <= step.now || node.id(other.peer) == node.id(peer);
@@ -77,7 +77,7 @@ void Leases::add_blind_guard(const NodeState& node, const Lost& lost) {
     guard.until = std::max(guard.until, lost.until);
     return;
   }
-  add_guard({lost.peer, lost.side, false, true, false, true, lost.until});
+  add_guard({lost.peer, lost.side, false, true, false, true, kNoHandle, lost.until});
 }
 
 // Who was granted nothing here may have got its lease from a neighbour lost before it, as late as
@@ -90,7 +90,7 @@ Time Leases::chain_end(const NodeState& node, Time now, Side side) const {
       if (guard.granted && guard.side == side) end = std::max(end, guard.until);
     }
   }
-  return end + node.config->lease + margin(*node.config);
+  return end + node.config->lease + node.config->lease_margin();
 }
 
 // Those found dead before, between the lost neighbour and the next one: they may have got their
@@ -110,7 +110,7 @@ void Leases::guard_chain(NodeState& node, Step& step, Side side, Handle lost) {
     const NodeId& id = node.id(death.peer);
     const bool inside = side == kRight ? strictly_between(id, node.self_id(), end)
                                        : strictly_between(id, end, node.self_id());
-    if (inside) add_guard({death.peer, side, false, false, false, false, until});
+    if (inside) add_guard({death.peer, side, false, false, false, false, kNoHandle, until});
   }
 }
 
@@ -125,16 +125,29 @@ bool Leases::add_guard(const Guard& guard) {
   return true;
 }
 
-std::vector<Lease::Guarded> Leases::guards_to_tell(Time now, bool left, bool right) const {
-  std::vector<Lease::Guarded> told;
-  if (!unsettled_) return told;
+// What is known only from the receiver is not told back to it: the two would keep it from each
+// other's word until its end, although neither knows of a lease.
+void Leases::tell_guards(const NodeState& node, Time now, Handle to, Lease& lease) const {
+  lease.vouches = can_vouch(node, now);
+  if (!unsettled_) return;
   for (const Guard& guard : unsettled_->guards) {
-    if (told.size() == kGuardedMax) break;
-    if (guard.released || guard.until <= now || !(guard.side == kLeft ? left : right)) continue;
+    const bool wanted = guard.side == kLeft ? lease.left : lease.right;
+    if (!wanted || guard.released || guard.until <= now || guard.told_by == to) continue;
+    if (lease.guarded.size() == kGuardedMax) {
+      lease.vouches = false;
+      return;
+    }
     const auto rest = std::chrono::ceil<std::chrono::milliseconds>(guard.until - now);
-    told.emplace_back(guard.peer, rest);
+    lease.guarded.emplace_back(guard.peer, rest);
   }
-  return told;
+}
+
+// Who got a lease from this side got it from this node, or from one that this node granted a lease
+// not longer ago than two: both are guarded here if they were found dead. Who was not active so
+// long, or stopped in between, may have missed it.
+bool Leases::can_vouch(const NodeState& node, Time now) const {
+  return node.active() &&
+         now - active_since_ >= 2 * (node.config->lease + node.config->lease_margin());
 }
 
 // The neighbour agreed: what only waited for that is over. A node between the two needs leases from
@@ -154,24 +167,27 @@ void Leases::adopt_guards(NodeState& node, Step& step, Side side, const Lease& l
     if (!inside || node.liveness.leases_over(peer)) continue;
     named.push_back(peer);
     const Time until = step.now + std::min(remaining, node.config->lease * 4);
-    if (add_guard({peer, side, false, false, false, false, until})) continue;
+    if (add_guard({peer, side, false, false, false, false, neighbour_[side], until})) continue;
     for (Guard& guard : unsettled().guards) {
       if (guard.peer != peer || guard.side != side || guard.blind) continue;
       guard.until = std::min(guard.until, until);
     }
   }
-  if (lease.guarded.size() >= kGuardedMax) return;  // perhaps there was no room for all
+  if (!lease.vouches) {
+    if (guards_on(side)) note(*node.config, Mark::silence_does_not_count);
+    return;
+  }
   drop_guards(node, step, [&](const Guard& guard) {
     return guard.side == side && !guard.granted && !guard.released && !holds(named, guard.peer);
   });
   if (lease.guarded.empty()) rule_out(node, step.now, side);
 }
 
-// Who is dead and stands between two active neighbours that just agreed to be neighbours, where
-// neither guards anybody, holds no lease and can get none while these two stand there. If one of
-// them dies it need not be waited for.
+// Who is dead and stands between two neighbours that just agreed to be neighbours, where both can
+// vouch and neither guards anybody, holds no lease and can get none while these two stand there. If
+// one of them dies it need not be waited for.
 void Leases::rule_out(NodeState& node, Time now, Side side) {
-  if (!node.active() || guards_on(side)) return;
+  if (!can_vouch(node, now) || guards_on(side)) return;
   // Younger deaths are not told apart from what others have not yet heard of.
   const Time begin = now - node.config->failed_memory;
   const Time end = now - node.config->lease;
@@ -179,17 +195,20 @@ void Leases::rule_out(NodeState& node, Time now, Side side) {
       begin, end, [&](Handle peer) { return nearer(node, side, peer, neighbour_[side]); });
 }
 
-bool Leases::ruled_out(const NodeState& node, Handle peer, Time now) const {
-  return node.active() && std::any_of(kSides.begin(), kSides.end(), [&](Side side) {
-           const bool agreed = given_until_[side] > now && asked_at(side) == kNone;
-           return agreed && nearer(node, side, peer, neighbour_[side]) && !guards_on(side);
-         });
-}
-
 bool Leases::guards_on(Side side) const {
   return unsettled_ &&
          std::any_of(unsettled_->guards.begin(), unsettled_->guards.end(),
                      [side](const Guard& guard) { return guard.side == side && !guard.released; });
+}
+
+// Who comes back nearer than one that is guarded would bound the keys of neither: the guarded one
+// takes this node for its neighbour until its leases have run out.
+bool Leases::guard_beyond(const NodeState& node, Time now, Side side, Handle peer) const {
+  if (!unsettled_ || given_until_[side] != kNone) return false;
+  return std::any_of(unsettled_->guards.begin(), unsettled_->guards.end(), [&](const Guard& guard) {
+    return guard.side == side && !guard.released && guard.until > now &&
+           nearer(node, side, peer, guard.peer);
+  });
 }
 
 template <typename Outdated>

@@ -208,13 +208,17 @@ void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t requ
     if (neighbour_[side] != from) continue;
     ours = true;
     if (!may_grant(node, side, from, step.now) || somebody_between(node, side, from)) continue;
-    given_until_[side] = step.now + node.config->lease + margin(*node.config);
+    if (guard_beyond(node, step.now, side, from)) {
+      note(*node.config, Mark::nearer_grant_waits_for_guard);
+      continue;
+    }
+    given_until_[side] = step.now + node.config->lease + node.config->lease_margin();
     (side == kLeft ? reply.left : reply.right) = true;
     if (reply.request == 0 && wants(node, side, step.now)) {
       reply.request = request_once(node, side, step.now);
     }
   }
-  reply.guarded = guards_to_tell(step.now, reply.left, reply.right);
+  tell_guards(node, step.now, from, reply);
   node.send(step, from, std::move(reply));
   // The sender takes us for its neighbour, but somebody stands between, or we do not know it.
   if (!ours) node.liveness.correct(node, step, from);
@@ -327,7 +331,10 @@ void Leases::mark_handles(Directory& directory) const {
     if (peer != kNoHandle) directory.mark(peer);
   }
   if (!unsettled_) return;
-  for (const Guard& guard : unsettled_->guards) directory.mark(guard.peer);
+  for (const Guard& guard : unsettled_->guards) {
+    directory.mark(guard.peer);
+    if (guard.told_by != kNoHandle) directory.mark(guard.told_by);
+  }
   for (const Lost& lost : unsettled_->lost) directory.mark(lost.peer);
 }
 

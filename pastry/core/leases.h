@@ -68,7 +68,9 @@ class Leases {
   // The first peer of a node that was alone: its lease on itself ends like any other.
   void no_longer_alone(const NodeState& node, Time now);
   // The node became active: nothing is left of a suspension.
-  void activated();
+  void activated(Time now);
+  // It gave its place up.
+  void resigned();
   // The node is suspended from now on.
   void suspended(NodeState& node, Step& step);
   // A probe ended while the node is suspended: perhaps the last one.
@@ -88,9 +90,6 @@ class Leases {
   bool neighbours_kept() const { return !unsettled_ || unsettled_->asked_around == kNone; }
   // Whether the peer, if it lived, would stand between this node and a neighbour.
   bool nearer_than_neighbours(const NodeState& node, const NodeId& id) const;
-  // The peer, if it lives, has got no lease: it stands between this node and a neighbour who hold
-  // each other's, and guard nobody.
-  bool ruled_out(const NodeState& node, Handle peer, Time now) const;
   // A dead neighbour may still be the root of `key`.
   bool guarded(const NodeState& node, const Key& key, Time now) const;
   // Until when a guard stands on that side of the node; Time::min() if there is none. Not counted:
@@ -111,10 +110,11 @@ class Leases {
   struct Guard {
     Handle peer = kNoHandle;
     Side side = kLeft;
-    bool released = false;  // it is not active any more: ends with the next neighbour's grant
-    bool granted = false;   // by this node: its end is known
-    bool unagreed = false;  // no neighbour beyond it has granted since
-    bool blind = false;     // who stood beyond it is not known: stays whatever others say
+    bool released = false;       // it is not active any more: ends with the next neighbour's grant
+    bool granted = false;        // by this node: its end is known
+    bool unagreed = false;       // no neighbour beyond it has granted since
+    bool blind = false;          // who stood beyond it is not known: stays whatever others say
+    Handle told_by = kNoHandle;  // the neighbour that named it; kNoHandle: found out here
     Time until{};
   };
   // Was a leaf a short time ago.
@@ -142,8 +142,6 @@ class Leases {
 
   static Side opposite(Side side) { return side == kLeft ? kRight : kLeft; }
   static std::uint32_t token(Time asked_at);
-  // What the grantor adds to a lease: clocks that run at different speeds, up to 6 %.
-  static Duration margin(const Config& config) { return config.lease / 16; }
   Handle find_neighbour(const NodeState& node, Side side) const;
   // Whether the peer stands between this node and the other one.
   static bool nearer(const NodeState& node, Side side, Handle peer, Handle than);
@@ -164,7 +162,9 @@ class Leases {
   void adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease);
   void rule_out(NodeState& node, Time now, Side side);
   bool guards_on(Side side) const;
-  std::vector<Lease::Guarded> guards_to_tell(Time now, bool left, bool right) const;
+  void tell_guards(const NodeState& node, Time now, Handle to, Lease& lease) const;
+  bool guard_beyond(const NodeState& node, Time now, Side side, Handle peer) const;
+  bool can_vouch(const NodeState& node, Time now) const;
   bool add_guard(const Guard& guard);
   void add_blind_guard(const NodeState& node, const Lost& lost);
   bool out_of_reach(const NodeState& node, const Guard& guard) const;
@@ -191,6 +191,7 @@ class Leases {
   std::array<Handle, 2> neighbour_{kNoHandle, kNoHandle};
   std::array<Time, 2> valid_until_{kNone, kNone};
   std::array<Time, 2> given_until_{kNone, kNone};
+  Time active_since_ = kNone;  // without a break
   Box<Unsettled> unsettled_;
 };
 

@@ -56,6 +56,8 @@ namespace pastry {
   MARK(reported_dead_probed) \
   MARK(unlisted_leaf_probed) \
   MARK(whole_side_guarded) \
+  MARK(silence_does_not_count) \
+  MARK(nearer_grant_waits_for_guard) \
   MARK(newcomer_probed_first) \
   MARK(leaf_left) \
   MARK(other_left) \

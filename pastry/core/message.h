@@ -165,11 +165,12 @@ struct Lease {
   // A node between the two that died while it may have held leases, and for how long it may do so.
   using Guarded = std::pair<Handle, Duration>;
 
-  std::uint32_t request = 0;     // token of a request; 0: nothing asked
-  std::uint32_t grant = 0;       // token of the request that this answers; 0: none
-  bool left = false;             // granted: the receiver is the sender's left neighbour
-  bool right = false;            // granted: the receiver is the sender's right neighbour
-  bool active = false;           // the sender is active
+  std::uint32_t request = 0;  // token of a request; 0: nothing asked
+  std::uint32_t grant = 0;    // token of the request that this answers; 0: none
+  bool left = false;          // granted: the receiver is the sender's left neighbour
+  bool right = false;         // granted: the receiver is the sender's right neighbour
+  bool active = false;        // the sender is active
+  bool vouches = false;       // who is not among the guarded holds nothing from the sender's side
   std::vector<Guarded> guarded;  // at most kGuardedMax
 };
 inline constexpr std::size_t kGuardedMax = 16;

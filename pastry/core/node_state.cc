@@ -203,7 +203,7 @@ void NodeState::activate(Step& step) {
   const bool known = back && leases.neighbours_kept();
   phase = NodePhase::active;
   if (!back) alone = tables.leaf_set.empty();
-  leases.activated();
+  leases.activated(step.now);
   emit(step, NodeActivated{});
   std::vector<Handle> other_seeds;
   if (joiner) {
@@ -262,7 +262,7 @@ void NodeState::resign(Step& step, const char* reason) {
   emit(step, NodeDeactivated{reason});
   if (was_active) tell_applications(step, false);
   tables.leaf_set.clear();
-  leases.activated();
+  leases.resigned();
   leases.neighbours_changed(*this, step);
   forwarder.hand_back(*this);
   gap.reset();

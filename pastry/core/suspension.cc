@@ -15,7 +15,12 @@ bool Leases::any_valid(Time now) const {
   return valid_until_[kLeft] > now || valid_until_[kRight] > now;
 }
 
-void Leases::activated() {
+void Leases::activated(Time now) {
+  active_since_ = now;
+  resigned();
+}
+
+void Leases::resigned() {
   if (!unsettled_) return;
   Unsettled& u = *unsettled_;
   u.suspended_at = kNone;

@@ -84,7 +84,8 @@ struct Scalars {
   }
   void operator()(const Lease& m) const {
     hash.add((std::uint64_t{m.request} << 32) | m.grant);
-    hash.add((m.left ? 4U : 0U) | (m.right ? 2U : 0U) | (m.active ? 1U : 0U));
+    hash.add((m.left ? 8U : 0U) | (m.right ? 4U : 0U) | (m.active ? 2U : 0U) |
+             (m.vouches ? 1U : 0U));
     for (const auto& [peer, remaining] : m.guarded) {
       hash.add(static_cast<std::uint64_t>(remaining.count()));
     }

@@ -220,6 +220,7 @@ Lease BodyReader::lease(schema::Lease::Reader in) {
   message.left = in.getLeft();
   message.right = in.getRight();
   message.active = in.getActive();
+  message.vouches = in.getVouches();
   if (!in.hasGuarded()) return message;
   const auto guarded = in.getGuarded();
   if (guarded.size() > kGuardedMax) {

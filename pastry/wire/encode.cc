@@ -235,6 +235,7 @@ void BodyWriter::write(const Lease& message, schema::Envelope::Builder out) {
   body.setLeft(message.left);
   body.setRight(message.right);
   body.setActive(message.active);
+  body.setVouches(message.vouches);
   if (message.guarded.size() > kGuardedMax) {
     error.set(ErrorCode::too_large, "lease.guarded: " + std::to_string(message.guarded.size()));
     return;

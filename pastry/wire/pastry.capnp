@@ -349,6 +349,10 @@ struct Lease {
   # The sender is active.
   guarded @5 :List(Guarded);
   # Nodes between the two that may still hold leases although the sender found them dead; at most 16.
+  # Whom the sender knows only from the receiver is not among them.
+  vouches @6 :Bool;
+  # Nobody else between the two holds a lease from the sender's side: it has been active without a
+  # break for two leases at least, and names all that it knows.
 
   struct Guarded {
     peer @0 :Data;

@@ -139,6 +139,8 @@ class Ring {
 
   // Messages for which this says true are lost.
   std::function<bool(Handle from, const Send&)> drop;
+  // Sees each message that is sent, and may change it.
+  std::function<void(Handle from, Send&)> tamper;
   // What forward() of the test application does; by default nothing.
   std::function<ForwardDecision(Context, ForwardedMessage&)> on_forward;
   // How long a message is on its way.
@@ -234,6 +236,7 @@ class Ring {
   void collect(Handle from) {
     for (Send& send : out_.sends) {
       ++messages;
+      if (tamper) tamper(from, send);
       if (drop && drop(from, send)) continue;
       if (loss > 0 && static_cast<int>(random_.below(1000)) < loss) continue;
       queue_.emplace(std::pair{now_ + delay, sequence_++}, std::pair{from, std::move(send)});

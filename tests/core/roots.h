@@ -11,7 +11,7 @@ namespace pastry::test {
 // Detection and a lease with its margin: after that the keys of a node that died have a root again.
 inline Duration takeover(const Config& config) {
   return config.heartbeat_period + config.probe_timeout * (config.probe_retries + 2) +
-         config.lease * 17 / 16;
+         config.lease + config.lease_margin();
 }
 
 // Who takes all others for dead is a ring of its own, and is left out.

@@ -51,7 +51,7 @@ Routed MessageSource::routed() {
 JoinRequest MessageSource::join_request() { return {peer(), number(), hops(), rows()}; }
 
 Lease MessageSource::lease() {
-  Lease message{number(), number(), flag(), flag(), flag(), {}};
+  Lease message{number(), number(), flag(), flag(), flag(), flag(), {}};
   for (const Handle peer : some(kGuardedMax)) {
     message.guarded.emplace_back(peer, std::chrono::milliseconds(random_.below(86'400'001)));
   }
@@ -248,6 +248,7 @@ class Describer {
     number(m.left);
     number(m.right);
     number(m.active);
+    number(m.vouches);
     for (const auto& [peer, remaining] : m.guarded) {
       (*this)(peer);
       number(remaining.count());
