@@ -66,9 +66,9 @@ struct Config {
   // time. Shorter ones cost messages (three for each lease_renewal()), longer ones let lookups
   // wait.
   Duration lease = seconds(15);
-  // By how much the clocks of neighbours may differ while a lease lasts: they may run 6 % apart.
+  // By how much the clocks of neighbours may differ while a lease lasts: they may run 3 % apart.
   // What it adds, the keys of a crashed root wait longer.
-  Duration lease_margin() const { return lease / 16; }
+  Duration lease_margin() const { return lease / 32; }
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 
