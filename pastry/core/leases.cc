@@ -67,9 +67,11 @@ void Leases::neighbours_changed(NodeState& node, Step& step) {
     if (found == neighbour_[side]) continue;
     const Handle former = neighbour_[side];
     if (nearer(node, side, found, former)) {
-      // The newcomer may grant leases beyond it to whom this node holds for dead.
-      node.liveness.forget_leases_over_if(
-          [&](Handle peer) { return nearer(node, side, peer, former); });
+      // The newcomer may grant leases beyond it to whom this node holds for dead. Who stands before
+      // it needs one of this node.
+      node.liveness.forget_leases_over_if([&](Handle peer) {
+        return nearer(node, side, peer, former) && !nearer(node, side, peer, found);
+      });
     }
     neighbour_[side] = found;
     clear_request(side);

@@ -12,6 +12,7 @@ using pastry::test::keys_around;
 using pastry::test::most_roots;
 using pastry::test::Ring;
 using pastry::test::small_config;
+using pastry::test::takeover;
 
 TEST_CASE("a restart needs no guard: the higher incarnation shows that the older one is gone") {
   Ring ring(small_config(), 9);
@@ -56,6 +57,27 @@ TEST_CASE("who died long ago is not waited for when its neighbour dies") {
     ring.crash(nodes[6]);
     CHECK(most_roots(ring, config.lease + config.lease_margin(), keys) <= 1);
     ring.run(milliseconds(50));
+    for (const Key& key : keys) CHECK(deliverers(ring, key).size() == 1);
+  }
+}
+
+TEST_CASE("who came and died beside one long dead does not make it be waited for") {
+  const Config config = small_config();
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    Ring ring(config, seed);
+    const std::vector<Handle> nodes = grow(ring, 12);
+    const std::vector<Key> keys = keys_around(ring, {nodes[4], nodes[5], nodes[6]});
+    ring.crash(nodes[5]);
+    ring.run(2 * config.lease);
+    const NodeId& left = ring.directory().id(nodes[4]);
+    const Handle newcomer =
+        ring.add(left + Id((ring.directory().id(nodes[5]) - left).high() / 2, 0));
+    ring.join(newcomer, {nodes[0]});
+    for (int i = 0; i < 100 && !ring.node(newcomer).active(); ++i) ring.run(milliseconds(50));
+    REQUIRE(ring.node(newcomer).active());
+    ring.crash(newcomer);
+    CHECK(most_roots(ring, takeover(config), keys, milliseconds(20)) <= 1);
     for (const Key& key : keys) CHECK(deliverers(ring, key).size() == 1);
   }
 }
