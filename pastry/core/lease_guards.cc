@@ -74,6 +74,7 @@ void Leases::add_blind_guard(const NodeState& node, const Lost& lost) {
     guard.released = false;
     guard.granted = true;
     guard.blind = true;
+    guard.told_by = kNoHandle;
     guard.until = std::max(guard.until, lost.until);
     return;
   }
@@ -130,6 +131,7 @@ bool Leases::add_guard(const Guard& guard) {
 void Leases::tell_guards(const NodeState& node, Time now, Handle to, Lease& lease) const {
   lease.vouches = can_vouch(node, now);
   if (!unsettled_) return;
+  if (unsettled_->guards.size() >= kGuardsMax) lease.vouches = false;  // some may be missing
   for (const Guard& guard : unsettled_->guards) {
     const bool wanted = guard.side == kLeft ? lease.left : lease.right;
     if (!wanted || guard.released || guard.until <= now || guard.told_by == to) continue;
@@ -144,10 +146,10 @@ void Leases::tell_guards(const NodeState& node, Time now, Handle to, Lease& leas
 
 // Who got a lease from this side got it from this node, or from one that this node granted a lease
 // not longer ago than two: both are guarded here if they were found dead. Who was not active so
-// long, or stopped in between, may have missed it.
+// long, or stopped or was cut off in between, may have missed it.
 bool Leases::can_vouch(const NodeState& node, Time now) const {
   return node.active() &&
-         now - active_since_ >= 2 * (node.config->lease + node.config->lease_margin());
+         now - informed_since_ >= 2 * (node.config->lease + node.config->lease_margin());
 }
 
 // The neighbour agreed: what only waited for that is over. A node between the two needs leases from
@@ -224,8 +226,11 @@ void Leases::expire_guards(NodeState& node, Step& step) {
   std::erase_if(unsettled_->lost, [&](const Lost& lost) { return lost.until <= step.now; });
   for (const Guard& guard : unsettled_->guards) {
     const bool over = !guard.released && guard.until <= step.now;
-    // Who lost both its own leases cannot know who took its place since.
-    if (over && (node.active() || any_valid(step.now))) node.liveness.set_leases_over(guard.peer);
+    // Who lost both its own leases cannot know who took its place since, nor whom a newcomer before
+    // the guarded one granted a lease.
+    const bool hidden = nearer(node, guard.side, neighbour_[guard.side], guard.peer);
+    if (!over || hidden) continue;
+    if (node.active() || any_valid(step.now)) node.liveness.set_leases_over(guard.peer);
   }
   drop_guards(node, step, [&](const Guard& guard) { return guard.until <= step.now; });
 }

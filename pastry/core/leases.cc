@@ -96,6 +96,7 @@ bool Leases::nearer(const NodeState& node, Side side, Handle peer, Handle than) 
 
 void Leases::no_longer_alone(const NodeState& node, Time now) {
   valid_until_ = {now + node.config->lease, now + node.config->lease};
+  informed_since_ = now;
 }
 
 // --- Asking and granting -------------------------------------------------------------------------
@@ -303,7 +304,8 @@ Time Leases::deadline(const NodeState& node) const {
   if (!unsettled_) return at;
   for (const Guard& guard : unsettled_->guards) at = std::min(at, guard.until);
   if (node.suspended()) {
-    at = std::min({at, unsettled_->next_round, unsettled_->round_ends, resign_at(node)});
+    at = std::min({at, unsettled_->next_round, unsettled_->round_ends, unsettled_->ask_unaware,
+                   resign_at(node)});
   }
   return at;
 }
@@ -338,6 +340,7 @@ void Leases::mark_handles(Directory& directory) const {
     if (guard.told_by != kNoHandle) directory.mark(guard.told_by);
   }
   for (const Lost& lost : unsettled_->lost) directory.mark(lost.peer);
+  for (const Handle peer : unsettled_->unaware) directory.mark(peer);
 }
 
 }  // namespace pastry

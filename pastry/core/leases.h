@@ -75,6 +75,11 @@ class Leases {
   void suspended(NodeState& node, Step& step);
   // A probe ended while the node is suspended: perhaps the last one.
   void probes_changed(NodeState& node, Step& step);
+  // A leaf that was held for dead came back.
+  void mistaken(Time now) { informed_since_ = now; }
+  // `from` answered a probe with its leaf set.
+  void place_answered(const NodeState& node, Time now, Handle from,
+                      std::span<const Handle> leaf_set);
   // The node's timers come late: it was stopped, and the peers that it waited for were not silent.
   void stalled(NodeState& node, Step& step);
 
@@ -136,8 +141,11 @@ class Leases {
     Time next_round = kNever;
     Time round_ends = kNever;   // latest end of the round under way
     Time asked_around = kNone;  // end of the last round
-    Time refused_at = kNone;    // by an active node, which so proves that there is a ring
-    bool stale = false;         // both leases ran out, and no round has ended since
+    // Answered in the round under way, but have not taken this node in yet; asked again then.
+    std::vector<Handle> unaware;
+    Time ask_unaware = kNever;
+    Time refused_at = kNone;  // by an active node, which so proves that there is a ring
+    bool stale = false;       // both leases ran out, and no round has ended since
   };
 
   static Side opposite(Side side) { return side == kLeft ? kRight : kLeft; }
@@ -175,6 +183,7 @@ class Leases {
   void drop_guards(NodeState& node, Step& step, Outdated&& outdated);
   void look_around(NodeState& node, Step& step);
   void start_round(NodeState& node, Step& step);
+  void ask_unaware(NodeState& node, Step& step);
   void end_round(NodeState& node, Step& step);
   void ask_again(NodeState& node, Step& step);
   void advance_suspension(NodeState& node, Step& step);
@@ -191,7 +200,9 @@ class Leases {
   std::array<Handle, 2> neighbour_{kNoHandle, kNoHandle};
   std::array<Time, 2> valid_until_{kNone, kNone};
   std::array<Time, 2> given_until_{kNone, kNone};
-  Time active_since_ = kNone;  // without a break
+  // Since when it has been active without a break and nobody near came back whom it held for dead:
+  // what happened there may have passed it by.
+  Time informed_since_ = kNone;
   Box<Unsettled> unsettled_;
 };
 

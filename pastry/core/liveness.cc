@@ -62,8 +62,9 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
   // Who answered us, or has us in its own leaf set, was reached by us, and still is unless we found
   // it dead since. Everybody else has to be, before it enters; a joiner announces itself when it is
   // active.
-  const bool reached = answered(node, step, from, echoed, probe.active) >= Duration::zero() ||
-                       (holds(probe.leaf_set, node.self) && !dead(node, step.now, from));
+  const bool answer = answered(node, step, from, echoed, probe.active) >= Duration::zero();
+  if (answer && probe.active) node.leases.place_answered(node, step.now, from, probe.leaf_set);
+  const bool reached = answer || (holds(probe.leaf_set, node.self) && !dead(node, step.now, from));
   if (reached) {
     node.insert_leaf(step, from);
     // An exchange with a leaf, in both directions: the next one with its side has nothing to mend.

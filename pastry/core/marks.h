@@ -56,6 +56,7 @@ namespace pastry {
   MARK(reported_dead_probed) \
   MARK(unlisted_leaf_probed) \
   MARK(whole_side_guarded) \
+  MARK(asked_around_again) \
   MARK(silence_does_not_count) \
   MARK(nearer_grant_waits_for_guard) \
   MARK(newcomer_probed_first) \

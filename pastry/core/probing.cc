@@ -188,6 +188,7 @@ Duration Liveness::answered(NodeState& node, Step& step, Handle from, std::uint3
 void Liveness::came_back(NodeState& node, Step& step, Handle peer) {
   if (!node.placed()) return;
   note(*node.config, Mark::dead_peer_came_back);
+  if (node.tables.leaf_set.would_admit(node.id(peer))) node.leases.mistaken(step.now);
   consider_leaf(node, step, peer);
   std::vector<Handle> dead;
   for (const Doubts::Death& death : remembered()) {

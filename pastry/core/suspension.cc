@@ -1,11 +1,31 @@
 // Suspension: an active node without its leases, and how it comes back.
 #include <algorithm>
+#include <utility>
 
 #include "pastry/core/leases.h"
 #include "pastry/core/marks.h"
+#include "pastry/core/midpoint.h"
 #include "pastry/core/node_state.h"
 
 namespace pastry {
+
+namespace {
+
+// Whether `from`, with that leaf set, lacks this node in it.
+bool lacks(const NodeState& node, Handle from, std::span<const Handle> leaf_set) {
+  if (std::find(leaf_set.begin(), leaf_set.end(), node.self) != leaf_set.end()) return false;
+  const NodeId& self = node.self_id();
+  const NodeId& other = node.id(from);
+  const auto count = [&](auto&& nearer) {
+    return std::count_if(leaf_set.begin(), leaf_set.end(),
+                         [&](Handle peer) { return nearer(node.id(peer)); });
+  };
+  const auto half = node.tables.leaf_set.capacity() / 2;
+  return count([&](const NodeId& id) { return strictly_between(id, other, self); }) < half ||
+         count([&](const NodeId& id) { return strictly_between(id, self, other); }) < half;
+}
+
+}  // namespace
 
 Duration Leases::round_period(const NodeState& node) {
   return std::max(node.config->lease, 2 * node.probe_time());
@@ -16,7 +36,7 @@ bool Leases::any_valid(Time now) const {
 }
 
 void Leases::activated(Time now) {
-  active_since_ = now;
+  informed_since_ = now;
   resigned();
 }
 
@@ -26,6 +46,8 @@ void Leases::resigned() {
   u.suspended_at = kNone;
   u.next_round = kNever;
   u.round_ends = kNever;
+  u.unaware.clear();
+  u.ask_unaware = kNever;
   u.asked_around = kNone;
   u.refused_at = kNone;
   u.stale = false;
@@ -75,12 +97,33 @@ void Leases::start_round(NodeState& node, Step& step) {
 
 void Leases::probes_changed(NodeState& node, Step& step) {
   if (!unsettled_ || unsettled_->round_ends == kNever || node.liveness.probing_leaves()) return;
-  end_round(node, step);
+  if (unsettled_->unaware.empty()) end_round(node, step);
+}
+
+// Who holds this node for dead answers it before it has found out that it lives, and acts on its
+// keys until then.
+void Leases::place_answered(const NodeState& node, Time now, Handle from,
+                            std::span<const Handle> leaf_set) {
+  if (!unsettled_ || unsettled_->round_ends == kNever || !lacks(node, from, leaf_set)) return;
+  note(*node.config, Mark::asked_around_again);
+  Unsettled& u = *unsettled_;
+  if (!holds(u.unaware, from)) u.unaware.push_back(from);
+  u.ask_unaware = std::min(u.ask_unaware, now + node.config->probe_timeout / 4);
+}
+
+void Leases::ask_unaware(NodeState& node, Step& step) {
+  unsettled_->ask_unaware = kNever;
+  for (const Handle peer : std::exchange(unsettled_->unaware, {})) {
+    if (node.tables.leaf_set.contains(peer)) node.liveness.exchange(node, step, peer);
+  }
+  probes_changed(node, step);
 }
 
 void Leases::end_round(NodeState& node, Step& step) {
   Unsettled& u = *unsettled_;
   u.round_ends = kNever;
+  u.unaware.clear();
+  u.ask_unaware = kNever;
   u.stale = false;
   u.asked_around = step.now;
   ask_again(node, step);
@@ -110,6 +153,7 @@ void Leases::advance_suspension(NodeState& node, Step& step) {
   }
   // Each may end the suspension, and with it what is unsettled.
   if (unsettled_->next_round <= step.now) look_around(node, step);
+  if (node.suspended() && unsettled_->ask_unaware <= step.now) ask_unaware(node, step);
   if (node.suspended() && unsettled_->round_ends <= step.now) end_round(node, step);
   node.activate_if_ready(step);
 }

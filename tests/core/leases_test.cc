@@ -202,6 +202,25 @@ TEST_CASE("two that join one gap at the same time never share a key with anybody
   }
 }
 
+TEST_CASE("neighbours that were stopped together act when all near have taken them in again") {
+  // Some of the answers go astray at first: those that wait for the stopped ones tell of ways that
+  // are none any more.
+  for (const std::size_t size : {5U, 6U, 8U}) {
+    for (const std::uint64_t seed : {1U, 6U, 11U, 14U, 15U, 17U, 19U, 33U}) {
+      CAPTURE(size);
+      CAPTURE(seed);
+      Ring ring(small_config(), seed);
+      const std::vector<Handle> nodes = grow(ring, size);
+      const std::vector<Key> keys = keys_around(ring, nodes);
+      for (const std::size_t i : {1U, 2U}) ring.stop(nodes[i]);
+      ring.run(seconds(15) + milliseconds(137 * seed));
+      for (const std::size_t i : {1U, 2U}) ring.resume(nodes[i]);
+      CHECK(most_roots(ring, seconds(2), keys, milliseconds(10)) <= 1);
+      CHECK(ring.wrong_neighbours() == 0);
+    }
+  }
+}
+
 TEST_CASE("clocks may run three per cent apart") {
   // The node's clock is slow, so that its lease seems to last; its neighbours' clocks are fast.
   const auto roots = [](int slow, int fast) {

@@ -82,6 +82,31 @@ TEST_CASE("who was active for two leases without a break vouches, and nobody els
   CHECK(vouched.at(nodes[3]));
 }
 
+TEST_CASE("who was cut off, alone or with another, does not vouch when it is back") {
+  const Config config = small_config();
+  for (const bool alone : {true, false}) {
+    CAPTURE(alone);
+    Ring ring(config, 3);
+    const std::vector<Handle> nodes = grow(ring, 8);
+    const auto away = [&](Handle peer) { return peer == nodes[3] || (!alone && peer == nodes[6]); };
+    ring.drop = [&](Handle from, const Send& send) { return away(from) != away(send.to); };
+    ring.run(seconds(60));
+    REQUIRE(ring.node(nodes[3]).active());
+    REQUIRE(ring.node(nodes[3]).alone() == alone);
+    std::map<Handle, bool> vouched;
+    ring.tamper = [&](Handle from, Send& send) {
+      const Lease* lease = grant_in(send);
+      if (lease != nullptr && !away(send.to)) vouched[from] = lease->vouches;
+    };
+    ring.drop = nullptr;
+    for (int i = 0; i < 2000 && !vouched.contains(nodes[3]); ++i) ring.run(milliseconds(20));
+    REQUIRE(vouched.contains(nodes[3]));
+    CHECK_FALSE(vouched.at(nodes[3]));
+    ring.run(seconds(20));
+    CHECK(vouched.at(nodes[3]));
+  }
+}
+
 TEST_CASE("only the silence of who vouches shows that a dead node holds nothing") {
   const Config config = small_config();
   CHECK(waited(true) < config.lease);
