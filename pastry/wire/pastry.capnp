@@ -339,8 +339,7 @@ struct Lease {
   request @0 :UInt32;
   # Token of a request; 0: nothing is asked.
   grant @1 :UInt32;
-  # The request that this answers; 0: none. The lease counts from the moment at which the request was
-  # sent, by the requester's clock.
+  # The request that this answers; 0: none. The lease counts from its sending, by the requester's clock.
   left @2 :Bool;
   # The receiver is the sender's left neighbour, and holds a lease as such.
   right @3 :Bool;
@@ -349,10 +348,8 @@ struct Lease {
   # The sender is active.
   guarded @5 :List(Guarded);
   # Nodes between the two that may still hold leases although the sender found them dead; at most 16.
-  # Whom the sender knows only from the receiver is not among them.
   vouches @6 :Bool;
-  # Nobody else between the two holds a lease from the sender's side: it has been active without a
-  # break for two leases at least, and names all that it knows.
+  # Nobody else in between, but whom the receiver named itself, holds one from the sender's side.
 
   struct Guarded {
     peer @0 :Data;
