@@ -61,6 +61,25 @@ TEST_CASE("who died long ago is not waited for when its neighbour dies") {
   }
 }
 
+TEST_CASE("whom others name again may have got a lease of a neighbour that died since") {
+  const Config config = small_config();
+  Ring ring(config, 4);
+  const std::vector<Handle> nodes = grow(ring, 12);
+  const std::vector<Key> keys = keys_around(ring, {nodes[4], nodes[5], nodes[6]});
+  ring.crash(nodes[5]);
+  ring.run(4 * config.lease);
+  for (const std::size_t i : {4U, 7U}) {
+    Outbox out;
+    const LeafProbe naming{true, true, 0, {nodes[5]}, {}, {}};
+    ring.node(nodes[i]).receive(ring.clock(nodes[i]), nodes[0], Message(naming), out);
+  }
+  ring.crash(nodes[6]);
+  ring.run(config.lease + config.lease_margin() + milliseconds(50));
+  CHECK(deliverers(ring, ring.directory().id(nodes[5])).empty());
+  ring.run(config.lease + config.lease_margin());
+  for (const Key& key : keys) CHECK(deliverers(ring, key).size() == 1);
+}
+
 TEST_CASE("who came and died beside one long dead does not make it be waited for") {
   const Config config = small_config();
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
