@@ -245,14 +245,18 @@ void Leases::returned(NodeState& node, Step& step, Handle peer) {
   if (!unsettled_) return;
   const NodeId& id = node.id(peer);
   const bool bounds = node.tables.leaf_set.find(id) != kNoHandle;
+  // A guard of the newer one itself, which was found dead since, stays.
+  const auto concerned = [&](const Guard& guard) {
+    return node.id(guard.peer) == id && (bounds || guard.peer != peer);
+  };
   for (Guard& guard : unsettled_->guards) {
-    if (bounds || guard.blind || !guard.unagreed || node.id(guard.peer) != id) continue;
+    if (bounds || guard.blind || !guard.unagreed || !concerned(guard)) continue;
     guard.released = true;
     guard.granted = false;
     guard.until = valid_until_[guard.side];
   }
   drop_guards(node, step, [&](const Guard& guard) {
-    if (node.id(guard.peer) != id) return false;
+    if (!concerned(guard)) return false;
     return bounds || guard.until <= step.now || (!guard.released && !guard.blind);
   });
 }

@@ -26,6 +26,31 @@ TEST_CASE("a restart needs no guard: the higher incarnation shows that the older
   CHECK(deliverers(ring, id) == std::vector{again});
 }
 
+TEST_CASE("who restarted once is guarded like anybody when it is found dead later") {
+  Config config = small_config();
+  config.lease = seconds(20);  // much longer than it takes to find somebody dead
+  for (const int wait_ms : {0, 500, 1500, 3000}) {
+    CAPTURE(wait_ms);
+    Ring ring(config, 9);
+    const std::vector<Handle> nodes = grow(ring, 6);
+    const std::vector<Key> keys = keys_around(ring, nodes);
+    ring.crash(nodes[2]);
+    const Handle again = ring.add(ring.directory().id(nodes[2]), 2);
+    ring.join(again, {nodes[0]});
+    ring.run(2 * config.lease);
+    REQUIRE(ring.node(again).active());
+    ring.stop(again);
+    const auto listed = [&](Handle peer) {
+      return ring.node(peer).tables().leaf_set.contains(again);
+    };
+    while (listed(nodes[1]) || listed(nodes[3])) ring.run(milliseconds(20));
+    ring.run(milliseconds(wait_ms));
+    REQUIRE(ring.node(again).holds_leases(ring.now()));
+    ring.resume(again);
+    CHECK(most_roots(ring, seconds(2), keys) <= 1);
+  }
+}
+
 TEST_CASE("who stood beyond a side that died and came back at once keeps its keys") {
   Config config = small_config();
   config.leaf_set = 4;
