@@ -99,6 +99,9 @@ TEST_CASE("who was cut off, alone or with another, does not vouch when it is bac
       if (lease != nullptr && !away(send.to)) vouched[from] = lease->vouches;
     };
     ring.drop = nullptr;
+    ring.at(nodes[3], [&](Context context) {
+      static_cast<void>(context.send(nodes[2], Payload(), {}));  // so that the two meet again
+    });
     for (int i = 0; i < 2000 && !vouched.contains(nodes[3]); ++i) ring.run(milliseconds(20));
     REQUIRE(vouched.contains(nodes[3]));
     CHECK_FALSE(vouched.at(nodes[3]));
