@@ -69,6 +69,8 @@ struct Config {
   // By how much the clocks of neighbours may differ while a lease lasts: they may run 3 % apart.
   // What it adds, the keys of a crashed root wait longer.
   Duration lease_margin() const { return lease / 32; }
+  // A lease as its grantor counts it.
+  Duration granted_lease() const { return lease + lease_margin(); }
 
   // --- Per-hop acknowledgement [MSPastry §4.2, Bamboo §4] ---
 

@@ -29,6 +29,9 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
       guard.released = false;
       guard.granted = true;
       guard.until = std::max(given_until_[side], valid_until_[side]);
+      // Others may have granted it more, meanwhile, in this node's place.
+      const Time latest = step.now + node.config->granted_lease();
+      if (was_absent(node, step.now)) guard.until = std::max(guard.until, latest);
     } else if (how == Departure::died) {
       guard.released = false;
       guard.until = chain_end(node, step.now, side);
@@ -48,7 +51,8 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
 // who is left, and act on the leases that the lost granted. Until these end the keys beyond are
 // left alone, whoever comes back and whoever agrees to be the next neighbour: it may see no more.
 void Leases::leaf_lost(NodeState& node, Step& step, Handle peer, const LeafPlace& place) {
-  const Time until = step.now + node.config->lease + node.config->lease_margin();
+  const Time until = step.now + node.config->granted_lease();
+  unsettled().leaf_lost = true;
   std::vector<Lost>& lost = unsettled().lost;
   std::erase_if(lost, [&](const Lost& other) {
     return other.until <= step.now || node.id(other.peer) == node.id(peer);
@@ -91,7 +95,7 @@ Time Leases::chain_end(const NodeState& node, Time now, Side side) const {
       if (guard.granted && guard.side == side) end = std::max(end, guard.until);
     }
   }
-  return end + node.config->lease + node.config->lease_margin();
+  return end + node.config->granted_lease();
 }
 
 // Those found dead before, between the lost neighbour and the next one: they may have got their
@@ -134,7 +138,9 @@ void Leases::tell_guards(const NodeState& node, Time now, Handle to, Lease& leas
   if (unsettled_->guards.size() >= kGuardsMax) lease.vouches = false;  // some may be missing
   for (const Guard& guard : unsettled_->guards) {
     const bool wanted = guard.side == kLeft ? lease.left : lease.right;
-    if (!wanted || guard.released || guard.until <= now || guard.told_by == to) continue;
+    if (!wanted || guard.released || guard.until <= now) continue;
+    if (guard.blind) lease.vouches = false;  // nor does it know who stood beyond
+    if (guard.told_by == to) continue;
     if (lease.guarded.size() == kGuardedMax) {
       lease.vouches = false;
       return;
@@ -148,8 +154,11 @@ void Leases::tell_guards(const NodeState& node, Time now, Handle to, Lease& leas
 // not longer ago than two: both are guarded here if they were found dead. Who was not active so
 // long, or stopped or was cut off in between, may have missed it.
 bool Leases::can_vouch(const NodeState& node, Time now) const {
-  return node.active() &&
-         now - informed_since_ >= 2 * (node.config->lease + node.config->lease_margin());
+  return node.active() && now - informed_since_ >= 2 * node.config->granted_lease();
+}
+
+bool Leases::was_absent(const NodeState& node, Time now) const {
+  return absent_at_ != kNone && now - absent_at_ < 2 * node.config->granted_lease();
 }
 
 // The neighbour agreed: what only waited for that is over. A node between the two needs leases from
@@ -224,6 +233,8 @@ void Leases::drop_guards(NodeState& node, Step& step, Outdated&& outdated) {
 void Leases::expire_guards(NodeState& node, Step& step) {
   if (!unsettled_) return;
   std::erase_if(unsettled_->lost, [&](const Lost& lost) { return lost.until <= step.now; });
+  std::erase_if(unsettled_->withheld,
+                [&](const Withheld& other) { return other.until <= step.now; });
   for (const Guard& guard : unsettled_->guards) {
     const bool over = !guard.released && guard.until <= step.now;
     // Who lost both its own leases cannot know who took its place since, nor whom a newcomer before
@@ -239,12 +250,30 @@ void Leases::now_alone(NodeState& node, Step& step) {
   drop_guards(node, step, [](const Guard& guard) { return guard.released; });
 }
 
+// Others count on the end of a guard, whoever granted the lease: two that took the peer for dead
+// share the earlier of their ends. Before that this node must not renew what it granted. Who was
+// suspended at that end needs two new leases, and has them when both know that it is back.
+void Leases::withhold(const Guard& guard) {
+  std::vector<Withheld>& list = unsettled().withheld;
+  if (!guard.released && list.size() < kGuardsMax) list.push_back({guard.peer, guard.until});
+}
+
+bool Leases::withheld(Handle peer, Time now) const {
+  return unsettled_ && std::any_of(unsettled_->withheld.begin(), unsettled_->withheld.end(),
+                                   [&](const Withheld& other) {
+                                     return other.peer == peer && other.until > now;
+                                   });
+}
+
 // Who is back in the leaf set bounds this node's keys itself. A newer incarnation that is not shows
 // only that nobody acts on these keys any more, not that the next neighbour agrees.
 void Leases::returned(NodeState& node, Step& step, Handle peer) {
   if (!unsettled_) return;
   const NodeId& id = node.id(peer);
   const bool bounds = node.tables.leaf_set.find(id) != kNoHandle;
+  for (const Guard& guard : unsettled_->guards) {
+    if (guard.peer == peer && bounds) withhold(guard);
+  }
   // A guard of the newer one itself, which was found dead since, stays.
   const auto concerned = [&](const Guard& guard) {
     return node.id(guard.peer) == id && (bounds || guard.peer != peer);

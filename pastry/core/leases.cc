@@ -26,7 +26,8 @@ void Leases::release_if_settled() {
   if (!unsettled_) return;
   const Unsettled& u = *unsettled_;
   const bool asked = u.asked_at[kLeft] != kNone || u.asked_at[kRight] != kNone;
-  const bool settled = u.guards.empty() && u.lost.empty() && u.suspended_at == kNone;
+  const bool settled =
+      u.guards.empty() && u.withheld.empty() && u.lost.empty() && u.suspended_at == kNone;
   if (!asked && settled) unsettled_.reset();
 }
 
@@ -67,6 +68,7 @@ void Leases::neighbours_changed(NodeState& node, Step& step) {
     if (found == neighbour_[side]) continue;
     const Handle former = neighbour_[side];
     if (nearer(node, side, found, former)) {
+      former_until_[side] = std::max(former_until_[side], given_until_[side]);
       // The newcomer may grant leases beyond it to whom this node holds for dead. Who stands before
       // it needs one of this node.
       node.liveness.forget_leases_over_if([&](Handle peer) {
@@ -75,6 +77,7 @@ void Leases::neighbours_changed(NodeState& node, Step& step) {
     }
     neighbour_[side] = found;
     clear_request(side);
+    if (unsettled_) unsettled_->others_until[side] = kNever;
     given_until_[side] = kNone;
     // A lease of the former neighbour stays valid for who is active: that one shrank its coverage
     // for the newcomer. A joiner has nothing to keep.
@@ -202,21 +205,26 @@ bool Leases::somebody_between(const NodeState& node, Side side, Handle peer) con
          node.liveness.tries_between(node, peer, side == kRight);
 }
 
-void Leases::answer(NodeState& node, Step& step, Handle from, std::uint32_t request) {
+void Leases::answer(NodeState& node, Step& step, Handle from, const Lease& request) {
   Lease reply;
-  reply.grant = request;
+  reply.grant = request.request;
   reply.active = node.active();
   bool ours = false;
   for (const Side side : kSides) {
     if (neighbour_[side] != from) continue;
     ours = true;
     if (!may_grant(node, side, from, step.now) || somebody_between(node, side, from)) continue;
+    if (request.active && withheld(from, step.now)) {
+      note(*node.config, Mark::lease_withheld);
+      continue;
+    }
     if (guard_beyond(node, step.now, side, from)) {
       note(*node.config, Mark::nearer_grant_waits_for_guard);
       continue;
     }
-    given_until_[side] = step.now + node.config->lease + node.config->lease_margin();
+    given_until_[side] = step.now + node.config->granted_lease();
     (side == kLeft ? reply.left : reply.right) = true;
+    reply.others = std::max(reply.others, std::max(former_until_[side], step.now) - step.now);
     if (reply.request == 0 && wants(node, side, step.now)) {
       reply.request = request_once(node, side, step.now);
     }
@@ -231,7 +239,7 @@ void Leases::receive(NodeState& node, Step& step, Handle from, const Lease& leas
   if (lease.active) node.liveness.set_active(node, step, from, true);
   if (!node.placed()) return;
   const bool granted = lease.grant != 0 && accept(node, step, from, lease);
-  if (lease.request != 0) answer(node, step, from, lease.request);
+  if (lease.request != 0) answer(node, step, from, lease);
   if (granted) node.activate_if_ready(step);
 }
 
@@ -246,6 +254,7 @@ bool Leases::accept(NodeState& node, Step& step, Handle from, const Lease& lease
       if (lease.active) unsettled_->refused_at = step.now;
       continue;
     }
+    if (node.suspended()) note_others(node, step.now, side, lease);
     valid_until_[side] = std::max(valid_until_[side], asked + node.config->lease);
     clear_request(side);
     granted = true;
@@ -266,7 +275,7 @@ void Leases::heard(Handle from) {
 
 bool Leases::held(const NodeState& node, Time now) const {
   if (node.alone && node.tables.leaf_set.empty()) return true;
-  return valid_until_[kLeft] > now && valid_until_[kRight] > now;
+  return sound(node, kLeft, now) && sound(node, kRight, now);
 }
 
 bool Leases::held_from_neighbours(const NodeState& node, Time now) const {
@@ -303,9 +312,11 @@ Time Leases::deadline(const NodeState& node) const {
   }
   if (!unsettled_) return at;
   for (const Guard& guard : unsettled_->guards) at = std::min(at, guard.until);
+  for (const Withheld& other : unsettled_->withheld) at = std::min(at, other.until);
   if (node.suspended()) {
     at = std::min({at, unsettled_->next_round, unsettled_->round_ends, unsettled_->ask_unaware,
                    resign_at(node)});
+    if (others_over_at() != kNone) at = std::min(at, others_over_at());
   }
   return at;
 }
@@ -339,6 +350,7 @@ void Leases::mark_handles(Directory& directory) const {
     directory.mark(guard.peer);
     if (guard.told_by != kNoHandle) directory.mark(guard.told_by);
   }
+  for (const Withheld& other : unsettled_->withheld) directory.mark(other.peer);
   for (const Lost& lost : unsettled_->lost) directory.mark(lost.peer);
   for (const Handle peer : unsettled_->unaware) directory.mark(peer);
 }

@@ -18,6 +18,8 @@
 //   acts, also after it was stopped for a while. It delivers nothing, keeps its place and its
 //   tables, asks for its leases again, and goes on. If both had run out the world may have changed:
 //   it first asks its whole leaf set, in rounds that end when all have answered or had the time to.
+//   Where a neighbour granted others a lease in its place, these may act on its keys and not know
+//   that it is back: it waits until all leaves have shown that they do, or those leases are over.
 //   After such a round it may grant leases again, so that nodes that all lost theirs help each
 //   other up; nobody has to be the first.
 #pragma once
@@ -77,6 +79,8 @@ class Leases {
   void probes_changed(NodeState& node, Step& step);
   // A leaf that was held for dead came back.
   void mistaken(Time now) { informed_since_ = now; }
+  // This node was stopped, or held for dead.
+  void absent(Time now);
   // `from` answered a probe with its leaf set.
   void place_answered(const NodeState& node, Time now, Handle from,
                       std::span<const Handle> leaf_set);
@@ -91,8 +95,10 @@ class Leases {
   bool held_from_neighbours(const NodeState& node, Time now) const;
   // After a suspension: the whole leaf set was probed if that was needed.
   bool validated() const { return !unsettled_ || !unsettled_->stale; }
+  // A suspended node may act again.
+  bool recovered(const NodeState& node, Time now) const;
   // A suspension did not last until both leases were gone: nobody else needs to be told.
-  bool neighbours_kept() const { return !unsettled_ || unsettled_->asked_around == kNone; }
+  bool neighbours_kept() const { return !unsettled_ || !unsettled_->lapsed; }
   // Whether the peer, if it lived, would stand between this node and a neighbour.
   bool nearer_than_neighbours(const NodeState& node, const NodeId& id) const;
   // A dead neighbour may still be the root of `key`.
@@ -122,6 +128,11 @@ class Leases {
     Handle told_by = kNoHandle;  // the neighbour that named it; kNoHandle: found out here
     Time until{};
   };
+  // Was guarded, and is back; others count on that this node lets its lease run out.
+  struct Withheld {
+    Handle peer = kNoHandle;
+    Time until{};
+  };
   // Was a leaf a short time ago.
   struct Lost {
     Handle peer = kNoHandle;
@@ -136,6 +147,7 @@ class Leases {
     std::array<Time, 2> repeat_at{kNone, kNone};  // kNever: repeated already
     std::array<bool, 2> silent{};
     std::vector<Guard> guards;
+    std::vector<Withheld> withheld;
     std::vector<Lost> lost;
     Time suspended_at = kNone;
     Time next_round = kNever;
@@ -145,7 +157,13 @@ class Leases {
     std::vector<Handle> unaware;
     Time ask_unaware = kNever;
     Time refused_at = kNone;  // by an active node, which so proves that there is a ring
-    bool stale = false;       // both leases ran out, and no round has ended since
+    bool lapsed = false;      // in this suspension both leases ran out,
+    bool stale = false;       // and no round has ended since
+    bool leaf_lost = false;   // since it was suspended, or shortly before
+    bool all_aware = false;   // in the last round all leaves answered, and list this node
+    // By side, while suspended: until when others may hold leases of the neighbour in this node's
+    // place; kNever if it has not granted.
+    std::array<Time, 2> others_until{kNever, kNever};
   };
 
   static Side opposite(Side side) { return side == kLeft ? kRight : kLeft; }
@@ -165,14 +183,18 @@ class Leases {
   std::uint32_t request_once(const NodeState& node, Side side, Time now);
   void repeated(Side side);
   void repeat_request(NodeState& node, Step& step, Side side);
-  void answer(NodeState& node, Step& step, Handle from, std::uint32_t request);
+  void answer(NodeState& node, Step& step, Handle from, const Lease& request);
   bool accept(NodeState& node, Step& step, Handle from, const Lease& lease);
   void adopt_guards(NodeState& node, Step& step, Side side, const Lease& lease);
   void rule_out(NodeState& node, Time now, Side side);
   bool guards_on(Side side) const;
+  bool guards_anybody() const { return guards_on(kLeft) || guards_on(kRight); }
   void tell_guards(const NodeState& node, Time now, Handle to, Lease& lease) const;
+  void withhold(const Guard& guard);
+  bool withheld(Handle peer, Time now) const;
   bool guard_beyond(const NodeState& node, Time now, Side side, Handle peer) const;
   bool can_vouch(const NodeState& node, Time now) const;
+  bool was_absent(const NodeState& node, Time now) const;
   bool add_guard(const Guard& guard);
   void add_blind_guard(const NodeState& node, const Lost& lost);
   bool out_of_reach(const NodeState& node, const Guard& guard) const;
@@ -188,6 +210,13 @@ class Leases {
   void ask_again(NodeState& node, Step& step);
   void advance_suspension(NodeState& node, Step& step);
   bool any_valid(Time now) const;
+  // Valid, and not from before the suspension: a neighbour that granted it may have counted on its
+  // end together with that of the one that was lost.
+  bool sound(const NodeState& node, Side side, Time now) const;
+  void note_others(const NodeState& node, Time now, Side side, const Lease& lease);
+  bool displaced(Time now) const;
+  Time others_over_at() const;
+  void forget_past_others(Time now);
   static Duration round_period(const NodeState& node);
   Time resign_at(const NodeState& node) const;
   Time asked_at(Side side) const { return unsettled_ ? unsettled_->asked_at[side] : kNone; }
@@ -200,9 +229,13 @@ class Leases {
   std::array<Handle, 2> neighbour_{kNoHandle, kNoHandle};
   std::array<Time, 2> valid_until_{kNone, kNone};
   std::array<Time, 2> given_until_{kNone, kNone};
+  // By side: until when those are that were given to former neighbours beyond the present one.
+  std::array<Time, 2> former_until_{kNone, kNone};
   // Since when it has been active without a break and nobody near came back whom it held for dead:
   // what happened there may have passed it by.
   Time informed_since_ = kNone;
+  // When it was stopped or held for dead last: others may have granted leases in its place.
+  Time absent_at_ = kNone;
   Box<Unsettled> unsettled_;
 };
 

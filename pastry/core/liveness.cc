@@ -44,6 +44,7 @@ void Liveness::receive(NodeState& node, Step& step, Handle from, const LeafProbe
     return asked.peer == from && asked.reported && asked.token == echoed;
   });
   for (const Handle peer : probe.failed) {
+    if (peer == node.self) node.leases.absent(step.now);
     if (hearsay || !node.tables.leaf_set.contains(peer)) continue;
     if (doubts_.vindicated(peer, step.now)) continue;
     note(*node.config, Mark::reported_dead_probed);

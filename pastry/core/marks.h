@@ -58,6 +58,7 @@ namespace pastry {
   MARK(whole_side_guarded) \
   MARK(asked_around_again) \
   MARK(silence_does_not_count) \
+  MARK(lease_withheld) \
   MARK(nearer_grant_waits_for_guard) \
   MARK(newcomer_probed_first) \
   MARK(leaf_left) \
@@ -100,7 +101,8 @@ namespace pastry {
   MARK(operation_timed_out) \
   MARK(asked_peer_died) \
   MARK(suspended) \
-  MARK(suspended_asks_around)
+  MARK(suspended_asks_around) \
+  MARK(suspended_waits_for_others)
 // clang-format on
 
 enum class Mark : std::uint8_t {

@@ -190,7 +190,7 @@ void NodeState::go_on_alone_if_so(Step& step) {
 void NodeState::activate_if_ready(Step& step) {
   if (suspended()) {
     leases.probes_changed(*this, step);
-    if (leases.held(*this, step.now) && leases.validated()) activate(step);
+    if (leases.recovered(*this, step.now)) activate(step);
     return;
   }
   if (phase != NodePhase::joining || !joiner || !joiner->admitted()) return;

@@ -35,9 +35,60 @@ bool Leases::any_valid(Time now) const {
   return valid_until_[kLeft] > now || valid_until_[kRight] > now;
 }
 
+bool Leases::sound(const NodeState& node, Side side, Time now) const {
+  if (valid_until_[side] <= now) return false;
+  if (!unsettled_ || unsettled_->suspended_at == kNone) return true;
+  return valid_until_[side] - node.config->lease >= unsettled_->suspended_at;
+}
+
+bool Leases::recovered(const NodeState& node, Time now) const {
+  if (!held(node, now) || !validated()) return false;
+  if (node.alone) return true;
+  // Who acts on the keys of this node because it holds it for dead needs a lease from beyond it:
+  // from one of its neighbours, or from one that died since. Who is guarded may have got such a
+  // one, unless it knew this node as its neighbour until it died.
+  const bool over = others_over_at() <= now;
+  const bool known = neighbours_kept() && !was_absent(node, now);
+  if (guards_anybody() ? over && known : over || unsettled_->all_aware) return true;
+  note(*node.config, Mark::suspended_waits_for_others);
+  return false;
+}
+
+// Who is not active itself does not know to whom those beyond it have granted leases.
+void Leases::note_others(const NodeState& node, Time now, Side side, const Lease& lease) {
+  Unsettled& u = *unsettled_;
+  const Duration longest = node.config->granted_lease();
+  const Duration others = lease.active ? std::min(lease.others, longest) : longest;
+  const bool first = !sound(node, side, now);
+  u.others_until[side] = first ? now + others : std::min(u.others_until[side], now + others);
+  const bool unasked = u.round_ends == kNever && u.asked_around == kNone;
+  if (displaced(now) && unasked) u.next_round = now;
+}
+
+// Both neighbours take this node in, but one has granted others a lease in its place before.
+bool Leases::displaced(Time now) const {
+  return others_over_at() > now && others_over_at() != kNever;
+}
+
+Time Leases::others_over_at() const {
+  return std::max(unsettled_->others_until[kLeft], unsettled_->others_until[kRight]);
+}
+
+void Leases::forget_past_others(Time now) {
+  for (Time& until : unsettled_->others_until) {
+    if (until <= now) until = kNone;
+  }
+}
+
 void Leases::activated(Time now) {
+  if (unsettled_ && unsettled_->suspended_at != kNone) absent_at_ = now;
   informed_since_ = now;
   resigned();
+}
+
+void Leases::absent(Time now) {
+  informed_since_ = now;
+  absent_at_ = now;
 }
 
 void Leases::resigned() {
@@ -50,13 +101,18 @@ void Leases::resigned() {
   u.ask_unaware = kNever;
   u.asked_around = kNone;
   u.refused_at = kNone;
+  u.lapsed = false;
   u.stale = false;
+  u.all_aware = false;
   release_if_settled();
 }
 
 void Leases::suspended(NodeState& node, Step& step) {
   note(*node.config, Mark::suspended);
-  unsettled().suspended_at = step.now;
+  Unsettled& u = unsettled();
+  u.suspended_at = step.now;
+  u.others_until = {kNever, kNever};
+  u.leaf_lost = !u.lost.empty();
   look_around(node, step);
   if (node.suspended()) ask_again(node, step);
 }
@@ -66,11 +122,13 @@ void Leases::look_around(NodeState& node, Step& step) {
   Unsettled& u = *unsettled_;
   // Who still has one lease waits for the other, but not for ever: where each holds only that of
   // its left neighbour, each can grant only its right one another, all around the ring.
-  if (any_valid(step.now) && step.now - u.suspended_at < node.config->lease) {
+  const bool waits = any_valid(step.now) && step.now - u.suspended_at < node.config->lease;
+  if (waits && !displaced(step.now)) {
     u.next_round = std::max(valid_until_[kLeft], valid_until_[kRight]);
     return;
   }
-  if (u.asked_around == kNone) {
+  if (!waits && !u.lapsed) {
+    u.lapsed = true;
     u.stale = true;
     // Others may have taken its place, and granted leases to whom it holds for dead.
     node.liveness.forget_leases_over_if([](Handle) { return true; });
@@ -121,6 +179,7 @@ void Leases::ask_unaware(NodeState& node, Step& step) {
 
 void Leases::end_round(NodeState& node, Step& step) {
   Unsettled& u = *unsettled_;
+  u.all_aware = u.unaware.empty() && !u.leaf_lost && !node.liveness.probing_leaves();
   u.round_ends = kNever;
   u.unaware.clear();
   u.ask_unaware = kNever;
@@ -133,7 +192,7 @@ void Leases::end_round(NodeState& node, Step& step) {
 
 void Leases::ask_again(NodeState& node, Step& step) {
   for (const Side side : kSides) {
-    const bool wanted = neighbour_[side] != kNoHandle && valid_until_[side] <= step.now;
+    const bool wanted = neighbour_[side] != kNoHandle && !sound(node, side, step.now);
     if (wanted && asked_at(side) != step.now) ask(node, step, side);
   }
 }
@@ -155,15 +214,18 @@ void Leases::advance_suspension(NodeState& node, Step& step) {
   if (unsettled_->next_round <= step.now) look_around(node, step);
   if (node.suspended() && unsettled_->ask_unaware <= step.now) ask_unaware(node, step);
   if (node.suspended() && unsettled_->round_ends <= step.now) end_round(node, step);
+  if (node.suspended()) forget_past_others(step.now);
   node.activate_if_ready(step);
 }
 
 void Leases::stalled(NodeState& node, Step& step) {
+  absent(step.now);
   for (const Side side : kSides) {
     if (neighbour_[side] != kNoHandle && asked_at(side) != kNone) ask(node, step, side);
   }
   if (!node.suspended()) return;
   unsettled_->asked_around = kNone;
+  unsettled_->lapsed = false;
   unsettled_->next_round = step.now;
 }
 

@@ -86,6 +86,7 @@ struct Scalars {
     hash.add((std::uint64_t{m.request} << 32) | m.grant);
     hash.add((m.left ? 8U : 0U) | (m.right ? 4U : 0U) | (m.active ? 2U : 0U) |
              (m.vouches ? 1U : 0U));
+    hash.add(static_cast<std::uint64_t>(m.others.count()));
     for (const auto& [peer, remaining] : m.guarded) {
       hash.add(static_cast<std::uint64_t>(remaining.count()));
     }

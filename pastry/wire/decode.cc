@@ -14,6 +14,10 @@ Proximity distance(std::uint32_t us) {
   return Proximity::from(std::chrono::microseconds(us));
 }
 
+Duration lease_rest(std::uint32_t ms) {
+  return std::min<Duration>(std::chrono::milliseconds(ms), kLeaseRestMax);
+}
+
 Duration round_trip(std::int64_t ns) {
   return std::clamp(Duration{ns}, Duration{-1}, kRoundTripMax);
 }
@@ -221,6 +225,7 @@ Lease BodyReader::lease(schema::Lease::Reader in) {
   message.right = in.getRight();
   message.active = in.getActive();
   message.vouches = in.getVouches();
+  message.others = lease_rest(in.getOthersMs());
   if (!in.hasGuarded()) return message;
   const auto guarded = in.getGuarded();
   if (guarded.size() > kGuardedMax) {
@@ -229,9 +234,8 @@ Lease BodyReader::lease(schema::Lease::Reader in) {
   }
   message.guarded.reserve(guarded.size());
   for (const auto entry : guarded) {
-    const Duration remaining = std::chrono::milliseconds(entry.getRemainingMs());
     message.guarded.emplace_back(peer(entry.getPeer(), "lease.guarded"),
-                                 std::min(remaining, kGuardedForMax));
+                                 lease_rest(entry.getRemainingMs()));
   }
   return message;
 }

@@ -14,6 +14,11 @@ std::uint32_t distance_us(Proximity distance) {
   return static_cast<std::uint32_t>(distance.round_trip() / std::chrono::microseconds(1));
 }
 
+std::uint32_t lease_rest_ms(Duration rest) {
+  const Duration bounded = std::clamp(rest, Duration::zero(), kLeaseRestMax);
+  return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::milliseconds>(bounded).count());
+}
+
 std::int64_t round_trip_ns(Duration time) {
   return std::clamp(time, Duration{-1}, kRoundTripMax).count();
 }
@@ -236,6 +241,7 @@ void BodyWriter::write(const Lease& message, schema::Envelope::Builder out) {
   body.setRight(message.right);
   body.setActive(message.active);
   body.setVouches(message.vouches);
+  body.setOthersMs(lease_rest_ms(message.others));
   if (message.guarded.size() > kGuardedMax) {
     error.set(ErrorCode::too_large, "lease.guarded: " + std::to_string(message.guarded.size()));
     return;
@@ -245,9 +251,7 @@ void BodyWriter::write(const Lease& message, schema::Envelope::Builder out) {
   for (unsigned i = 0; i < guarded.size(); ++i) {
     const auto& [node, remaining] = message.guarded[i];
     guarded[i].setPeer(as_data(peer(node, "lease.guarded", false)));
-    const Duration bounded = std::clamp(remaining, Duration::zero(), kGuardedForMax);
-    guarded[i].setRemainingMs(
-        static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::milliseconds>(bounded).count()));
+    guarded[i].setRemainingMs(lease_rest_ms(remaining));
   }
 }
 

@@ -48,7 +48,7 @@ inline constexpr std::uint8_t kReplicasMax = 65;                    // l/2 + 1 a
 inline constexpr Duration kRetryAfterMax = std::chrono::hours(1);   // longer ones are cut to it
 inline constexpr Duration kRoundTripMax = std::chrono::hours(1);    // likewise
 inline constexpr Duration kProbePeriodMax = std::chrono::hours(1);  // likewise
-inline constexpr Duration kGuardedForMax = std::chrono::hours(24);  // likewise
+inline constexpr Duration kLeaseRestMax = std::chrono::hours(24);   // likewise
 
 inline constexpr std::uint32_t kDistanceUnknownUs = 0xffffffffU;
 

@@ -329,8 +329,7 @@ struct LeafProbe {
   # saw; 0: it saw none. Receivers take the median of what they hear. More than an hour counts as an
   # hour.
   roundTripNs @6 :Int64 = -1;
-  # What the sender measured between itself and the receiver; negative: nothing. More than an hour
-  # counts as an hour.
+  # What the sender measured between itself and the receiver, at most an hour; negative: nothing.
 }
 
 struct Lease {
@@ -341,15 +340,16 @@ struct Lease {
   grant @1 :UInt32;
   # The request that this answers; 0: none. The lease counts from its sending, by the requester's clock.
   left @2 :Bool;
-  # The receiver is the sender's left neighbour, and holds a lease as such.
   right @3 :Bool;
-  # Likewise on the right.
+  # The receiver is the sender's left or right neighbour, and holds a lease as such.
   active @4 :Bool;
   # The sender is active.
   guarded @5 :List(Guarded);
   # Nodes between the two that may still hold leases although the sender found them dead; at most 16.
   vouches @6 :Bool;
   # Nobody else in between, but whom the receiver named itself, holds one from the sender's side.
+  othersMs @7 :UInt32;
+  # Granted: how long leases of others in the receiver's place may last yet, rounded up; at most a day.
 
   struct Guarded {
     peer @0 :Data;

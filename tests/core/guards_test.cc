@@ -10,6 +10,7 @@ using pastry::test::deliverers;
 using pastry::test::grow;
 using pastry::test::keys_around;
 using pastry::test::most_roots;
+using pastry::test::part;
 using pastry::test::Ring;
 using pastry::test::small_config;
 using pastry::test::takeover;
@@ -51,6 +52,27 @@ TEST_CASE("who restarted once is guarded like anybody when it is found dead late
   }
 }
 
+TEST_CASE("whose end two share gets no lease of one before it") {
+  Config config = small_config();
+  config.lease = seconds(20);
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    CAPTURE(seed);
+    Ring ring(config, seed);
+    const std::vector<Handle> nodes = grow(ring, 6);
+    const std::vector<Key> keys = keys_around(ring, nodes);
+    ring.stop(nodes[2]);
+    const auto listed = [&](Handle peer) {
+      return ring.node(peer).tables().leaf_set.contains(nodes[2]);
+    };
+    while (listed(nodes[1]) || listed(nodes[3])) ring.run(milliseconds(20));
+    ring.run(milliseconds(500));
+    REQUIRE(ring.node(nodes[2]).holds_leases(ring.now()));
+    part(ring, {nodes[2]}, nodes[seed % 2 == 0 ? 1 : 3]);
+    ring.resume(nodes[2]);
+    CHECK(most_roots(ring, 2 * config.lease, keys, milliseconds(20)) <= 1);
+  }
+}
+
 TEST_CASE("who stood beyond a side that died and came back at once keeps its keys") {
   Config config = small_config();
   config.leaf_set = 4;
@@ -80,7 +102,7 @@ TEST_CASE("who died long ago is not waited for when its neighbour dies") {
     ring.crash(nodes[5]);
     ring.run(4 * config.lease);
     ring.crash(nodes[6]);
-    CHECK(most_roots(ring, config.lease + config.lease_margin(), keys) <= 1);
+    CHECK(most_roots(ring, config.granted_lease(), keys) <= 1);
     ring.run(milliseconds(50));
     for (const Key& key : keys) CHECK(deliverers(ring, key).size() == 1);
   }
@@ -99,9 +121,9 @@ TEST_CASE("whom others name again may have got a lease of a neighbour that died 
     ring.node(nodes[i]).receive(ring.clock(nodes[i]), nodes[0], Message(naming), out);
   }
   ring.crash(nodes[6]);
-  ring.run(config.lease + config.lease_margin() + milliseconds(50));
+  ring.run(config.granted_lease() + milliseconds(50));
   CHECK(deliverers(ring, ring.directory().id(nodes[5])).empty());
-  ring.run(config.lease + config.lease_margin());
+  ring.run(config.granted_lease());
   for (const Key& key : keys) CHECK(deliverers(ring, key).size() == 1);
 }
 

@@ -10,6 +10,7 @@ using pastry::test::deliverers;
 using pastry::test::grow;
 using pastry::test::keys_around;
 using pastry::test::most_roots;
+using pastry::test::part;
 using pastry::test::Ring;
 using pastry::test::small_config;
 using pastry::test::takeover;
@@ -218,6 +219,26 @@ TEST_CASE("neighbours that were stopped together act when all near have taken th
       CHECK(most_roots(ring, seconds(2), keys, milliseconds(10)) <= 1);
       CHECK(ring.wrong_neighbours() == 0);
     }
+  }
+}
+
+TEST_CASE("who is back acts when those cannot any more who got a lease in its place") {
+  const Config config = small_config();
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    Ring ring(config, seed);
+    const std::vector<Handle> nodes = grow(ring, 8);
+    const std::vector<Key> keys = keys_around(ring, nodes);
+    const std::vector<Handle> stopped = {nodes[1], nodes[2]};
+    for (const Handle node : stopped) ring.stop(node);
+    ring.run(4 * config.lease);
+    // It has a lease of node 0 for keys of theirs, and does not hear that they are back.
+    part(ring, stopped, nodes[3]);
+    for (const Handle node : stopped) ring.resume(node);
+    CHECK(most_roots(ring, 3 * config.lease, keys) <= 1);
+    ring.drop = nullptr;
+    ring.run(3 * config.lease);
+    CHECK(ring.wrong_neighbours() == 0);
   }
 }
 

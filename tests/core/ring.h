@@ -150,6 +150,9 @@ class Ring {
   std::vector<Delivered> delivered;
   std::map<OperationId, RouteOutcome> outcomes;
   std::uint64_t messages = 0;
+  bool alone_seen = false;  // somebody was a ring of its own
+  // What is sent to an earlier incarnation reaches the present one.
+  bool address_survives_restart = false;
 
   void run(Duration time) {
     const Time end = now_ + time;
@@ -173,15 +176,16 @@ class Ring {
       if (next_message <= next_timer) {
         auto [from, send] = std::move(queue_.begin()->second);
         queue_.erase(queue_.begin());
-        const auto member = members_.find(index(send.to));
+        const auto member = members_.find(index(listening_at(send.to)));
         if (member == members_.end() || !member->second->up) continue;
+        const Handle to{member->first};
         if (member->second->stopped) {
-          held_.emplace_back(send.to, std::pair{from, std::move(send)});
+          held_.emplace_back(to, std::pair{from, std::move(send)});
           continue;
         }
-        member->second->node->receive(clock(send.to), from, std::move(send.message), out_);
-        member->second->node->flush(clock(send.to), out_);
-        collect(send.to);
+        member->second->node->receive(clock(to), from, std::move(send.message), out_);
+        member->second->node->flush(clock(to), out_);
+        collect(to);
       } else {
         node(due).advance(clock(due), out_);
         node(due).flush(clock(due), out_);
@@ -233,7 +237,16 @@ class Ring {
     return member.clock_set + (at - member.clock_shown) * 1000 / member.speed + slack;
   }
 
+  Handle listening_at(Handle to) const {
+    if (!address_survives_restart || members_.at(index(to))->up) return to;
+    for (const auto& [raw, member] : members_) {
+      if (member->up && directory_.id(Handle{raw}) == directory_.id(to)) return Handle{raw};
+    }
+    return to;
+  }
+
   void collect(Handle from) {
+    alone_seen = alone_seen || node(from).alone();
     for (Send& send : out_.sends) {
       ++messages;
       if (tamper) tamper(from, send);

@@ -11,7 +11,7 @@ namespace pastry::test {
 // Detection and a lease with its margin: after that the keys of a node that died have a root again.
 inline Duration takeover(const Config& config) {
   return config.heartbeat_period + config.probe_timeout * (config.probe_retries + 2) +
-         config.lease + config.lease_margin();
+         config.granted_lease();
 }
 
 // Who takes all others for dead is a ring of its own, and is left out.
@@ -48,6 +48,17 @@ inline std::size_t most_roots(Ring& ring, Duration time, const std::vector<Key>&
     for (const Key& key : keys) most = std::max(most, deliverers(ring, key).size());
   }
   return most;
+}
+
+// From now on the nodes hear nothing of each other, not even over others.
+inline void part(Ring& ring, std::vector<Handle> some, Handle other) {
+  ring.drop = [some = std::move(some), other](Handle from, const Send& send) {
+    const auto among = [&](Handle peer) {
+      return std::find(some.begin(), some.end(), peer) != some.end();
+    };
+    return (among(from) && send.to == other) || (from == other && among(send.to)) ||
+           std::holds_alternative<Relay>(send.message);
+  };
 }
 
 // From now on nothing reaches the node, and nothing of it anybody.

@@ -51,10 +51,9 @@ Routed MessageSource::routed() {
 JoinRequest MessageSource::join_request() { return {peer(), number(), hops(), rows()}; }
 
 Lease MessageSource::lease() {
-  Lease message{number(), number(), flag(), flag(), flag(), flag(), {}};
-  for (const Handle peer : some(kGuardedMax)) {
-    message.guarded.emplace_back(peer, std::chrono::milliseconds(random_.below(86'400'001)));
-  }
+  const auto rest = [&] { return std::chrono::milliseconds(random_.below(86'400'001)); };
+  Lease message{number(), number(), flag(), flag(), flag(), flag(), rest(), {}};
+  for (const Handle peer : some(kGuardedMax)) message.guarded.emplace_back(peer, rest());
   return message;
 }
 
@@ -249,6 +248,7 @@ class Describer {
     number(m.right);
     number(m.active);
     number(m.vouches);
+    number(m.others.count());
     for (const auto& [peer, remaining] : m.guarded) {
       (*this)(peer);
       number(remaining.count());
