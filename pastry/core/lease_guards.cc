@@ -213,13 +213,18 @@ bool Leases::guards_on(Side side) const {
 }
 
 // Who comes back nearer than one that is guarded would bound the keys of neither: the guarded one
-// takes this node for its neighbour until its leases have run out.
+// takes this node for its neighbour until its leases have run out. So does one that was guarded
+// until now.
 bool Leases::guard_beyond(const NodeState& node, Time now, Side side, Handle peer) const {
   if (!unsettled_ || given_until_[side] != kNone) return false;
-  return std::any_of(unsettled_->guards.begin(), unsettled_->guards.end(), [&](const Guard& guard) {
-    return guard.side == side && !guard.released && guard.until > now &&
-           nearer(node, side, peer, guard.peer);
-  });
+  const auto beyond = [&](const auto& other) {
+    return other.side == side && other.until > now && nearer(node, side, peer, other.peer);
+  };
+  const std::vector<Guard>& guards = unsettled_->guards;
+  const std::vector<Withheld>& withheld = unsettled_->withheld;
+  return std::any_of(withheld.begin(), withheld.end(), beyond) ||
+         std::any_of(guards.begin(), guards.end(),
+                     [&](const Guard& guard) { return !guard.released && beyond(guard); });
 }
 
 template <typename Outdated>
@@ -254,8 +259,16 @@ void Leases::now_alone(NodeState& node, Step& step) {
 // share the earlier of their ends. Before that this node must not renew what it granted. Who was
 // suspended at that end needs two new leases, and has them when both know that it is back.
 void Leases::withhold(const Guard& guard) {
+  if (guard.released) return;
   std::vector<Withheld>& list = unsettled().withheld;
-  if (!guard.released && list.size() < kGuardsMax) list.push_back({guard.peer, guard.until});
+  const auto known = std::find_if(list.begin(), list.end(), [&](const Withheld& other) {
+    return other.peer == guard.peer && other.side == guard.side;
+  });
+  if (known != list.end()) {
+    known->until = std::max(known->until, guard.until);
+  } else if (list.size() < kGuardsMax) {
+    list.push_back({guard.peer, guard.side, guard.until});
+  }
 }
 
 bool Leases::withheld(Handle peer, Time now) const {

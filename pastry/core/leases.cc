@@ -15,6 +15,11 @@ namespace {
 constexpr int kApartParts = 16;
 constexpr int kLeadParts = 8;
 
+// As long as it says when it is encoded.
+Duration remaining(Time until, Time now) {
+  return until > now ? std::chrono::ceil<std::chrono::milliseconds>(until - now) : Duration{};
+}
+
 }  // namespace
 
 Leases::Unsettled& Leases::unsettled() {
@@ -224,7 +229,7 @@ void Leases::answer(NodeState& node, Step& step, Handle from, const Lease& reque
     }
     given_until_[side] = step.now + node.config->granted_lease();
     (side == kLeft ? reply.left : reply.right) = true;
-    reply.others = std::max(reply.others, std::max(former_until_[side], step.now) - step.now);
+    reply.others = std::max(reply.others, remaining(former_until_[side], step.now));
     if (reply.request == 0 && wants(node, side, step.now)) {
       reply.request = request_once(node, side, step.now);
     }

@@ -79,7 +79,7 @@ class Leases {
   void probes_changed(NodeState& node, Step& step);
   // A leaf that was held for dead came back.
   void mistaken(Time now) { informed_since_ = now; }
-  // This node was stopped, or held for dead.
+  // This node was stopped, or is doubted or held for dead by another.
   void absent(Time now);
   // `from` answered a probe with its leaf set.
   void place_answered(const NodeState& node, Time now, Handle from,
@@ -131,6 +131,7 @@ class Leases {
   // Was guarded, and is back; others count on that this node lets its lease run out.
   struct Withheld {
     Handle peer = kNoHandle;
+    Side side = kLeft;
     Time until{};
   };
   // Was a leaf a short time ago.

@@ -59,8 +59,9 @@ void Leases::note_others(const NodeState& node, Time now, Side side, const Lease
   Unsettled& u = *unsettled_;
   const Duration longest = node.config->granted_lease();
   const Duration others = lease.active ? std::min(lease.others, longest) : longest;
-  const bool first = !sound(node, side, now);
-  u.others_until[side] = first ? now + others : std::min(u.others_until[side], now + others);
+  // That one's lease is counted once. Who is active may have granted others more since.
+  const bool counted = !lease.active && sound(node, side, now);
+  u.others_until[side] = counted ? std::min(u.others_until[side], now + others) : now + others;
   const bool unasked = u.round_ends == kNever && u.asked_around == kNone;
   if (displaced(now) && unasked) u.next_round = now;
 }
@@ -127,7 +128,7 @@ void Leases::look_around(NodeState& node, Step& step) {
     u.next_round = std::max(valid_until_[kLeft], valid_until_[kRight]);
     return;
   }
-  if (!waits && !u.lapsed) {
+  if (!waits && (!u.lapsed || u.asked_around == kNone)) {
     u.lapsed = true;
     u.stale = true;
     // Others may have taken its place, and granted leases to whom it holds for dead.
@@ -145,6 +146,7 @@ void Leases::start_round(NodeState& node, Step& step) {
   Unsettled& u = *unsettled_;
   u.round_ends = step.now + node.probe_time();
   u.next_round = step.now + round_period(node);
+  u.all_aware = false;
   for (const Handle peer : node.tables.leaf_set.members()) {
     node.liveness.exchange(node, step, peer);
   }
@@ -225,7 +227,7 @@ void Leases::stalled(NodeState& node, Step& step) {
   }
   if (!node.suspended()) return;
   unsettled_->asked_around = kNone;
-  unsettled_->lapsed = false;
+  unsettled_->all_aware = false;
   unsettled_->next_round = step.now;
 }
 
