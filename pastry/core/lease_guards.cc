@@ -136,10 +136,12 @@ void Leases::tell_guards(const NodeState& node, Time now, Handle to, Lease& leas
   lease.vouches = can_vouch(node, now);
   if (!unsettled_) return;
   if (unsettled_->guards.size() >= kGuardsMax) lease.vouches = false;  // some may be missing
+  // Beyond as many as a side of its leaf set holds it may have known nobody.
+  auto known = node.tables.leaf_set.capacity() / 2;
   for (const Guard& guard : unsettled_->guards) {
     const bool wanted = guard.side == kLeft ? lease.left : lease.right;
     if (!wanted || guard.released || guard.until <= now) continue;
-    if (guard.blind) lease.vouches = false;  // nor does it know who stood beyond
+    if (guard.blind || --known == 0) lease.vouches = false;
     if (guard.told_by == to) continue;
     if (lease.guarded.size() == kGuardedMax) {
       lease.vouches = false;
