@@ -52,7 +52,7 @@ void Leases::departed(NodeState& node, Step& step, Handle peer, Departure how) {
 // left alone, whoever comes back and whoever agrees to be the next neighbour: it may see no more.
 void Leases::leaf_lost(NodeState& node, Step& step, Handle peer, const LeafPlace& place) {
   const Time until = step.now + node.config->granted_lease();
-  unsettled().leaf_lost = true;
+  unsettled().lost_one = true;
   std::vector<Lost>& lost = unsettled().lost;
   std::erase_if(lost, [&](const Lost& other) {
     return other.until <= step.now || node.id(other.peer) == node.id(peer);
@@ -136,19 +136,18 @@ void Leases::tell_guards(const NodeState& node, Time now, Handle to, Lease& leas
   lease.vouches = can_vouch(node, now);
   if (!unsettled_) return;
   if (unsettled_->guards.size() >= kGuardsMax) lease.vouches = false;  // some may be missing
-  // Beyond as many as a side of its leaf set holds it may have known nobody.
-  auto known = node.tables.leaf_set.capacity() / 2;
+  // Beyond as many as a side of its leaf set holds it knew nobody.
+  auto in_sight = node.tables.leaf_set.capacity() / 2;
   for (const Guard& guard : unsettled_->guards) {
     const bool wanted = guard.side == kLeft ? lease.left : lease.right;
     if (!wanted || guard.released || guard.until <= now) continue;
-    if (guard.blind || --known == 0) lease.vouches = false;
+    if (guard.blind || --in_sight == 0) lease.vouches = false;
     if (guard.told_by == to) continue;
     if (lease.guarded.size() == kGuardedMax) {
       lease.vouches = false;
       return;
     }
-    const auto rest = std::chrono::ceil<std::chrono::milliseconds>(guard.until - now);
-    lease.guarded.emplace_back(guard.peer, rest);
+    lease.guarded.emplace_back(guard.peer, rest_of(guard.until, now));
   }
 }
 

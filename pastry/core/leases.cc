@@ -15,11 +15,6 @@ namespace {
 constexpr int kApartParts = 16;
 constexpr int kLeadParts = 8;
 
-// As long as it says when it is encoded.
-Duration remaining(Time until, Time now) {
-  return until > now ? std::chrono::ceil<std::chrono::milliseconds>(until - now) : Duration{};
-}
-
 }  // namespace
 
 Leases::Unsettled& Leases::unsettled() {
@@ -43,6 +38,10 @@ void Leases::clear_request(Side side) {
 // A request is told apart by the moment at which it was made: nothing else is kept of it.
 std::uint32_t Leases::token(Time asked_at) {
   return static_cast<std::uint32_t>(asked_at.time_since_epoch().count() / 1000) | 1U;
+}
+
+Duration Leases::rest_of(Time until, Time now) {
+  return until > now ? std::chrono::ceil<std::chrono::milliseconds>(until - now) : Duration{};
 }
 
 // --- Neighbours ----------------------------------------------------------------------------------
@@ -229,7 +228,7 @@ void Leases::answer(NodeState& node, Step& step, Handle from, const Lease& reque
     }
     given_until_[side] = step.now + node.config->granted_lease();
     (side == kLeft ? reply.left : reply.right) = true;
-    reply.others = std::max(reply.others, remaining(former_until_[side], step.now));
+    reply.others = std::max(reply.others, rest_of(former_until_[side], step.now));
     if (reply.request == 0 && wants(node, side, step.now)) {
       reply.request = request_once(node, side, step.now);
     }

@@ -158,10 +158,10 @@ class Leases {
     std::vector<Handle> unaware;
     Time ask_unaware = kNever;
     Time refused_at = kNone;  // by an active node, which so proves that there is a ring
-    bool lapsed = false;      // in this suspension both leases ran out,
-    bool stale = false;       // and no round has ended since
-    bool leaf_lost = false;   // since it was suspended, or shortly before
-    bool all_aware = false;   // in the last round all leaves answered, and list this node
+    bool lapsed = false;  // in this suspension both leases ran out, or one did for a lease's time,
+    bool stale = false;   // and no round has ended since
+    bool lost_one = false;   // a leaf died since it was suspended, or shortly before
+    bool all_aware = false;  // in the last round all leaves answered, and list this node
     // By side, while suspended: until when others may hold leases of the neighbour in this node's
     // place; kNever if it has not granted.
     std::array<Time, 2> others_until{kNever, kNever};
@@ -169,6 +169,8 @@ class Leases {
 
   static Side opposite(Side side) { return side == kLeft ? kRight : kLeft; }
   static std::uint32_t token(Time asked_at);
+  // As messages tell it: in whole milliseconds, rounded up.
+  static Duration rest_of(Time until, Time now);
   Handle find_neighbour(const NodeState& node, Side side) const;
   // Whether the peer stands between this node and the other one.
   static bool nearer(const NodeState& node, Side side, Handle peer, Handle than);

@@ -171,7 +171,7 @@ struct Lease {
   bool right = false;         // granted: the receiver is the sender's right neighbour
   bool active = false;        // the sender is active
   bool vouches = false;       // who is not among the guarded holds nothing from the sender's side
-  // Granted: how long what others were granted in the receiver's place may be valid yet.
+  // Granted: how long what others beyond the receiver were granted in its place may be valid yet.
   Duration others{};
   std::vector<Guarded> guarded;  // at most kGuardedMax
 };

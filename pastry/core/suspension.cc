@@ -113,7 +113,7 @@ void Leases::suspended(NodeState& node, Step& step) {
   Unsettled& u = unsettled();
   u.suspended_at = step.now;
   u.others_until = {kNever, kNever};
-  u.leaf_lost = !u.lost.empty();
+  u.lost_one = !u.lost.empty();
   look_around(node, step);
   if (node.suspended()) ask_again(node, step);
 }
@@ -181,7 +181,7 @@ void Leases::ask_unaware(NodeState& node, Step& step) {
 
 void Leases::end_round(NodeState& node, Step& step) {
   Unsettled& u = *unsettled_;
-  u.all_aware = u.unaware.empty() && !u.leaf_lost && !node.liveness.probing_leaves();
+  u.all_aware = u.unaware.empty() && !u.lost_one && !node.liveness.probing_leaves();
   u.round_ends = kNever;
   u.unaware.clear();
   u.ask_unaware = kNever;

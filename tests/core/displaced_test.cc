@@ -6,24 +6,32 @@
 using namespace pastry;
 using pastry::test::grow;
 using pastry::test::keys_around;
+using pastry::test::lists;
+using pastry::test::long_leases;
 using pastry::test::most_roots;
 using pastry::test::Ring;
-using pastry::test::small_config;
+using pastry::test::run_until;
 
 namespace {
 
-constexpr Duration kStep = milliseconds(20);
+// Eight nodes; what they send each other over a third one is lost.
+struct Displaced {
+  explicit Displaced(std::uint64_t seed) : ring(long_leases(), seed) {}
 
-Config long_leases() {
-  Config config = small_config();
-  config.lease = seconds(20);  // much longer than it takes to find somebody dead
-  return config;
-}
+  void lose(std::function<bool(Handle from, Handle to)> lost) {
+    ring.drop = [lost = std::move(lost)](Handle from, const Send& send) {
+      return std::holds_alternative<Relay>(send.message) || lost(from, send.to);
+    };
+  }
+  std::size_t most(Duration time) { return most_roots(ring, time, keys, milliseconds(20)); }
 
-bool relayed(const Send& send) { return std::holds_alternative<Relay>(send.message); }
+  Ring ring;
+  const std::vector<Handle> nodes = grow(ring, 8);
+  const std::vector<Key> keys = keys_around(ring, nodes);
+};
 
-bool between(Handle from, const Send& send, Handle one, Handle other) {
-  return (from == one && send.to == other) || (from == other && send.to == one);
+bool between(Handle from, Handle to, Handle one, Handle other) {
+  return (from == one && to == other) || (from == other && to == one);
 }
 
 }  // namespace
@@ -31,57 +39,47 @@ bool between(Handle from, const Send& send, Handle one, Handle other) {
 TEST_CASE("who is back beside one that was guarded until now waits for it") {
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     CAPTURE(seed);
-    const Config config = long_leases();
-    Ring ring(config, seed);
-    const std::vector<Handle> nodes = grow(ring, 8);
-    const std::vector<Key> keys = keys_around(ring, nodes);
-    const Handle cut = nodes[3];
-    const Handle back = nodes[4];
-    const Handle next = nodes[5];
-    const auto lists_cut = [&](Handle peer) {
-      return ring.node(peer).tables().leaf_set.contains(cut);
-    };
+    Displaced test(seed);
+    Ring& ring = test.ring;
+    const Handle cut = test.nodes[3];
+    const Handle back = test.nodes[4];
+    const Handle next = test.nodes[5];
     ring.stop(back);
-    ring.run(4 * config.lease + milliseconds(700 * seed));
+    ring.run(4 * long_leases().lease + milliseconds(700 * seed));
     bool heals = false;  // to one side
-    ring.drop = [&](Handle from, const Send& send) {
-      const bool hit = from == cut || send.to == cut;
-      return relayed(send) || (hit && !(heals && between(from, send, cut, next)));
-    };
-    while (lists_cut(next)) ring.run(kStep);
+    test.lose([&](Handle from, Handle to) {
+      return (from == cut || to == cut) && !(heals && between(from, to, cut, next));
+    });
+    run_until(ring, [&] { return !lists(ring, next, cut); });
     ring.resume(back);
-    while (lists_cut(nodes[2])) ring.run(kStep);
+    run_until(ring, [&] { return !lists(ring, test.nodes[2], cut); });
     heals = true;
-    CHECK(most_roots(ring, 2 * config.lease, keys, kStep) <= 1);
+    CHECK(test.most(2 * long_leases().lease) <= 1);
   }
 }
 
 TEST_CASE("what a neighbour granted to others while this node waited for the other one counts") {
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     CAPTURE(seed);
-    const Config config = long_leases();
-    Ring ring(config, seed);
-    const std::vector<Handle> nodes = grow(ring, 8);
-    const std::vector<Key> keys = keys_around(ring, nodes);
-    const Handle left = nodes[3];
-    const Handle waits = nodes[4];
-    const Handle next = nodes[5];
-    const auto listed = [&] { return ring.node(next).tables().leaf_set.contains(waits); };
+    Displaced test(seed);
+    Ring& ring = test.ring;
+    const Handle left = test.nodes[3];
+    const Handle waits = test.nodes[4];
+    const Handle next = test.nodes[5];
     bool unheard = false;
     bool left_cut = false;
-    ring.drop = [&](Handle from, const Send& send) {
-      return relayed(send) || between(from, send, left, waits) ||
-             (unheard && from == waits && send.to == next) ||
-             (left_cut && between(from, send, nodes[2], left));
-    };
-    CHECK(most_roots(ring, seconds(35), keys, kStep) <= 1);
+    test.lose([&](Handle from, Handle to) {
+      return between(from, to, left, waits) || (unheard && from == waits && to == next) ||
+             (left_cut && between(from, to, test.nodes[2], left));
+    });
+    CHECK(test.most(seconds(35)) <= 1);
     REQUIRE_FALSE(ring.node(waits).active());
     unheard = true;
-    while (listed() || !ring.node(left).active()) ring.run(kStep);
+    run_until(ring, [&] { return !lists(ring, next, waits) && ring.node(left).active(); });
     unheard = false;
-    while (!listed()) ring.run(kStep);
+    run_until(ring, [&] { return lists(ring, next, waits); });
     ring.run(milliseconds(200));
     left_cut = true;
-    CHECK(most_roots(ring, 3 * config.lease, keys, kStep) <= 1);
+    CHECK(test.most(3 * long_leases().lease) <= 1);
   }
 }

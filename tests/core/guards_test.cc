@@ -9,9 +9,12 @@ using pastry::test::cut_off;
 using pastry::test::deliverers;
 using pastry::test::grow;
 using pastry::test::keys_around;
+using pastry::test::lists;
+using pastry::test::long_leases;
 using pastry::test::most_roots;
 using pastry::test::part;
 using pastry::test::Ring;
+using pastry::test::run_until;
 using pastry::test::small_config;
 using pastry::test::takeover;
 
@@ -28,8 +31,7 @@ TEST_CASE("a restart needs no guard: the higher incarnation shows that the older
 }
 
 TEST_CASE("who restarted once is guarded like anybody when it is found dead later") {
-  Config config = small_config();
-  config.lease = seconds(20);  // much longer than it takes to find somebody dead
+  const Config config = long_leases();
   for (const int wait_ms : {0, 500, 1500, 3000}) {
     CAPTURE(wait_ms);
     Ring ring(config, 9);
@@ -41,10 +43,7 @@ TEST_CASE("who restarted once is guarded like anybody when it is found dead late
     ring.run(2 * config.lease);
     REQUIRE(ring.node(again).active());
     ring.stop(again);
-    const auto listed = [&](Handle peer) {
-      return ring.node(peer).tables().leaf_set.contains(again);
-    };
-    while (listed(nodes[1]) || listed(nodes[3])) ring.run(milliseconds(20));
+    run_until(ring, [&] { return !lists(ring, nodes[1], again) && !lists(ring, nodes[3], again); });
     ring.run(milliseconds(wait_ms));
     REQUIRE(ring.node(again).holds_leases(ring.now()));
     ring.resume(again);
@@ -53,18 +52,16 @@ TEST_CASE("who restarted once is guarded like anybody when it is found dead late
 }
 
 TEST_CASE("whose end two share gets no lease of one before it") {
-  Config config = small_config();
-  config.lease = seconds(20);
+  const Config config = long_leases();
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     CAPTURE(seed);
     Ring ring(config, seed);
     const std::vector<Handle> nodes = grow(ring, 6);
     const std::vector<Key> keys = keys_around(ring, nodes);
     ring.stop(nodes[2]);
-    const auto listed = [&](Handle peer) {
-      return ring.node(peer).tables().leaf_set.contains(nodes[2]);
-    };
-    while (listed(nodes[1]) || listed(nodes[3])) ring.run(milliseconds(20));
+    const Handle silent = nodes[2];
+    run_until(ring,
+              [&] { return !lists(ring, nodes[1], silent) && !lists(ring, nodes[3], silent); });
     ring.run(milliseconds(500));
     REQUIRE(ring.node(nodes[2]).holds_leases(ring.now()));
     part(ring, {nodes[2]}, nodes[seed % 2 == 0 ? 1 : 3]);

@@ -276,6 +276,27 @@ inline Config small_config() {
   return config;
 }
 
+// Much longer than it takes to find somebody dead.
+inline Config long_leases() {
+  Config config = small_config();
+  config.lease = seconds(20);
+  return config;
+}
+
+inline bool lists(Ring& ring, Handle node, Handle peer) {
+  return ring.node(node).tables().leaf_set.contains(peer);
+}
+
+// Until it is so; two minutes at most.
+template <typename Condition>
+void run_until(Ring& ring, Condition&& condition, Duration step = milliseconds(20)) {
+  const Time begin = ring.now();
+  while (!condition()) {
+    ring.run(step);
+    REQUIRE(ring.now() - begin < seconds(120));
+  }
+}
+
 // A right ring of so many nodes that joined one after the other; by id.
 inline std::vector<Handle> grow(Ring& ring, std::size_t nodes) {
   const Handle first = ring.add();
