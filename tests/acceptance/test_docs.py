@@ -1,4 +1,5 @@
-"""Every command that the documents show exists, with the options it is given there."""
+"""Every command that the documents show exists, with the options it is given there.
+What is said to be the same on every machine is what this code prints."""
 
 import re
 
@@ -23,6 +24,16 @@ def shown(page):
                     yield [word.strip("\"')") for word in words[1:]]
 
 
+def simulations(page):
+    """The routing experiments that a page shows with what they print, as pairs of words and lines."""
+    for block in re.findall(r"^```\n(.*?)^```", page.read_text(), re.M | re.S):
+        for typed in re.split(r"^\$ ", block, flags=re.M):
+            command, *lines = typed.splitlines() or [""]
+            words = command.split(" | ")[0].split()
+            if words[:3] == ["pastry", "sim", "route"] and lines:
+                yield words[1:], lines
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_shown_commands_exist(space, page):
     known = commands_of(space)
@@ -41,3 +52,15 @@ def test_shown_commands_exist(space, page):
 def test_the_readme_shows_the_main_commands():
     names = {words[0] for words in shown(REPOSITORY / "README.md") if words}
     assert {"cluster", "put", "get", "where", "sub", "pub", "lookup", "status", "sim"} <= names
+
+
+def test_simulations_print_what_is_shown(space):
+    checked = 0
+    for page in PAGES:
+        for words, lines in simulations(page):
+            printed = space.run(*words).decode()
+            for line in lines:
+                if line != "..." and not line.startswith(("memory ", "time ")):
+                    assert line in printed, (page.name, words)
+                    checked += 1
+    assert checked > 15
