@@ -148,7 +148,6 @@ bool is_rightful_root(const Simulator& simulator, NodeIndex node, const Key& key
 
 bool is_one_of_closest(const Simulator& simulator, NodeIndex node, const Key& key, int count) {
   const auto& active = simulator.active_nodes();
-  if (!simulator.node(node).active()) return false;
   // Those closer than `node` lie on both sides of the key, next to it.
   const NodeId& self = simulator.id(node);
   const auto size = static_cast<int>(active.size());

@@ -173,7 +173,9 @@ void LookupLog::deliver(Context context, const Delivery& message) {
   const NodeIndex root = simulator_->node_of(context.self());
   if (lookup.delivered) {
     if (!lookup.counted) return;
-    if (!simulator_->running(lookup.root) || life(lookup.root) != lookup.root_life) {
+    const bool root_ended =
+        !simulator_->running(lookup.root) || life(lookup.root) != lookup.root_life;
+    if (root_ended || options_.kind == LookupKind::replica) {
       ++counts_.repeated;
       return;
     }

@@ -24,7 +24,8 @@ struct LookupCounts {
                                   // not one of the k closest)
   std::uint64_t twice = 0;        // delivered again although the first root is still there
   std::uint64_t repeated = 0;     // delivered again by another root after the first one ended: its
-                                  // acknowledgement ended with it, so nobody could know
+                                  // acknowledgement ended with it, so nobody could know (replica
+                                  // lookups: again at all, since any of the k may answer)
   std::uint64_t lost = 0;         // not delivered within the patience although the source lived
   std::uint64_t late = 0;         // of the lost ones, delivered afterwards
   std::uint64_t source_died = 0;  // neither delivered nor lost

@@ -47,6 +47,18 @@ TEST_CASE("churn keeps the number of nodes and counts what it says") {
   CHECK(again->run.trace_hash == report->run.trace_hash);
 }
 
+TEST_CASE("a replica lookup that two replicas answer is no error") {
+  ChurnExperiment experiment = small_churn();
+  experiment.lookups.kind = LookupKind::replica;
+  experiment.lookups.replicas = 4;
+  experiment.simulator.network.loss = 0.1;
+  experiment.session_mean = minutes(60);
+  const auto report = run_churn_experiment(experiment);
+  REQUIRE(report.has_value());
+  CHECK(report->lookups.repeated > 0);
+  CHECK(report->lookups.twice == 0);
+}
+
 TEST_CASE("churn follows a trace of sessions") {
   ChurnExperiment experiment = small_churn();
   std::string text = "# node start end\n";
@@ -147,6 +159,10 @@ TEST_CASE("the closest nodes are told apart from the others") {
         paused);  // nobody else while its leases last
   ring->run_for(ring->config().lease);
   CHECK(closest_active(ring.simulator(), Key(1, 2)) != paused);
+  ring->resume(paused);
+  ring->run_for(milliseconds(1));
+  REQUIRE_FALSE(ring->node(paused).active());
+  CHECK(is_one_of_closest(ring.simulator(), paused, Key(1, 2), 1));
 }
 
 }  // namespace pastry::sim
