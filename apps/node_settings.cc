@@ -19,7 +19,7 @@ constexpr std::array<const char*, 11> kNames{
 
 std::vector<OptionSpec> overlay_options(const std::string& profile) {
   return {
-      {"profile", 0, "PROFILE", "periods and time-outs: lan, wan or test", profile},
+      profile_option(profile),
       parameter_option(),
       {"leaf-set", 'l', "L", "size of the leaf set, even", "32"},
       {"digit-bits", 'b', "B", "bits per digit", "4"},
@@ -35,11 +35,9 @@ std::vector<OptionSpec> overlay_options(const std::string& profile) {
 }
 
 OverlayConfig read_config(const Options& options, Reader& reader) {
-  constexpr std::array<Config (*)(), 3> kProfiles = {Config::lan, Config::wan, Config::test};
-  const std::size_t profile = reader.choice("profile", {"lan", "wan", "test"});
   OverlayConfig result;
   Config& config = result.config;
-  config = kProfiles[profile]();
+  config = read_profile(reader);
   read_parameters(options, reader, config);
   config.leaf_set = static_cast<int>(reader.integer("leaf-set", 2, 128));
   config.digit_bits = static_cast<int>(reader.integer("digit-bits", 1, 8));

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "pastry/core/parameters.h"
 
@@ -25,6 +26,16 @@ std::string with(std::string text, char from, char to) {
 }
 
 }  // namespace
+
+OptionSpec profile_option(std::string usual) {
+  return {"profile", 0, "NAME", "timers: lan, regional, wan or test", std::move(usual)};
+}
+
+Config read_profile(Reader& reader) {
+  constexpr std::array<Config (*)(), 4> kProfiles{Config::lan, Config::regional, Config::wan,
+                                                  Config::test};
+  return kProfiles[reader.choice("profile", {"lan", "regional", "wan", "test"})]();
+}
 
 OptionSpec parameter_option() {
   return {.name = "set",

@@ -20,7 +20,7 @@ std::vector<OptionSpec> simulation_options(std::vector<OptionSpec> own, std::str
       {"topology", 0, "T",
        "none, uniform:DELAY, plane:SIDE, sphere:HALF, transit-stub:LINK or matrix:FILE", "plane"},
       {"seed", 's', "S", "decides everything that is random", "1"},
-      {"profile", 0, "NAME", "timers: wan, lan or test", "wan"},
+      profile_option("wan"),
       parameter_option(),
       {"digit-bits", 'b', "B", "bits per digit, 1-8", "4"},
       {"leaf-set", 'l', "L", "size of the leaf set", std::move(leaf_set)},
@@ -86,8 +86,7 @@ double probability(Reader& reader, const Options& options, const std::string& na
 
 sim::SimulatorOptions simulator_options(Reader& reader, const Options& options) {
   sim::SimulatorOptions simulator;
-  constexpr std::array<Config (*)(), 3> kProfiles = {Config::wan, Config::lan, Config::test};
-  simulator.config = kProfiles[reader.choice("profile", {"wan", "lan", "test"})]();
+  simulator.config = read_profile(reader);
   read_parameters(options, reader, simulator.config);
   simulator.seed = static_cast<std::uint64_t>(reader.integer("seed", 0, INT64_MAX));
   simulator.config.digit_bits = static_cast<int>(reader.integer("digit-bits", 1, 8));

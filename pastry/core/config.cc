@@ -145,6 +145,16 @@ Config Config::lan() {
 
 Config Config::wan() { return Config{}; }
 
+Config Config::regional() {
+  Config config = wan();
+  config.lease = seconds(19);
+  config.probe_timeout = milliseconds(500);
+  config.probe_retries = 1;
+  config.leaf_exchange_period = minutes(5);
+  config.table_probe_period_max = minutes(20);
+  return config;
+}
+
 Config Config::test() {
   Config config = lan();
   config.heartbeat_period = milliseconds(200);

@@ -155,6 +155,9 @@ struct Config {
   // Profile for wide-area networks: a lease of 15 s renewed after 11 s, T_out 1 s (the defaults
   // above).
   static Config wan();
+  // Profile for wide-area networks whose round trips stay well below half a second, as within a
+  // continent: T_out 0.5 s, one retry, a lease of 19 s. Costs a quarter less than wan().
+  static Config regional();
 
   // Profile for tests on one machine: T_ls 0.2 s, T_out 0.1 s, a lease of 0.6 s, so that a death is
   // found out and the keys are back within a second. A machine that is busy for a tenth of a second

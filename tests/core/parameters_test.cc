@@ -11,7 +11,7 @@ using namespace pastry;
 TEST_CASE("parameters: each is named once and takes back what it shows") {
   const std::vector<std::string_view> names = parameter_names();
   CHECK(std::set<std::string_view>(names.begin(), names.end()).size() == names.size());
-  for (const Config& profile : {Config::wan(), Config::lan(), Config::test()}) {
+  for (const Config& profile : {Config::wan(), Config::regional(), Config::lan(), Config::test()}) {
     Config copy = Config::wan();
     for (const std::string_view name : names) {
       CAPTURE(name);

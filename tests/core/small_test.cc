@@ -59,7 +59,7 @@ TEST_CASE("random: durations stay within their bounds, both of which occur") {
 }
 
 TEST_CASE("config: all profiles are valid; LAN detects a death within 5 s, test within 1 s") {
-  for (const Config& config : {Config::lan(), Config::wan(), Config::test()}) {
+  for (const Config& config : {Config::lan(), Config::regional(), Config::wan(), Config::test()}) {
     CHECK(config.validate());
     // A death is found out and the next neighbour has granted before the old lease ends.
     CHECK(config.lease > config.probe_timeout * (config.probe_retries + 2));

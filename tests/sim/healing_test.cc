@@ -66,6 +66,7 @@ void split_by_id(TestRing& ring) {
 
 void for_both_profiles(const std::function<void(const Config&)>& run) {
   SUBCASE("lan") { run(Config::lan()); }
+  SUBCASE("regional") { run(Config::regional()); }
   SUBCASE("wan") { run(Config::wan()); }
 }
 
