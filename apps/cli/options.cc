@@ -4,9 +4,10 @@
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <cmath>
-#include <fstream>
+#include <sstream>
 
 #include "apps/cli/program.h"
+#include "apps/cli/text_file.h"
 
 namespace po = boost::program_options;
 
@@ -108,6 +109,10 @@ Result<void> read_words(const Options::Grammar& grammar, std::span<const std::st
         return fail(ErrorCode::invalid,
                     "the required argument for option '--" + spec->name + "' is missing");
       }
+      const std::vector<std::string>& given = option.value;
+      if (std::any_of(given.begin(), given.end(), [](const auto& word) { return word.empty(); })) {
+        return fail(ErrorCode::invalid, "option '--" + spec->name + "' has an empty value");
+      }
       if (!known.empty() && !spec->repeatable) {
         return fail(ErrorCode::invalid, "option '--" + spec->name + "' is given more than once");
       }
@@ -144,8 +149,9 @@ Result<void> read_environment(const Options::Grammar& grammar, const Environment
 }
 
 Result<void> read_file(const Options::Grammar& grammar, const std::string& path, Values& values) {
-  std::ifstream file(path);
-  if (!file) return fail(ErrorCode::invalid, "cannot read config file '" + path + "'");
+  const Result<std::string> text = read_text_file(path);
+  if (!text) return fail(ErrorCode::invalid, "--config: " + text.error().message);
+  std::istringstream file(*text);
   std::string section = grammar.command + ".";
   std::replace(section.begin(), section.end(), ' ', '-');
   try {

@@ -63,9 +63,9 @@ int report(const std::string& command, const Error& error, bool json) {
     std::string line = program().name;
     if (!command.empty()) line += " " + command;
     line += ": " + error.message;
-    // One line, whatever somebody gave that the message repeats.
-    std::replace_if(
-        line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    // One line without control characters, whatever somebody gave that the message repeats.
+    const auto control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+    std::replace_if(line.begin(), line.end(), control, ' ');
     write_error(line + "\n");
   }
   return static_cast<int>(exit_of(error.code));

@@ -56,16 +56,29 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
     return file;
   }
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return cannot_write(path, EISDIR);
-  const std::string folder = fs::path(path).parent_path().string();
+  const fs::file_status status = fs::status(path, ignored);
+  if (fs::is_directory(status)) return cannot_write(path, EISDIR);
+  if (fs::exists(status) && !fs::is_regular_file(status)) return open_device(path);
+  if (fs::exists(status)) file.path_ = fs::canonical(path, ignored).string();
+  const std::string folder = fs::path(file.path_).parent_path().string();
   file.fd_ = ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kMode);
   if (file.fd_ < 0) {
-    const std::string temporary = beside(path);
+    const std::string temporary = beside(file.path_);
     guard(temporary);
     file.fd_ = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
     if (file.fd_ < 0) return cannot_write(path, errno);
     file.temporary_ = temporary;
   }
+  return file;
+}
+
+// A device, a pipe or a socket is no place to put a file: it is written to.
+Result<OutputFile> OutputFile::open_device(const std::string& path) {
+  OutputFile file;
+  file.path_ = path;
+  file.in_place_ = true;
+  file.fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file.fd_ < 0) return cannot_write(path, errno);
   return file;
 }
 
@@ -77,7 +90,8 @@ OutputFile::~OutputFile() {
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})),
-      fd_(std::exchange(other.fd_, -1)) {}
+      fd_(std::exchange(other.fd_, -1)),
+      in_place_(other.in_place_) {}
 
 Result<void> OutputFile::write(ByteView bytes) const {
   while (!bytes.empty()) {
@@ -90,7 +104,7 @@ Result<void> OutputFile::write(ByteView bytes) const {
 }
 
 Result<void> OutputFile::commit() {
-  if (is_standard_output()) return {};
+  if (is_standard_output() || in_place_) return {};
   if (temporary_.empty()) {
     const std::string temporary = beside(path_);
     const std::string source = "/proc/self/fd/" + std::to_string(fd_);

@@ -11,7 +11,8 @@ namespace pastry::cli {
 class OutputFile {
  public:
   // "-": standard output. Otherwise a new file without a name in the directory of `path`, or, where
-  // the file system has no such thing, under a temporary one. Error: failed.
+  // the file system has no such thing, under a temporary one; `path` may be a link to a file. What
+  // is no file, like a device or a pipe, is written to as it is. Error: failed.
   static Result<OutputFile> open(const std::string& path);
   // Throws away what was not committed.
   ~OutputFile();
@@ -26,10 +27,12 @@ class OutputFile {
 
  private:
   OutputFile() = default;
+  static Result<OutputFile> open_device(const std::string& path);
 
   std::string path_;
   std::string temporary_;  // empty while the file has no name
   int fd_ = -1;
+  bool in_place_ = false;
 };
 
 }  // namespace pastry::cli

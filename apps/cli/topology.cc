@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <system_error>
+
+#include "apps/cli/text_file.h"
 
 namespace pastry::cli {
 
@@ -14,17 +14,9 @@ namespace {
 constexpr std::string_view kMatrix = "matrix:";
 
 tl::expected<std::string, std::string> read_text(const std::string& path) {
-  const auto complaint = [&](const std::string& what) {
-    return tl::unexpected<std::string>(path + ": " + what);
-  };
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) return complaint(error.message());
-  if (size > kTopologyFileBytesMax) return complaint("larger than 256 MiB");
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file || text.size() != size) return complaint("cannot be read");
-  return text;
+  return read_text_file(path, kTopologyFileBytesMax).map_error([](const Error& error) {
+    return error.message;
+  });
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 // pastry sim churn: lookups while nodes come and go.
-#include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <sstream>
 
+#include "apps/cli/text_file.h"
 #include "apps/sim/sim_common.h"
 #include "pastry/sim/experiments/churn.h"
 
@@ -12,6 +11,8 @@ namespace {
 
 using sim::ChurnExperiment;
 using sim::ChurnReport;
+
+constexpr std::size_t kTraceBytesMax = std::size_t{256} << 20;  // millions of sessions
 
 nlohmann::json to_json(const ChurnReport& report) {
   nlohmann::json by_kind = nlohmann::json::object();
@@ -142,15 +143,9 @@ void check_trace_alone(const Options& options, Reader& reader) {
 }
 
 Result<sim::SessionTrace> read_trace(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) {
-    return fail(ErrorCode::invalid, "--trace: '" + path + "' is a directory, not a file");
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) return fail(ErrorCode::invalid, "cannot read trace '" + path + "'");
-  return sim::parse_session_trace(text.str(), path);
+  const Result<std::string> text = read_text_file(path, kTraceBytesMax);
+  if (!text) return fail(ErrorCode::invalid, "--trace: " + text.error().message);
+  return sim::parse_session_trace(*text, path);
 }
 
 ChurnExperiment experiment_of(Reader& reader, const Options& options) {

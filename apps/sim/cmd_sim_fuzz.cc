@@ -2,6 +2,9 @@
 // the services on it.
 #include <algorithm>
 #include <iomanip>
+#include <memory>
+#include <mutex>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -96,6 +99,11 @@ std::string services_text(const CampaignReport& report) {
   return text.str();
 }
 
+std::string line_of(std::uint64_t seed, const sim::fuzz::RunResult& result) {
+  return "seed " + std::to_string(seed) + " broke " + result.violation->rule + ": " +
+         result.violation->what + "\n";
+}
+
 std::string to_text(const CampaignReport& report, bool overlay_only) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(1);
@@ -114,16 +122,60 @@ std::string to_text(const CampaignReport& report, bool overlay_only) {
        << " reached, by so many seeds:\n"
        << marks_text(report);
   text << "time        " << report.wall_s << " s\n";
-  for (const FailedSeed& failure : report.failures) {
-    text << "seed " << failure.seed << " broke " << failure.result.violation->rule << ": "
-         << failure.result.violation->what << "\n";
-  }
+  for (const FailedSeed& failure : report.failures) text << line_of(failure.seed, failure.result);
   if (!report.failures.empty()) {
     text << "see: " << program().name << " replay " << report.failures.front().seed
          << (overlay_only ? " --overlay-only" : "") << "\n";
   }
   return text.str();
 }
+
+// What is under way: a campaign that is stopped, or a seed that never ends, must not hide what was
+// found.
+class Watch {
+ public:
+  // `json`: what failed stands in the document, or in unfinished().
+  Watch(CampaignOptions& campaign, bool json)
+      : progress_("seeds", campaign.last - campaign.first + 1), json_(json) {
+    campaign.begins = [this](std::uint64_t seed) {
+      const std::lock_guard lock(mutex_);
+      running_.insert(seed);
+    };
+    campaign.ends = [this](std::uint64_t seed, const sim::fuzz::RunResult& result) {
+      ended(seed, result);
+    };
+  }
+
+  std::string unfinished() {
+    const std::lock_guard lock(mutex_);
+    return " after " + std::to_string(done_) + " seeds; failed:" + list(failed_) +
+           "; still running:" + list(running_);
+  }
+
+ private:
+  void ended(std::uint64_t seed, const sim::fuzz::RunResult& result) {
+    const std::lock_guard lock(mutex_);
+    running_.erase(seed);
+    ++done_;
+    if (result.violation) failed_.insert(seed);
+    if (json_) return;
+    if (result.violation) write_error(line_of(seed, result));
+    progress_.show(done_);
+  }
+
+  static std::string list(const std::set<std::uint64_t>& seeds) {
+    std::string text;
+    for (const std::uint64_t seed : seeds) text += " " + std::to_string(seed);
+    return seeds.empty() ? " none" : text;
+  }
+
+  std::mutex mutex_;
+  Progress progress_;
+  bool json_;
+  std::uint64_t done_ = 0;
+  std::set<std::uint64_t> running_;
+  std::set<std::uint64_t> failed_;
+};
 
 Result<Exit> run_fuzz(const Invocation& invocation) {
   const Options& options = invocation.options;
@@ -138,11 +190,8 @@ Result<Exit> run_fuzz(const Invocation& invocation) {
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   const bool overlay_only = options.flag("overlay-only");
   if (!overlay_only) campaign.guests = fuzz_guests();
-  give_up_after(invocation);
-
-  const std::uint64_t seeds = campaign.last - campaign.first + 1;
-  Progress progress("seeds", seeds);
-  if (!invocation.json) campaign.progress = [&](std::uint64_t done) { progress.show(done); };
+  const auto watch = std::make_shared<Watch>(campaign, invocation.json);
+  give_up_after(invocation, [watch] { return watch->unfinished(); });
   const CampaignReport report = run_campaign(campaign);
   const Result<Exit> printed =
       invocation.json ? print(to_json(report)) : print_text(to_text(report, overlay_only));

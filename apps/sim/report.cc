@@ -1,11 +1,13 @@
 #include "apps/sim/report.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <sstream>
 
 #include "apps/cli/output.h"
+#include "apps/cli/output_file.h"
 #include "apps/sim/gnuplot.h"
 #include "apps/sim/sim_common.h"
 
@@ -91,6 +93,7 @@ Result<std::string> page_of(const Report& report) {
                      "</h1>\n<p>Made by <code>" + escaped(report.command) + "</code>.</p>\n" +
                      figures_table(report);
   for (const Plot& plot : report.plots) {
+    if (plot.empty()) continue;  // no lookups, no curve
     const Result<std::string> drawing = draw_svg(plot);
     if (!drawing) return drawing;
     html += "<figure>" + *drawing + "</figure>\n";
@@ -101,6 +104,11 @@ Result<std::string> page_of(const Report& report) {
 }
 
 }  // namespace
+
+bool Plot::empty() const {
+  return std::all_of(series.begin(), series.end(),
+                     [](const PlotSeries& one) { return one.points.empty(); });
+}
 
 OptionSpec report_option() {
   return {"report", 0, "FILE.html", "also write a page with figures and plots (needs gnuplot)"};
@@ -139,10 +147,13 @@ Result<Exit> write_report(const Report& report, const Options& options) {
   if (path.empty()) return Exit::done;
   const Result<std::string> page = page_of(report);
   if (!page) return tl::unexpected<Error>(page.error());
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << *page;
-  file.close();
-  if (!file) return fail(ErrorCode::failed, "cannot write report '" + path + "'");
+  auto file = OutputFile::open(path);
+  if (!file) return tl::unexpected<Error>(file.error());
+  if (auto written =
+          file->write({reinterpret_cast<const std::uint8_t*>(page->data()), page->size()});
+      !written)
+    return tl::unexpected<Error>(written.error());
+  if (auto committed = file->commit(); !committed) return tl::unexpected<Error>(committed.error());
   return Exit::done;
 }
 

@@ -34,6 +34,8 @@ struct Plot {
   // Under the bars; their x are 0, 1, 2, … Empty: the numbers themselves.
   std::vector<std::string> labels = {};
   std::vector<PlotSeries> series = {};
+
+  bool empty() const;  // no point in any series
 };
 
 struct Report {

@@ -1,21 +1,16 @@
 #include "apps/sim/scenario_file.h"
 
-#include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <sstream>
+
+#include "apps/cli/text_file.h"
 
 namespace pastry::cli {
 
 Result<sim::Scenario> read_scenario(const std::string& path) {
-  std::error_code ignored;
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || std::filesystem::is_directory(path, ignored)) {
-    return fail(ErrorCode::invalid, "cannot read scenario '" + path + "'");
-  }
-  return sim::parse_scenario(text.str(), path);
+  const Result<std::string> text = read_text_file(path);
+  if (!text) return tl::unexpected<Error>(text.error());
+  return sim::parse_scenario(*text, path);
 }
 
 Options with_settings(Options options, const sim::Scenario& scenario) {

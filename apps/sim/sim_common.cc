@@ -158,11 +158,13 @@ std::string hex(std::uint64_t value) {
   return text.str();
 }
 
-void give_up_after(const Invocation& invocation) {
+void give_up_after(const Invocation& invocation, std::function<std::string()> unfinished) {
   if (invocation.timeout <= Duration::zero()) return;
-  std::thread([command = invocation.command, json = invocation.json, time = invocation.timeout] {
+  std::thread([command = invocation.command, json = invocation.json, time = invocation.timeout,
+               unfinished = std::move(unfinished)] {
     std::this_thread::sleep_for(time);
-    std::_Exit(report(command, {ErrorCode::timed_out, "timed out"}, json));
+    const std::string what = unfinished ? unfinished() : "";
+    std::_Exit(report(command, {ErrorCode::timed_out, "timed out" + what}, json));
   }).detach();
 }
 

@@ -63,7 +63,7 @@ std::string run_text(const sim::RunFigures& run);
 std::string hex(std::uint64_t value);
 
 // Ends the process when the command's time is up: a simulation owns nothing outside of it.
-void give_up_after(const Invocation& invocation);
+void give_up_after(const Invocation& invocation, std::function<std::string()> unfinished = {});
 
 // Reads what every experiment in a ring of at least `nodes_min` nodes has: simulator, network,
 // size.

@@ -1,6 +1,7 @@
 """A cluster of real nodes: the ring, lookups, traces, files, topics, deaths and returns."""
 
 import math
+import os
 import random
 import subprocess
 
@@ -92,6 +93,20 @@ def test_get_writes_a_file_or_nothing(cluster):
     assert space.pastry("get", "f" * 64, "-o", out).code == 3
     assert out.read_bytes() == b"hello"
     assert [p.name for p in out.parent.iterdir()] == ["copy"]
+
+
+def test_get_writes_through_links_and_pipes(cluster):
+    space = cluster.space
+    file_id = space.json("put", "-", data=b"hello")["file_id"]
+    target, link, pipe = (space.path / name for name in ("target", "link", "pipe"))
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    space.run("get", file_id, "-o", link)
+    assert link.is_symlink() and target.read_bytes() == b"hello"
+    os.mkfifo(pipe)
+    process = space.start("get", file_id, "-o", pipe)
+    assert pipe.read_bytes() == b"hello"
+    assert process.wait(20) == 0 and pipe.is_fifo()
 
 
 def test_removed_files_are_not_found(cluster):

@@ -1,6 +1,7 @@
 """The simulations as commands, and scenarios and partitions on real processes."""
 
 import json
+import resource
 import signal
 import time
 
@@ -24,6 +25,16 @@ def test_churn_prints_its_document_and_a_page(space):
     assert text.count("<svg") == 3
     assert "http://" not in text.replace("http://www.w3.org/", "")
     assert "<script" not in text
+
+
+def test_route_and_idle_print_their_documents(space):
+    page = space.path / "route.html"
+    report = check(space.json("sim", "route", "--nodes", 30, "--lookups", 200, *SMALL), "sim-route")
+    assert sum(report["hops"]["histogram"]) == report["lookups"] == 200
+    space.run("sim", "route", "--nodes", 5, "--lookups", 0, *SMALL, "--report", page)
+    assert page.read_text().count("<svg") == 0
+    report = check(space.json("sim", "idle", "--nodes", 40, *SMALL), "sim-idle")
+    assert report["nodes"] == 40
 
 
 def test_failures_print_their_document(space):
@@ -60,6 +71,39 @@ def test_a_trace_of_sessions_is_read(space):
     done = space.pastry(*words)
     assert done.code == 2
     assert "trace:1: a session is NODE START END" in done.err
+
+
+@pytest.mark.parametrize("file, reason", [("", "Is a directory"), ("none", "No such file"),
+                                          ("/dev/zero", "larger than")])
+@pytest.mark.parametrize("words", [["sim", "run"], ["cluster", "--run"], ["sim", "churn", "--trace"],
+                                   ["sim", "idle", "--config"]])
+def test_what_is_no_text_file_is_refused_with_the_reason(space, words, file, reason):
+    done = space.pastry(*words, space.path / file)
+    assert done.code == 2
+    assert reason in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_campaign_that_runs_out_of_time_says_how_far_it_came(space):
+    done = space.pastry("sim", "fuzz", "--seeds", "1-100000", "--jobs", 1, "--timeout", 1)
+    assert done.code == 5
+    assert "failed: none; still running: " in done.err
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(space):
+    page = space.path / "route.html"
+    words = ["sim", "route", "--nodes", 20, "--lookups", 10, "--report", page, *SMALL]
+    space.run(*words)
+    before = page.read_bytes()
+    assert len(before) > 8192
+    limit = (resource.RLIMIT_FSIZE, (8192, 8192))
+    process = space.start(*words, preexec_fn=lambda: resource.setrlimit(*limit),
+                          restore_signals=False)  # the write fails, no signal comes
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"File too large" in error
+    assert page.read_bytes() == before
+    assert [name.name for name in space.path.glob("*route.html*")] == ["route.html"]
 
 
 def test_scenarios_hold_or_say_what_does_not(space):

@@ -40,6 +40,7 @@ class Campaign {
     for (;;) {
       const std::uint64_t seed = next_.fetch_add(1);
       if (seed > options_.last || (time_max > 0 && elapsed() >= time_max)) return;
+      begin(seed);
       const Plan plan = make_plan(seed);
       RunOptions run_options;
       run_options.events_min = options_.events_min;
@@ -50,7 +51,13 @@ class Campaign {
     }
   }
 
+  void begin(std::uint64_t seed) {
+    const std::lock_guard lock(mutex_);
+    if (options_.begins) options_.begins(seed);
+  }
+
   void note(std::uint64_t seed, RunResult result, Duration beat) {
+    if (options_.ends) options_.ends(seed, result);
     CampaignReport& r = report_;
     const bool first = r.seeds == r.failures.size();
     ++r.seeds;
@@ -76,7 +83,6 @@ class Campaign {
       healing_beats_ += beats;
       r.healing_max_beats = std::max(r.healing_max_beats, beats);
     }
-    if (options_.progress) options_.progress(r.seeds);
   }
 
   const CampaignOptions& options_;

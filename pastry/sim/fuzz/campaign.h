@@ -21,8 +21,9 @@ struct CampaignOptions {
   std::uint64_t events_min = 10'000;
   // Services on the nodes, if set; called from several threads.
   GuestsFactory guests;
-  // Seeds done so far; called from one thread at a time.
-  std::function<void(std::uint64_t)> progress;
+  // Each seed, before and after it ran; called from one thread at a time.
+  std::function<void(std::uint64_t seed)> begins;
+  std::function<void(std::uint64_t seed, const RunResult&)> ends;
 };
 
 struct FailedSeed {
