@@ -1,4 +1,4 @@
-// pastry get: reads a file back; what is written matches its hash, or nothing is.
+// pastry get: reads a file back; a file that is written matches its hash, or none is.
 #include <algorithm>
 #include <chrono>
 
@@ -99,8 +99,9 @@ const Command kGetCommand{
     .arguments_max = 1,
     .summary = "Reads a file back.",
     .details =
-        "The output file appears when it is complete and verified; --json then describes it "
-        "(on standard error if the data goes to standard output).",
+        "The output file appears when it is complete and verified; a pipe or a device gets the "
+        "data "
+        "as it comes. --json describes it (on standard error if the data goes to standard output).",
     .example = "pastry get $ID -o copy.md",
     .timeout = "120",
     .timeout_help = kProgressTimeoutHelp,

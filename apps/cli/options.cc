@@ -110,7 +110,10 @@ Result<void> read_words(const Options::Grammar& grammar, std::span<const std::st
                     "the required argument for option '--" + spec->name + "' is missing");
       }
       const std::vector<std::string>& given = option.value;
-      if (std::any_of(given.begin(), given.end(), [](const auto& word) { return word.empty(); })) {
+      const bool empty =
+          std::any_of(given.begin(), given.end(), [](const auto& word) { return word.empty(); });
+      // --set "" stands for none, whatever PASTRY_SET says.
+      if (empty && !spec->repeatable) {
         return fail(ErrorCode::invalid, "option '--" + spec->name + "' has an empty value");
       }
       if (!known.empty() && !spec->repeatable) {

@@ -87,8 +87,11 @@ std::string size_text(std::uint64_t bytes) {
 Progress::Progress(std::string label, std::uint64_t total)
     : label_(std::move(label)), total_(total), enabled_(::isatty(STDERR_FILENO) == 1) {}
 
-Progress::~Progress() {
+Progress::~Progress() { clear(); }
+
+void Progress::clear() {
   if (shown_) write_error("\r\033[K");
+  shown_ = false;
 }
 
 void Progress::show(std::uint64_t done) {

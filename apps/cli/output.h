@@ -40,6 +40,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void show(std::uint64_t done);
+  // Makes room for something else; the next show() draws it again.
+  void clear();
 
  private:
   std::string label_;

@@ -32,9 +32,48 @@ void guard(const std::string& path) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, remove_and_die);
 }
 
+tl::unexpected<Error> cannot_write(const std::string& path, const std::string& reason) {
+  return fail(ErrorCode::failed, "cannot write '" + path + "': " + reason);
+}
+
 tl::unexpected<Error> cannot_write(const std::string& path, int reason) {
-  return fail(ErrorCode::failed,
-              "cannot write '" + path + "': " + std::generic_category().message(reason));
+  return cannot_write(path, std::generic_category().message(reason));
+}
+
+// Where an open file, a device or a pipe is meant, /dev/stdout and /dev/fd/N included.
+bool in_place(const std::string& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  return path.starts_with("/dev/") || path.starts_with("/proc/") ||
+         (fs::exists(status) && !fs::is_regular_file(status));
+}
+
+// The file itself where `path` is a link to it.
+Result<std::string> target_of(const std::string& path) {
+  std::error_code error;
+  if (fs::exists(path, error)) {
+    const fs::path target = fs::canonical(path, error);
+    if (error) return cannot_write(path, error.message());
+    return target.string();
+  }
+  if (fs::is_symlink(fs::symlink_status(path, error))) {
+    return cannot_write(path, "it is a link to a file that does not exist");
+  }
+  return path;
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = fs::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+// Whoever may read or run the old file, and nobody else, may do so with the new one.
+void copy_rights(const std::string& from, int to) {
+  struct stat old {};
+  if (::stat(from.c_str(), &old) != 0) return;
+  // Another's file stays another's where that is allowed.
+  if (::fchown(to, old.st_uid, old.st_gid) != 0 && errno != EPERM) return;
+  ::fchmod(to, old.st_mode & 0777);
 }
 
 std::string beside(const std::string& path) {
@@ -56,12 +95,12 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
     return file;
   }
   std::error_code ignored;
-  const fs::file_status status = fs::status(path, ignored);
-  if (fs::is_directory(status)) return cannot_write(path, EISDIR);
-  if (fs::exists(status) && !fs::is_regular_file(status)) return open_device(path);
-  if (fs::exists(status)) file.path_ = fs::canonical(path, ignored).string();
-  const std::string folder = fs::path(file.path_).parent_path().string();
-  file.fd_ = ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kMode);
+  if (fs::is_directory(path, ignored)) return cannot_write(path, EISDIR);
+  if (in_place(path)) return open_in_place(path);
+  auto target = target_of(path);
+  if (!target) return tl::unexpected<Error>(target.error());
+  file.path_ = std::move(*target);
+  file.fd_ = ::open(folder_of(file.path_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kMode);
   if (file.fd_ < 0) {
     const std::string temporary = beside(file.path_);
     guard(temporary);
@@ -72,12 +111,25 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
   return file;
 }
 
-// A device, a pipe or a socket is no place to put a file: it is written to.
-Result<OutputFile> OutputFile::open_device(const std::string& path) {
+Result<void> OutputFile::check(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return cannot_write(path, EISDIR);
+  if (in_place(path)) {
+    if (::access(path.c_str(), W_OK) != 0) return cannot_write(path, errno);
+    return {};
+  }
+  const auto target = target_of(path);
+  if (!target) return tl::unexpected<Error>(target.error());
+  if (::access(folder_of(*target).c_str(), W_OK | X_OK) != 0) return cannot_write(path, errno);
+  return {};
+}
+
+// What is no file, or is open already, is written to and not replaced; what is in it stays.
+Result<OutputFile> OutputFile::open_in_place(const std::string& path) {
   OutputFile file;
   file.path_ = path;
   file.in_place_ = true;
-  file.fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  file.fd_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
   if (file.fd_ < 0) return cannot_write(path, errno);
   return file;
 }
@@ -105,6 +157,7 @@ Result<void> OutputFile::write(ByteView bytes) const {
 
 Result<void> OutputFile::commit() {
   if (is_standard_output() || in_place_) return {};
+  copy_rights(path_, fd_);
   if (temporary_.empty()) {
     const std::string temporary = beside(path_);
     const std::string source = "/proc/self/fd/" + std::to_string(fd_);

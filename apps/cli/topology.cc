@@ -14,6 +14,11 @@ namespace {
 constexpr std::string_view kMatrix = "matrix:";
 
 tl::expected<std::string, std::string> read_text(const std::string& path) {
+  // Nodes of a cluster read it again, each by itself.
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored)) {
+    return tl::unexpected<std::string>("'" + path + "' is not a regular file");
+  }
   return read_text_file(path, kTopologyFileBytesMax).map_error([](const Error& error) {
     return error.message;
   });

@@ -191,10 +191,10 @@ const Command kSimChurnCommand{
     .name = "sim churn",
     .summary = "Measures lookups while nodes come and go: wrong roots, losses, upkeep, stretch.",
     .details =
-        "incorrect: delivered by a node that is not the closest active one at that moment, or "
-        "again while the first root lives; lost: not delivered for 60 s although the source lived; "
-        "refused: the source did "
-        "not send it. Ends with exit code 10 if there is any or nothing was delivered, or if the "
+        "incorrect: delivered by a node that is not the closest active one at that moment (replica "
+        "lookups: not one of the k closest), or again while the first root lives; lost: not "
+        "delivered for 60 s although the source lived; refused: the source did not send it. Ends "
+        "with exit code 10 if there is any or nothing was delivered, or if the "
         "ring is not one a minute after the churn.",
     .example =
         "pastry sim churn --nodes 1000 --session-mean 30min --loss 0.01 --duration 2h "

@@ -152,6 +152,11 @@ class Watch {
            "; still running:" + list(running_);
   }
 
+  void clear() {
+    const std::lock_guard lock(mutex_);
+    progress_.clear();
+  }
+
  private:
   void ended(std::uint64_t seed, const sim::fuzz::RunResult& result) {
     const std::lock_guard lock(mutex_);
@@ -159,7 +164,10 @@ class Watch {
     ++done_;
     if (result.violation) failed_.insert(seed);
     if (json_) return;
-    if (result.violation) write_error(line_of(seed, result));
+    if (result.violation) {
+      progress_.clear();
+      write_error(line_of(seed, result));
+    }
     progress_.show(done_);
   }
 
@@ -193,6 +201,7 @@ Result<Exit> run_fuzz(const Invocation& invocation) {
   const auto watch = std::make_shared<Watch>(campaign, invocation.json);
   give_up_after(invocation, [watch] { return watch->unfinished(); });
   const CampaignReport report = run_campaign(campaign);
+  watch->clear();
   const Result<Exit> printed =
       invocation.json ? print(to_json(report)) : print_text(to_text(report, overlay_only));
   if (!printed) return printed;

@@ -1,8 +1,6 @@
 #include "apps/sim/report.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <sstream>
 
@@ -117,14 +115,12 @@ OptionSpec report_option() {
 void check_report(Reader& reader, const Options& options) {
   const std::string path = options.text("report");
   if (path.empty()) return;
-  std::error_code ignored;
-  const bool existed = std::filesystem::exists(path, ignored);
-  if (!std::ofstream(path, std::ios::app)) {
-    reader.note({ErrorCode::invalid, "--report: cannot write '" + path +
-                                         "'; give a file in a directory that exists and that you "
+  if (path == "-") {
+    reader.note({ErrorCode::invalid, "--report takes the name of a file, not '-'"});
+  } else if (const auto writable = OutputFile::check(path); !writable) {
+    reader.note({ErrorCode::invalid, "--report: " + writable.error().message +
+                                         "; give a file in a directory that exists and that you "
                                          "may write to"});
-  } else if (!existed) {
-    std::filesystem::remove(path, ignored);
   }
   if (!have_gnuplot()) {
     reader.note({ErrorCode::failed,

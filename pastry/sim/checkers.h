@@ -32,8 +32,8 @@ NodeIndex closest_active(const Simulator& simulator, const Key& key);
 
 // Whether `node`, which delivers `key` in this very step, is that node.
 bool is_rightful_root(const Simulator& simulator, NodeIndex node, const Key& key);
-// Whether fewer than `count` active nodes are closer to the key: `node` may be suspended, which
-// keeps nobody from answering a replica lookup.
+// Whether fewer than `count` active nodes are closer to the key. `node` itself need not be active:
+// only consistent lookups wait for leases.
 bool is_one_of_closest(const Simulator& simulator, NodeIndex node, const Key& key, int count);
 
 // The `count` active nodes closest to the key, closest first; all if there are fewer.

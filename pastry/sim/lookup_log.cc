@@ -52,6 +52,7 @@ std::uint64_t LookupLog::life(NodeIndex node) const {
 void LookupLog::send(NodeIndex source, const Key& key) {
   const std::uint64_t number = first_ + lookups_.size();
   lookups_.push_back({simulator_->now(), key, life(source), source});
+  lookups_.back().kind = options_.kind;
   ++counts_.sent;
   ++open_;
   Bytes payload(sizeof number);
@@ -133,7 +134,8 @@ ForwardDecision LookupLog::forward(Context context, ForwardedMessage& message) {
   Lookup* lookup = find(message.payload);
   if (lookup == nullptr || lookup->reached_first || !lookup->counted) return ForwardDecision::pass;
   const NodeIndex here = simulator_->node_of(context.self());
-  if (!is_one_of_closest(*simulator_, here, lookup->key, options_.first_of)) {
+  if (!simulator_->node(here).active() ||
+      !is_one_of_closest(*simulator_, here, lookup->key, options_.first_of)) {
     return ForwardDecision::pass;
   }
   lookup->reached_first = true;
@@ -175,7 +177,7 @@ void LookupLog::deliver(Context context, const Delivery& message) {
     if (!lookup.counted) return;
     const bool root_ended =
         !simulator_->running(lookup.root) || life(lookup.root) != lookup.root_life;
-    if (root_ended || options_.kind == LookupKind::replica) {
+    if (root_ended || (lookup.kind == LookupKind::replica && root != lookup.root)) {
       ++counts_.repeated;
       return;
     }

@@ -25,7 +25,7 @@ struct LookupCounts {
   std::uint64_t twice = 0;        // delivered again although the first root is still there
   std::uint64_t repeated = 0;     // delivered again by another root after the first one ended: its
                                   // acknowledgement ended with it, so nobody could know (replica
-                                  // lookups: again at all, since any of the k may answer)
+                                  // lookups: by another one, since any of the k may answer)
   std::uint64_t lost = 0;         // not delivered within the patience although the source lived
   std::uint64_t late = 0;         // of the lost ones, delivered afterwards
   std::uint64_t source_died = 0;  // neither delivered nor lost
@@ -111,6 +111,7 @@ class LookupLog final : public Application {
     bool lost = false;
     bool counted = true;
     bool reached_first = false;
+    LookupKind kind = LookupKind::consistent;
   };
 
   std::uint64_t life(NodeIndex node) const;

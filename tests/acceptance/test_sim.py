@@ -106,6 +106,28 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(space):
     assert [name.name for name in space.path.glob("*route.html*")] == ["route.html"]
 
 
+def test_a_report_follows_links_and_keeps_what_is_there(space):
+    page, link, lost, log = (space.path / name for name in ("a.html", "link", "lost", "log"))
+    words = ["sim", "route", "--nodes", 5, "--lookups", 10, *SMALL, "--report"]
+    page.write_text("old")
+    page.chmod(0o600)
+    link.symlink_to(page)
+    space.run(*words, link)
+    assert link.is_symlink() and page.read_text().startswith("<!DOCTYPE")
+    assert page.stat().st_mode & 0o777 == 0o600
+    lost.symlink_to(space.path / "nowhere")
+    done = space.pastry(*words, lost)
+    assert done.code == 2 and "link to a file that does not exist" in done.err
+    assert lost.is_symlink()
+    log.write_text("precious\n")
+    with log.open("ab") as end:
+        assert space.start(*words, "/dev/stdout", stdout=end).wait(60) == 0
+    text = log.read_text()
+    assert text.startswith("precious\n") and "</html>" in text and "trace " in text
+    done = space.pastry(*words, "-")
+    assert done.code == 2 and "not '-'" in done.err
+
+
 def test_scenarios_hold_or_say_what_does_not(space):
     scenario = space.path / "s"
     scenario.write_text("nodes 12\nleaf-set 8\nlookups 20/s\nat 2s kill 3\n"
